@@ -1,0 +1,101 @@
+// The feed of committed changes: a bounded ring that many subscribers read at their own pace.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/entry.h"
+
+namespace kvfs {
+
+/// Who made a change, so that a door can pass over its own. Doors take theirs from Store::new_origin().
+using Origin = uint32_t;
+inline constexpr Origin kNoOrigin = 0;
+
+enum class ChangeKind : uint8_t {
+  put,         // a value was made or replaced
+  remove,      // a value was removed
+  expire,      // a value was removed because its time had come
+  attributes,  // mode, owner, times, xattrs, TTL
+  make,        // a directory or special file was made
+  remove_dir,  // a directory was removed
+  rename,      // `key` became `to_key`; the subtree moved with it
+  link,        // another name for a file
+};
+std::string_view to_string(ChangeKind kind);
+
+struct Change {
+  uint64_t id = 0;  // feed position: the version of the change, strictly growing, also across restarts
+  ChangeKind kind = ChangeKind::put;
+  Origin origin = kNoOrigin;
+  bool created = false;  // put: the key did not exist before
+  ValueType type = ValueType::bytes;
+  Kind node = Kind::file;
+
+  std::string tenant;
+  std::string collection;  // empty: the change is to a tenant or a collection's own directory
+  std::string key;         // full key; of a directory without the trailing '/'
+
+  /// For kernel invalidation: the row that changed, and its inode (0 where not known).
+  DirId dir = 0;
+  std::string name;
+  Inode inode = 0;
+  uint64_t size = 0;
+  Version version = 0;
+
+  /// rename and link only: where to. (collection stays within the tenant but may differ.)
+  std::string to_collection;
+  std::string to_key;
+  DirId to_dir = 0;
+  std::string to_name;
+  Inode replaced_inode = 0;  // what the rename replaced, 0: nothing
+};
+using ChangePtr = std::shared_ptr<const Change>;
+
+/// Thread safety: all functions may be called from any thread.
+class Feed {
+ public:
+  explicit Feed(size_t capacity) : capacity_(capacity) {}
+
+  /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions.
+  void publish(std::vector<Change> changes);
+
+  struct Batch {
+    std::vector<ChangePtr> changes;
+    uint64_t next = 0;    // pass this as `after` the next time
+    bool missed = false;  // changes between `after` and the first one had left the ring
+  };
+  /// Up to `count_max` changes with id > `after`, at once.
+  Batch read(uint64_t after, size_t count_max) const;
+  /// Likewise, but waits until there is one, `timeout_ms` passed (empty batch), or close() was called.
+  Batch wait(uint64_t after, size_t count_max, uint64_t timeout_ms) const;
+  /// The newest id, 0 if none: start here to see only what comes.
+  uint64_t last() const;
+
+  /// `wake` is called after each publication, on the committing thread and without locks of the feed: it must only
+  /// signal (post to an executor, notify a condition) and not throw. The listener ends with the returned handle.
+  class Listener;
+  std::shared_ptr<Listener> listen(std::function<void()> wake);
+
+  /// Ends all waits, at shutdown.
+  void close();
+
+ private:
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable published_;
+  std::deque<ChangePtr> ring_;                     // guarded by mutex_
+  std::vector<std::weak_ptr<Listener>> listeners_;  // guarded by mutex_
+  uint64_t dropped_through_ = 0;                   // guarded by mutex_; ids up to here have left the ring
+  uint64_t last_ = 0;                              // guarded by mutex_
+  bool closed_ = false;                            // guarded by mutex_
+};
+
+}  // namespace kvfs

@@ -1,0 +1,55 @@
+// Bulk storage of the chunks of large values, beside the ordered rows. A chunk is written once, then a row that
+// commits refers to it. Knows nothing of entries or rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "store/result.h"
+
+namespace kvfs {
+
+/// Where a chunk lies. Encoded in chunk rows (docs/format.md): DO NOT CHANGE without a new row version.
+struct ChunkRef {
+  uint32_t segment = 0;
+  uint32_t page = 0;    // offset in the segment in units of kChunkPageBytes
+  uint32_t length = 0;  // bytes
+  uint32_t crc32c = 0;  // of the bytes
+  bool operator==(const ChunkRef&) const = default;
+};
+
+inline constexpr uint32_t kChunkPageBytes = 4096;
+
+/// Thread safety: all functions may be called from any thread.
+/// Lifecycle of a chunk: append() -> referenced by a committed row -> Transaction::release_chunk() by a committed
+/// transaction -> reclaimed when that commit is durable and no snapshot or pin can still see it. A chunk appended
+/// and never referenced is given back by discard(); after a crash the engine finds such chunks when it opens.
+class ChunkStore {
+ public:
+  virtual ~ChunkStore() = default;
+
+  /// Writes 1 .. kChunkBytesMax bytes. Durable when a later transaction that refers to it is durable.
+  /// Errors: no_space, io, read_only.
+  virtual Result<ChunkRef> append(std::string_view bytes) = 0;
+
+  /// Reads `length` bytes from `offset` within the chunk into `out`. Errors: io, corrupt (a whole-chunk read whose
+  /// checksum fails), out_of_range.
+  virtual Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const = 0;
+
+  /// Gives back a chunk that no committed row has ever referred to.
+  virtual void discard(const ChunkRef& ref) = 0;
+
+  /// While a pin lives, chunks visible at the moment it was taken are not reclaimed, although no snapshot is held:
+  /// for streaming a value to a slow client.
+  class Pin {
+   public:
+    virtual ~Pin() = default;
+  };
+  virtual std::unique_ptr<Pin> pin() = 0;
+
+  /// Bytes of live and not yet reclaimed chunks.
+  virtual uint64_t bytes_used() const = 0;
+};
+
+}  // namespace kvfs

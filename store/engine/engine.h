@@ -1,0 +1,125 @@
+// The transactional ordered map under the store: snapshot reads, ordered scans both ways, atomic transactions.
+// Nothing above this interface knows how or where it stores: no path, no LMDB type, no single-writer assumption.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "store/engine/chunk_store.h"
+#include "store/result.h"
+
+namespace kvfs {
+
+inline constexpr size_t kRowKeyBytesMax = 511;           // LMDB's default limit
+inline constexpr size_t kRowValueBytesMax = 1024 * 1024;  // larger values are chunks
+inline constexpr size_t kChunkBytesMax = 1024 * 1024;
+
+using Sequence = uint64_t;  // of a commit; grows by at least 1 each, never repeats, also across restarts
+
+/// When an acknowledged write survives power loss; ordered from weakest to strictest. See docs/semantics.md.
+struct Durability {
+  enum class Mode { system, interval, every, strict };
+  Mode mode = Mode::system;  // `fsync = default`
+  uint64_t n = 0;            // every: operations; interval: milliseconds
+  bool operator==(const Durability&) const = default;
+};
+/// Parses "default", "strict", "every=N", "interval=MS". Errors: invalid.
+Result<Durability> parse_durability(std::string_view text);
+std::string to_string(const Durability& durability);
+
+/// Moves over the rows of one snapshot or transaction in byte order. Starts invalid.
+/// key() and value() are valid until the cursor moves or its snapshot ends; in a Transaction also only until the
+/// next put or erase, after which the cursor must be sought again. Throws StoreException on damage.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  virtual void seek(std::string_view key) = 0;         // first row with key >= `key`
+  virtual void seek_before(std::string_view key) = 0;  // last row with key < `key`
+  virtual void next() = 0;                             // REQUIRES: valid()
+  virtual void prev() = 0;                             // REQUIRES: valid()
+  virtual bool valid() const = 0;
+  virtual std::string_view key() const = 0;    // REQUIRES: valid()
+  virtual std::string_view value() const = 0;  // REQUIRES: valid()
+};
+
+/// A consistent view of all rows at one sequence number. Used by one thread at a time; destroy it before waiting for
+/// a client. Throws StoreException on damage.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  /// The row's value, valid as long as the snapshot (in a Transaction: until its next put or erase).
+  virtual std::optional<std::string_view> get(std::string_view key) const = 0;
+  /// Must not outlive the snapshot.
+  virtual std::unique_ptr<Cursor> cursor() const = 0;
+  virtual Sequence sequence() const = 0;
+};
+
+/// A Snapshot that sees its own writes. All of them commit together or not at all.
+class Transaction : public Snapshot {
+ public:
+  /// Errors are deferred to the commit. REQUIRES: key 1..kRowKeyBytesMax bytes, value <= kRowValueBytesMax.
+  /// The bytes are copied; they may be views into this transaction.
+  virtual void put(std::string_view key, std::string_view value) = 0;
+  virtual void erase(std::string_view key) = 0;  // no-op where absent
+  /// The strictest policy among the engine's own and all that is required here applies to this commit.
+  virtual void require(const Durability& durability) = 0;
+  /// Gives the chunk's space back once this commit is durable and invisible to every snapshot.
+  virtual void release_chunk(const ChunkRef& ref) = 0;
+};
+
+struct CommitOptions {
+  /// Called once, in commit order, after the commit is visible to new snapshots (for strict: after it is durable)
+  /// and before transact() returns. Runs under the engine's commit lock: short, no engine calls, must not throw.
+  std::function<void(Sequence)> on_commit;
+};
+
+/// Plain numbers for stats and metrics, e.g. {"journal_bytes", 123}. Names are stable, snake_case, units last.
+using EngineStats = std::vector<std::pair<std::string, uint64_t>>;
+
+struct SpaceUse {
+  uint64_t bytes_used = 0;
+  uint64_t bytes_max = 0;  // what can be stored in all: min(max_size, used + free on the disk)
+};
+
+/// Thread safety: all functions may be called from any thread.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual std::unique_ptr<Snapshot> snapshot() = 0;
+
+  using Body = std::function<Result<void>(Transaction&)>;
+  /// Runs `body` and commits what it wrote, or nothing if it returns an error (returned as is) or throws (rethrown).
+  /// `body` may run again after a conflict: it must have no side effects outside the transaction.
+  /// REQUIRES: not called from within a body. Errors of its own: no_space, io, read_only.
+  virtual Result<Sequence> transact(const Body& body, const CommitOptions& options = {}) = 0;
+
+  /// Makes every commit that was acknowledged before the call durable. Errors: io, read_only (an earlier sync failed).
+  virtual Result<void> sync() = 0;
+
+  /// Folds the journal into the base now. A no-op where there is none.
+  virtual Result<void> checkpoint() = 0;
+
+  virtual ChunkStore& chunks() = 0;
+  virtual EngineStats stats() const = 0;
+  virtual SpaceUse space() const = 0;
+};
+
+struct EngineOptions {
+  std::string kind = "lmdb";  // lmdb | memory
+  std::string path;           // directory, made if absent (mode 0700)
+  Durability durability;
+  uint64_t max_size_bytes = 0;  // 0: limited by the disk alone
+};
+
+/// Opens or makes the engine of `options.kind`. Errors: busy (another process has the store open; the detail gives its
+/// pid), access_denied, not_found (parent directory), corrupt, no_space, invalid (unknown kind).
+Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options);
+
+}  // namespace kvfs

@@ -1,0 +1,98 @@
+// An entry: what a name maps to, and its encoding in a row (docs/format.md). Knows nothing of engines.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "store/engine/chunk_store.h"
+#include "store/key.h"
+#include "store/result.h"
+
+namespace kvfs {
+
+inline constexpr uint32_t kChunkBytes = 64 * 1024;     // every chunk of a value but the last is this long
+inline constexpr uint32_t kInlineBytesMax = 8 * 1024;  // larger values are chunked
+inline constexpr uint32_t kXattrsBytesMax = 256 * 1024;
+inline constexpr uint32_t kContentTypeBytesMax = 255;
+inline constexpr uint32_t kLinksMax = 65000;
+inline constexpr uint64_t kValueBytesMax = uint64_t{1} << 46;  // 64 TiB
+
+/// DO NOT CHANGE the numbers: on disk.
+enum class Kind : uint8_t { file = 1, directory = 2, symlink = 3, fifo = 4, socket = 5, char_device = 6, block_device = 7, link = 8 };
+enum class ValueType : uint8_t { bytes = 0, counter = 1, set = 2 };
+
+/// 64-bit hybrid logical clock: 48 bits of milliseconds since 1970, 16 bits of counter. 0: none.
+using Version = uint64_t;
+
+inline constexpr uint32_t kModeMask = 07777;  // permission, setuid, setgid and sticky bits
+
+/// Times are nanoseconds since 1970, UTC.
+struct Entry {
+  Kind kind = Kind::file;
+  ValueType type = ValueType::bytes;
+  bool implicit = false;  // directory made because a key needed it; goes away with its last entry
+  bool shadowed = false;  // a value whose name is also a directory: in the mount it is the directory's "%:value"
+  bool chunked = false;   // the value lies in chunks under `inode`; otherwise in inline_value
+
+  uint32_t mode = 0;  // kModeMask bits only; the file type is `kind`
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t nlink = 1;  // of a directory: 2 + subdirectories
+  uint32_t rdev = 0;
+  Inode inode = 0;
+  int64_t atime_ns = 0;
+  int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;
+  int64_t btime_ns = 0;
+
+  Version version = 0;
+  uint64_t expires_ms = 0;      // since 1970; 0: never
+  uint64_t default_ttl_ms = 0;  // of a directory: given to values made below it; 0: none
+  uint64_t size = 0;            // bytes of the value, or of the symlink's target
+  uint64_t keys = 0;            // of a collection's or tenant's directory: values below it
+  uint64_t bytes = 0;           // likewise: sum of their sizes
+
+  /// Views: into the row the entry was decoded from, or whatever the caller set them to.
+  std::string_view content_type;
+  std::string_view xattrs;        // see xattr.h
+  std::string_view inline_value;  // a symlink's target, a link's is empty
+
+  bool is_directory() const { return kind == Kind::directory; }
+  bool expired(uint64_t now_ms) const { return expires_ms != 0 && expires_ms <= now_ms; }
+};
+
+/// The row value of `entry`. REQUIRES: sizes within the limits above.
+std::string encode_entry(const Entry& entry);
+/// The returned views point into `row`. Any bytes are safe to pass. Errors: corrupt.
+Result<Entry> decode_entry(std::string_view row);
+
+/// Chunk rows. Errors of decode: corrupt.
+std::string encode_chunk_row(const ChunkRef& ref);
+Result<ChunkRef> decode_chunk_row(std::string_view row);
+
+/// The extended attributes of an entry, encoded as in Entry::xattrs; names in byte order.
+class Xattrs {
+ public:
+  using Map = std::vector<std::pair<std::string, std::string>>;
+  /// Errors: corrupt.
+  static Result<Map> decode(std::string_view encoded);
+  static std::string encode(const Map& map);
+  /// The value of one attribute, a view into `encoded`; nullopt where absent.
+  static std::optional<std::string_view> find(std::string_view encoded, std::string_view name);
+};
+
+/// Settings of a tenant or collection, stored only where set. JSON in the row, so that fields can be added.
+struct Settings {
+  uint64_t quota_bytes = 0;  // 0: none
+  uint64_t quota_keys = 0;
+  std::string fsync;  // empty: the store's policy
+  bool require_preconditions = false;
+};
+std::string encode_settings(const Settings& settings);
+Result<Settings> decode_settings(std::string_view row);
+
+}  // namespace kvfs

@@ -1,0 +1,120 @@
+// The public face of the store: open, read, write, subscribe. Doors use this, tree.h, keyspace.h and value.h.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+#include "store/changes.h"
+#include "store/engine/engine.h"
+#include "store/keyspace.h"
+#include "store/result.h"
+#include "store/tree.h"
+#include "store/txn.h"
+#include "store/value.h"
+
+namespace kvfs {
+
+struct StoreOptions {
+  EngineOptions engine;
+  size_t feed_capacity = 100'000;       // changes kept for subscribers that fall behind
+  uint64_t expiry_interval_ms = 100;    // how often expired keys are swept; 0: never (tests)
+  size_t expiry_batch_max = 1000;       // keys removed by one sweeping transaction
+  std::function<uint64_t()> clock_ns;   // for tests: nanoseconds since 1970; default: the system's
+};
+
+struct WriteOptions {
+  Origin origin = kNoOrigin;
+  /// At least this policy, whatever the store's and the collection's are.
+  std::optional<Durability> durability;
+};
+
+/// Thread safety: all functions may be called from any thread.
+class Store {
+ public:
+  /// Errors: as open_engine(), corrupt (unknown format version).
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  /// Syncs. REQUIRES: no other call is under way.
+  ~Store();
+
+  /// Runs `body(const ReadTxn&)` on a snapshot and returns what it returns. Copy out what must outlive it.
+  template <class Body>
+  auto read(Body&& body) const -> std::invoke_result_t<Body, const ReadTxn&> {
+    auto rows = engine_->snapshot();
+    const ReadTxn txn(*runtime_, *rows, now_ms());
+    return body(txn);
+  }
+
+  /// Runs `body(WriteTxn&) -> Result<T>` in one transaction; commits if it returns a value, drops all otherwise.
+  /// It may run again after a conflict. REQUIRES: not called within a read or write body.
+  template <class Body>
+  auto write(Body&& body, const WriteOptions& options = {}) -> std::invoke_result_t<Body, WriteTxn&> {
+    using R = std::invoke_result_t<Body, WriteTxn&>;
+    std::optional<R> outcome;
+    Result<void> done = transact(
+        [&](WriteTxn& txn) -> Result<void> {
+          outcome.emplace(body(txn));
+          if (!*outcome) return outcome->error();
+          return {};
+        },
+        options);
+    if (!done) return done.error();
+    return std::move(*outcome);
+  }
+
+  /// Makes everything acknowledged before the call durable.
+  Result<void> sync() { return engine_->sync(); }
+  Result<void> checkpoint() { return engine_->checkpoint(); }
+
+  Feed& feed() { return feed_; }
+  Engine& engine() { return *engine_; }
+  ChunkStore& chunks() { return engine_->chunks(); }
+  Origin new_origin() { return next_origin_.fetch_add(1); }
+
+  /// The tenant's directory, made if absent; its owner if it is new. For tenants named in the configuration.
+  Result<DirId> ensure_tenant(std::string_view name, uint32_t uid = 0, uint32_t gid = 0);
+  /// Cached, cheap. Errors: not_found.
+  Result<DirId> find_tenant(std::string_view name) const;
+  Result<DirId> find_collection(DirId tenant, std::string_view name) const;
+
+  /// Values and bytes of a tenant (0: of all) now, and its quota (0: none), for df and statistics.
+  struct Usage {
+    uint64_t keys = 0;
+    uint64_t bytes = 0;
+    uint64_t quota_keys = 0;
+    uint64_t quota_bytes = 0;
+  };
+  Usage usage(DirId tenant) const;
+
+  /// While an inode is held, removing its last name or replacing it keeps its data (as an orphan) until the last
+  /// release, and find_inode() finds it after renames by other doors. `slot` is where it is.
+  void hold_inode(Inode inode, const Slot& slot);
+  void release_inode(Inode inode);
+  /// Where a held inode is now; dir 0: nowhere.
+  std::pair<DirId, std::string> held_slot(Inode inode) const;
+
+  uint64_t now_ms() const;
+  EngineStats stats() const;
+
+ private:
+  explicit Store(const StoreOptions& options);
+  Result<void> transact(const std::function<Result<void>(WriteTxn&)>& body, const WriteOptions& options);
+  void sweep_expired();
+
+  StoreOptions options_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Runtime> runtime_;
+  Feed feed_;
+  std::atomic<Origin> next_origin_{1};
+  std::mutex sweep_mutex_;
+  std::condition_variable sweep_wake_;
+  bool stopping_ = false;  // guarded by sweep_mutex_
+  std::thread sweeper_;
+};
+
+}  // namespace kvfs
