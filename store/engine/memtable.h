@@ -1,0 +1,115 @@
+// The recent batches: an ordered multi-version map in memory. A skiplist (W. Pugh, "Skip Lists: A Probabilistic
+// Alternative to Balanced Trees", 1990; the concurrent form of LevelDB's db/skiplist.h) for order, a hash index for
+// point reads, both over one arena. Knows nothing of files, journals or the base.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "store/engine/arena.h"
+#include "store/engine/engine.h"
+
+namespace kvfs {
+
+/// The size that keeps inserts and reads fast (measured); a memtable takes more, but gets slower.
+inline constexpr size_t kMemtableEntriesGood = 100'000;
+
+/// Rows ordered by (key, sequence descending). A version is a value or a tombstone ("erased here").
+///
+/// Thread safety: put() and erase() by one thread at a time; every read from any thread beside them, without locks. A
+/// reader at sequence s sees the versions with sequences <= s that were added before s was published to it (release
+/// store by the writer, acquire load by the reader, e.g. a mutex or an atomic).
+/// Nothing is ever removed: views and iterators are valid as long as the memtable.
+class Memtable {
+ public:
+  /// `entries_expected` sizes the hash index.
+  explicit Memtable(size_t entries_expected = kMemtableEntriesGood);
+  ~Memtable();
+  Memtable(const Memtable&) = delete;
+  Memtable& operator=(const Memtable&) = delete;
+
+  /// Of two versions of one key with the same sequence, the one added later counts.
+  /// REQUIRES: `sequence` >= that of all versions of this key so far.
+  void put(Sequence sequence, std::string_view key, std::string_view value) { add(sequence, key, value, false); }
+  void erase(Sequence sequence, std::string_view key) { add(sequence, key, {}, true); }
+
+  struct Version {
+    Sequence sequence = 0;
+    bool erased = false;
+    std::string_view value;  // empty if erased
+  };
+  /// The newest version of `key` at `snapshot`; nullopt if this memtable knows none (the base may).
+  std::optional<Version> get(std::string_view key, Sequence snapshot) const;
+
+  class Iterator;
+
+  size_t entries() const { return entries_.load(std::memory_order_relaxed); }  // versions
+  size_t bytes() const { return arena_.bytes(); }                              // all memory it holds
+  /// Sequences of the first and the last version added; 0 while empty.
+  Sequence first_sequence() const { return first_sequence_.load(std::memory_order_relaxed); }
+  Sequence last_sequence() const { return last_sequence_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Node;
+  struct KeyRecord;
+  static constexpr int kHeightMax = 12;
+
+  void add(Sequence sequence, std::string_view key, std::string_view value, bool erased);
+  Node* make_node(Sequence sequence, std::string_view key, std::string_view value, bool erased);
+  int random_height();
+  uint64_t hash(std::string_view key) const;
+  KeyRecord* find_key(std::string_view key, uint64_t key_hash) const;
+  /// First node at or after (key, sequence); its predecessors go to `before` where given.
+  Node* find_at_or_after(std::string_view key, Sequence sequence, Node** before) const;
+  /// Last node before all versions of `key`; null if none.
+  Node* find_before(std::string_view key) const;
+
+  Arena arena_;  // written by the writer alone
+
+  // Constant after construction.
+  Node* const head_;
+  const size_t bucket_mask_;
+  const uint64_t hash_seed_;
+  const std::unique_ptr<std::atomic<KeyRecord*>[]> buckets_;
+
+  // Written by the writer, read by all.
+  std::atomic<int> height_{1};
+  std::atomic<size_t> entries_{0};
+  std::atomic<Sequence> first_sequence_{0};
+  std::atomic<Sequence> last_sequence_{0};
+
+  uint64_t random_state_;  // of the writer alone
+};
+
+/// Moves over the keys that have a version at one snapshot, in byte order, tombstones included; on each it stands at
+/// the newest such version. Starts invalid. Used by one thread at a time; must not outlive the memtable.
+class Memtable::Iterator {
+ public:
+  Iterator(const Memtable& table, Sequence snapshot) : table_(&table), snapshot_(snapshot) {}
+
+  void seek(std::string_view key);         // first key >= `key`
+  void seek_before(std::string_view key);  // last key < `key`
+  void seek_to_first();
+  void seek_to_last();
+  void next();  // REQUIRES: valid()
+  void prev();  // REQUIRES: valid()
+
+  bool valid() const { return node_ != nullptr; }
+  std::string_view key() const;    // REQUIRES: valid(), as all below
+  std::string_view value() const;  // empty if erased
+  bool erased() const;
+  Sequence sequence() const;
+
+ private:
+  void settle_forward(const Node* node);
+  void settle_backward(const Node* node);
+
+  const Memtable* table_;
+  Sequence snapshot_;
+  const Node* node_ = nullptr;
+};
+
+}  // namespace kvfs
