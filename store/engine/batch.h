@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/engine/chunk_store.h"
+#include "store/engine/engine.h"
 #include "store/result.h"
 
 namespace kvfs {

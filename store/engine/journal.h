@@ -36,9 +36,9 @@ struct JournalOpening {
     Sequence last_missing = 0;  // 0: not known, nothing readable follows
     std::string reason;
   };
-  std::vector<Gap> left_out;     // only with `salvage`
-  uint64_t tail_bytes_cut = 0;   // of a torn tail: written, never promised durable, lost in a crash
-  uint64_t records = 0;          // to be replayed
+  std::vector<Gap> left_out;    // only with `salvage`
+  uint64_t tail_bytes_cut = 0;  // of a torn tail: written, never promised durable, lost in a crash
+  uint64_t records = 0;         // to be replayed
 };
 
 /// Sequence numbers are contiguous: a record covers [first, first + count) and the next starts where it ends.
