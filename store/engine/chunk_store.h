@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -22,9 +23,10 @@ struct ChunkRef {
 inline constexpr uint32_t kChunkPageBytes = 4096;
 
 /// Thread safety: all functions may be called from any thread.
-/// Lifecycle of a chunk: append() -> referenced by a committed row -> Transaction::release_chunk() by a committed
+/// Lifecycle of a chunk: append() -> referenced by a row of a transaction that called Transaction::use_chunk() and
+/// committed -> Transaction::release_chunk() by a committed
 /// transaction -> reclaimed when that commit is durable and no snapshot or pin can still see it. A chunk appended
-/// and never referenced is given back by discard(); after a crash the engine finds such chunks when it opens.
+/// and never referenced is given back by discard(); after a crash retain_only() finds such chunks.
 class ChunkStore {
  public:
   virtual ~ChunkStore() = default;
@@ -47,6 +49,14 @@ class ChunkStore {
     virtual ~Pin() = default;
   };
   virtual std::unique_ptr<Pin> pin() = 0;
+
+  /// True after opening a store that was not closed cleanly, until retain_only(): chunks may exist that no row refers
+  /// to. The store works meanwhile; their space is merely not reused.
+  virtual bool unclean() const = 0;
+  /// Reclaims every chunk that `enumerate` does not pass to its argument. REQUIRES: called before the first append().
+  /// Errors: io, and what `enumerate` returns (then nothing is reclaimed).
+  using Keep = std::function<void(const ChunkRef&)>;
+  virtual Result<void> retain_only(const std::function<Result<void>(const Keep&)>& enumerate) = 0;
 
   /// Bytes of live and not yet reclaimed chunks.
   virtual uint64_t bytes_used() const = 0;

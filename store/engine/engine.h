@@ -69,6 +69,9 @@ class Transaction : public Snapshot {
   virtual void erase(std::string_view key) = 0;  // no-op where absent
   /// The strictest policy among the engine's own and all that is required here applies to this commit.
   virtual void require(const Durability& durability) = 0;
+  /// Says that rows of this transaction refer to a chunk appended since. Needed once per new chunk: recovery after a
+  /// power loss keeps a commit that was not yet durable only if its chunks reached the disk.
+  virtual void use_chunk(const ChunkRef& ref) = 0;
   /// Gives the chunk's space back once this commit is durable and invisible to every snapshot.
   virtual void release_chunk(const ChunkRef& ref) = 0;
 };
@@ -97,6 +100,7 @@ class Engine {
   using Body = std::function<Result<void>(Transaction&)>;
   /// Runs `body` and commits what it wrote, or nothing if it returns an error (returned as is) or throws (rethrown).
   /// `body` may run again after a conflict: it must have no side effects outside the transaction.
+  /// A transaction that wrote nothing gets the sequence of the last commit.
   /// REQUIRES: not called from within a body. Errors of its own: no_space, io, read_only.
   virtual Result<Sequence> transact(const Body& body, const CommitOptions& options = {}) = 0;
 

@@ -1,0 +1,26 @@
+// The file that a clean shutdown leaves beside the chunk segments: which of their pages are live.
+// DO NOT CHANGE the format: docs/format.md, "Chunk log".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/result.h"
+
+namespace kvfs {
+
+struct CleanSegment {
+  uint32_t end = 0;            // pages in use, from the segment's start
+  std::vector<uint64_t> live;  // one bit a page
+};
+using CleanMap = std::map<uint32_t, CleanSegment>;
+
+/// Durable when it returns without error. Errors: io, no_space.
+Result<void> write_clean_map(const std::string& path, const CleanMap& map);
+/// nullopt: absent or damaged, which both mean that the live pages are not known.
+std::optional<CleanMap> read_clean_map(const std::string& path);
+
+}  // namespace kvfs

@@ -1,0 +1,87 @@
+// Chunks in segment files: appended with pwrite, read with pread (never mapped, so that memory stays small), given back
+// by punching holes and by deleting segments that are wholly dead. File format: docs/format.md, "Chunk log".
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+
+#include "store/engine/chunk_segment.h"
+#include "store/engine/chunk_store.h"
+#include "store/engine/reader_registry.h"
+
+namespace kvfs {
+
+inline constexpr size_t kChunkSegmentsOpenMax = 256;  // file descriptors held for reading
+
+/// Thread safety: all functions may be called from any thread.
+class ChunkLog final : public ChunkStore {
+ public:
+  /// Opens or makes the log in directory `path`. Errors: io, corrupt, access_denied, no_space.
+  static Result<std::unique_ptr<ChunkLog>> open(const std::string& path, ReaderRegistry& readers,
+                                                const std::atomic<Sequence>& visible);
+
+  Result<ChunkRef> append(std::string_view bytes) override;
+  Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const override;
+  void discard(const ChunkRef& ref) override;
+  std::unique_ptr<Pin> pin() override;
+  bool unclean() const override { return unclean_.load(); }
+  Result<void> retain_only(const std::function<Result<void>(const Keep&)>& enumerate) override;
+  uint64_t bytes_used() const override;
+
+  /// Makes every chunk whose append() returned before the call durable. After an error the log takes no more chunks.
+  Result<void> sync();
+  /// Reclaims chunks. REQUIRES: nothing can see them, and the commits that gave them up are durable.
+  void release(std::span<const ChunkRef> refs);
+  /// True if the chunk's bytes are there and match its checksum.
+  bool intact(const ChunkRef& ref) const;
+  /// Syncs and leaves a map of the live chunks, so that the next open() is a clean one.
+  /// REQUIRES: nothing waits to be released, and no other call follows but the destructor.
+  Result<void> close_cleanly();
+  /// Whoever stops trusting the disk: no chunk is written or reclaimed any more.
+  void freeze() { frozen_.store(true); }
+
+  uint64_t segments() const;
+
+ private:
+  struct Segment {
+    PageMap live;
+    uint32_t end = 0;  // pages
+    std::shared_ptr<SegmentFile> file;  // null: not open now
+  };
+
+  ChunkLog(std::string path, ReaderRegistry& readers, const std::atomic<Sequence>& visible)
+      : path_(std::move(path)), readers_(readers), visible_(visible) {}
+  std::string segment_path(uint32_t number) const;
+  Result<void> load();
+  Result<void> load_segments();
+  Result<void> sync_directory() const;
+  Result<std::shared_ptr<SegmentFile>> file_of(uint32_t number) const;
+  Result<std::shared_ptr<SegmentFile>> make_segment();
+  struct Place {
+    ChunkRef ref;
+    std::shared_ptr<SegmentFile> file;
+  };
+  Result<Place> reserve(uint32_t bytes);
+
+  const std::string path_;
+  ReaderRegistry& readers_;
+  const std::atomic<Sequence>& visible_;
+  std::atomic<bool> unclean_{false};
+  std::atomic<bool> frozen_{false};
+
+  std::mutex sync_mutex_;  // one sync at a time; before mutex_
+  mutable std::mutex mutex_;
+  mutable std::map<uint32_t, Segment> segments_;  // guarded by mutex_
+  std::set<uint32_t> dirty_;                      // guarded by mutex_: written since the last sync
+  bool directory_dirty_ = false;                  // guarded by mutex_
+  uint32_t active_ = 0;                           // guarded by mutex_: the segment that is appended to; 0: none
+  uint32_t next_number_ = 1;                      // guarded by mutex_
+  mutable size_t open_files_ = 0;                 // guarded by mutex_
+};
+
+}  // namespace kvfs

@@ -1,0 +1,25 @@
+// One process per store: a lock file that the kernel frees with the process, so a crash never needs manual repair.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "store/result.h"
+
+namespace kvfs {
+
+class StoreLock {
+ public:
+  /// Locks directory `path` (made if absent, mode 0700). Errors: busy (the detail gives the holder's pid),
+  /// access_denied, not_found (parent directory), no_space, io.
+  static Result<std::unique_ptr<StoreLock>> acquire(const std::string& path);
+  ~StoreLock();
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+
+ private:
+  explicit StoreLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+}  // namespace kvfs

@@ -1,0 +1,230 @@
+#include "store/lmdb.h"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace kvfs::lmdb {
+namespace {
+
+constexpr uint64_t kMapBytesDefault = uint64_t{1} << 40;
+constexpr uint64_t kMapBytesMin = uint64_t{1} << 30;
+constexpr unsigned kTablesMax = 4;
+
+Errc to_errc(int code) {
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL: return Errc::no_space;
+    case EACCES:
+    case EPERM: return Errc::access_denied;
+    case EROFS: return Errc::read_only;
+    case ENOENT:
+    case MDB_NOTFOUND: return Errc::not_found;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_INCOMPATIBLE: return Errc::corrupt;
+    case MDB_READERS_FULL: return Errc::limit_reached;
+    case MDB_BAD_VALSIZE: return Errc::invalid;
+    default: return Errc::io;
+  }
+}
+
+Error to_error(const char* what, int code) {
+  return Error{to_errc(code), std::string("lmdb: ") + what + ": " + mdb_strerror(code)};
+}
+
+[[noreturn]] void raise(const char* what, int code) { throw StoreException(to_error(what, code)); }
+
+MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+
+}  // namespace
+
+Result<std::unique_ptr<Env>> Env::open(const EnvOptions& options) {
+  if (!options.read_only && mkdir(options.path.c_str(), 0700) != 0 && errno != EEXIST)
+    return to_error(("mkdir " + options.path).c_str(), errno);
+  struct stat data {};
+  uint64_t map_bytes = options.map_bytes != 0 ? options.map_bytes : kMapBytesDefault;
+  if (stat((options.path + "/data.mdb").c_str(), &data) == 0)
+    map_bytes = std::max(map_bytes, 4 * static_cast<uint64_t>(data.st_size));
+  for (;; map_bytes /= 2) {
+    std::unique_ptr<Env> env(new Env);
+    if (int rc = mdb_env_create(&env->env_)) return to_error("create", rc);
+    mdb_env_set_mapsize(env->env_, map_bytes);
+    mdb_env_set_maxreaders(env->env_, options.readers_max);
+    mdb_env_set_maxdbs(env->env_, kTablesMax);
+    const unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options.read_only ? MDB_RDONLY : 0U);
+    const int rc = mdb_env_open(env->env_, options.path.c_str(), flags, 0600);
+    if (rc == 0) return env;
+    // Address space may be scarce (a container's limit): take less.
+    if (rc != ENOMEM || map_bytes / 2 < kMapBytesMin) return to_error(("open " + options.path).c_str(), rc);
+  }
+}
+
+Env::~Env() {
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+Result<Table> Env::open_table(const char* name) {
+  unsigned env_flags = 0;
+  mdb_env_get_flags(env_, &env_flags);
+  const bool read_only = (env_flags & MDB_RDONLY) != 0;
+  MDB_txn* txn = nullptr;
+  if (int rc = mdb_txn_begin(env_, nullptr, read_only ? MDB_RDONLY : 0, &txn)) return to_error("begin", rc);
+  MDB_dbi table = 0;
+  int rc = mdb_dbi_open(txn, name, 0, &table);
+  if (rc == MDB_NOTFOUND && !read_only) rc = mdb_dbi_open(txn, name, MDB_CREATE, &table);
+  if (rc != 0) {
+    mdb_txn_abort(txn);
+    return to_error("open table", rc);
+  }
+  if (int rc_commit = mdb_txn_commit(txn)) return to_error("commit", rc_commit);
+  return table;
+}
+
+int Env::clear_stale_readers() {
+  int cleared = 0;
+  mdb_reader_check(env_, &cleared);
+  return cleared;
+}
+
+Usage Env::usage() const {
+  Usage usage;
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  usage.map_bytes = info.me_mapsize;
+  usage.file_bytes = (info.me_last_pgno + 1) * uint64_t{stat.ms_psize};
+  MDB_txn* txn = nullptr;
+  if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) != 0) return usage;
+  MDB_cursor* cursor = nullptr;
+  if (mdb_cursor_open(txn, 0, &cursor) == 0) {  // table 0 is LMDB's list of free pages: count, then page numbers
+    MDB_val key{};
+    MDB_val list{};
+    while (mdb_cursor_get(cursor, &key, &list, MDB_NEXT) == 0) {
+      size_t count = 0;
+      std::memcpy(&count, list.mv_data, sizeof count);
+      usage.free_bytes += count * uint64_t{stat.ms_psize};
+    }
+    mdb_cursor_close(cursor);
+  }
+  mdb_txn_abort(txn);
+  return usage;
+}
+
+Result<void> Env::copy(const std::string& path, bool compact) const {
+  if (int rc = mdb_env_copy2(env_, path.c_str(), compact ? MDB_CP_COMPACT : 0U)) return to_error("copy", rc);
+  return {};
+}
+
+Txn::~Txn() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+std::optional<std::string_view> Txn::get(Table table, std::string_view key) const {
+  MDB_val k = to_val(key);
+  MDB_val v{};
+  const int rc = mdb_get(txn_, table, &k, &v);
+  if (rc == MDB_NOTFOUND) return std::nullopt;
+  if (rc != 0) raise("get", rc);
+  return to_view(v);
+}
+
+uint64_t Txn::rows(Table table) const {
+  MDB_stat stat{};
+  if (int rc = mdb_stat(txn_, table, &stat)) raise("stat", rc);
+  return stat.ms_entries;
+}
+
+uint64_t Txn::id() const { return mdb_txn_id(txn_); }
+
+ReadTxn::ReadTxn(const Env& env) {
+  if (int rc = mdb_txn_begin(env.env_, nullptr, MDB_RDONLY, &txn_)) raise("begin", rc);
+}
+
+void ReadTxn::reset() { mdb_txn_reset(txn_); }
+
+void ReadTxn::renew() {
+  if (int rc = mdb_txn_renew(txn_)) raise("renew", rc);
+}
+
+Result<std::unique_ptr<WriteTxn>> WriteTxn::begin(Env& env) {
+  std::unique_ptr<WriteTxn> txn(new WriteTxn);
+  if (int rc = mdb_txn_begin(env.env_, nullptr, 0, &txn->txn_)) return to_error("begin", rc);
+  return txn;
+}
+
+Result<void> WriteTxn::put(Table table, std::string_view key, std::string_view value) {
+  MDB_val k = to_val(key);
+  MDB_val v = to_val(value);
+  if (int rc = mdb_put(txn_, table, &k, &v, 0)) return to_error("put", rc);
+  return {};
+}
+
+Result<void> WriteTxn::append(Table table, std::string_view key, std::string_view value) {
+  MDB_val k = to_val(key);
+  MDB_val v = to_val(value);
+  if (int rc = mdb_put(txn_, table, &k, &v, MDB_APPEND)) return to_error("append", rc);
+  return {};
+}
+
+Result<void> WriteTxn::erase(Table table, std::string_view key) {
+  MDB_val k = to_val(key);
+  const int rc = mdb_del(txn_, table, &k, nullptr);
+  if (rc != 0 && rc != MDB_NOTFOUND) return to_error("delete", rc);
+  return {};
+}
+
+Result<void> WriteTxn::commit() {
+  MDB_txn* txn = std::exchange(txn_, nullptr);
+  if (int rc = mdb_txn_commit(txn)) return to_error("commit", rc);
+  return {};
+}
+
+Cursor::Cursor(const Txn& txn, Table table) {
+  if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
+}
+
+Cursor::~Cursor() { mdb_cursor_close(cursor_); }
+
+void Cursor::move(int op) {
+  MDB_val k{};
+  MDB_val v{};
+  const int rc = mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(op));
+  valid_ = rc == 0;
+  if (rc != 0 && rc != MDB_NOTFOUND) raise("scan", rc);
+  if (!valid_) return;
+  key_ = to_view(k);
+  value_ = to_view(v);
+}
+
+void Cursor::seek(std::string_view key) {
+  if (key.empty()) return move(MDB_FIRST);  // LMDB has no empty keys
+  MDB_val k = to_val(key);
+  MDB_val v{};
+  const int rc = mdb_cursor_get(cursor_, &k, &v, MDB_SET_RANGE);
+  valid_ = rc == 0;
+  if (rc != 0 && rc != MDB_NOTFOUND) raise("seek", rc);
+  if (!valid_) return;
+  key_ = to_view(k);
+  value_ = to_view(v);
+}
+
+void Cursor::seek_before(std::string_view key) {
+  seek(key);
+  move(valid_ ? MDB_PREV : MDB_LAST);
+}
+
+void Cursor::seek_last() { move(MDB_LAST); }
+void Cursor::next() { move(MDB_NEXT); }
+void Cursor::prev() { move(MDB_PREV); }
+
+}  // namespace kvfs::lmdb
