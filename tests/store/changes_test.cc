@@ -1,0 +1,105 @@
+#include "store/changes.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/store/store_fixture.h"
+
+namespace kvfs {
+namespace {
+
+std::vector<Change> changes(uint64_t first, uint64_t last) {
+  std::vector<Change> out;
+  for (uint64_t id = first; id <= last; ++id) {
+    Change change;
+    change.id = id;
+    out.push_back(change);
+  }
+  return out;
+}
+
+TEST(FeedTest, GivesChangesAfterAPositionInOrder) {
+  Feed feed(10, 0);
+  feed.publish(changes(1, 5));
+  const Feed::Batch batch = feed.read(2, 2);
+  ASSERT_EQ(batch.changes.size(), 2U);
+  EXPECT_EQ(batch.changes[0]->id, 3U);
+  EXPECT_EQ(batch.next, 4U);
+  EXPECT_FALSE(batch.missed);
+  EXPECT_TRUE(feed.read(5, 10).changes.empty());
+}
+
+TEST(FeedTest, SaysWhatItNoLongerHas) {
+  Feed feed(3, 0);
+  feed.publish(changes(1, 5));
+  EXPECT_TRUE(feed.read(1, 10).missed);
+  EXPECT_FALSE(feed.read(2, 10).missed);
+  EXPECT_EQ(feed.read(0, 10).changes.size(), 3U);
+}
+
+TEST(FeedTest, EarlierRunsOfTheStoreAreMissed) {
+  const Feed feed(3, 100);
+  EXPECT_TRUE(feed.read(50, 10).missed);
+  EXPECT_FALSE(feed.read(100, 10).missed);
+  EXPECT_EQ(feed.last(), 100U);
+}
+
+TEST(FeedTest, WakesListenersUntilTheyEnd) {
+  Feed feed(10, 0);
+  int woken = 0;
+  auto listener = feed.listen([&] { ++woken; });
+  feed.publish(changes(1, 2));
+  EXPECT_EQ(woken, 1);
+  listener.reset();
+  feed.publish(changes(3, 3));
+  EXPECT_EQ(woken, 1);
+}
+
+TEST(FeedTest, WaitEndsWithAChangeOrWithTheFeed) {
+  Feed feed(10, 0);
+  std::thread publisher([&] { feed.publish(changes(1, 1)); });
+  EXPECT_EQ(feed.wait(0, 10, 60'000).changes.size(), 1U);
+  publisher.join();
+  std::thread closer([&] { feed.close(); });
+  EXPECT_TRUE(feed.wait(1, 10, 60'000).changes.empty());
+  closer.join();
+}
+
+using StoreChangesTest = StoreTest;
+
+TEST_F(StoreChangesTest, EveryCommitIsPublishedWithItsOriginAndKey) {
+  const uint64_t before = store_->feed().last();
+  const Origin origin = store_->new_origin();
+  WriteOptions options;
+  options.origin = origin;
+  ASSERT_TRUE(
+      store_->write([&](WriteTxn& txn) { return kvfs::put(txn, collection_, "d/k", std::string_view("v")); }, options));
+  EXPECT_TRUE(remove("d/k"));
+  const Feed::Batch batch = store_->feed().read(before, 100);
+  std::string seen;
+  uint64_t last = before;
+  for (const ChangePtr& change : batch.changes) {
+    seen += std::string(to_string(change->kind)) + ":" + change->tenant + "/" + change->collection + "/" + change->key +
+            " ";
+    EXPECT_GT(change->id, last);
+    last = change->id;
+  }
+  EXPECT_EQ(seen, "make:acme/default/d put:acme/default/d/k remove:acme/default/d/k remove_dir:acme/default/d ");
+  EXPECT_EQ(batch.changes.at(1)->origin, origin);
+  EXPECT_TRUE(batch.changes.at(1)->created);
+}
+
+TEST_F(StoreChangesTest, FailedTransactionsPublishNothing) {
+  const uint64_t before = store_->feed().last();
+  EXPECT_EQ(write([&](WriteTxn& txn) -> Result<void> {
+              (void)kvfs::put(txn, collection_, "k", std::string_view("v"));
+              return Errc::invalid;
+            }),
+            "invalid");
+  EXPECT_TRUE(store_->feed().read(before, 10).changes.empty());
+  EXPECT_EQ(value("k"), "<not_found>");
+}
+
+}  // namespace
+}  // namespace kvfs
