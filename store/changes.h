@@ -62,7 +62,8 @@ using ChangePtr = std::shared_ptr<const Change>;
 /// Thread safety: all functions may be called from any thread.
 class Feed {
  public:
-  explicit Feed(size_t capacity) : capacity_(capacity) {}
+  /// `start`: ids up to it belong to earlier runs of the store and are not in the ring.
+  Feed(size_t capacity, uint64_t start) : capacity_(capacity), dropped_through_(start), last_(start) {}
 
   /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions.
   void publish(std::vector<Change> changes);
@@ -91,11 +92,11 @@ class Feed {
   const size_t capacity_;
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;
-  std::deque<ChangePtr> ring_;                     // guarded by mutex_
+  std::deque<ChangePtr> ring_;                      // guarded by mutex_
   std::vector<std::weak_ptr<Listener>> listeners_;  // guarded by mutex_
-  uint64_t dropped_through_ = 0;                   // guarded by mutex_; ids up to here have left the ring
-  uint64_t last_ = 0;                              // guarded by mutex_
-  bool closed_ = false;                            // guarded by mutex_
+  uint64_t dropped_through_ = 0;                    // guarded by mutex_; ids up to here have left the ring
+  uint64_t last_ = 0;                               // guarded by mutex_
+  bool closed_ = false;                             // guarded by mutex_
 };
 
 }  // namespace kvfs

@@ -22,7 +22,16 @@ inline constexpr uint32_t kLinksMax = 65000;
 inline constexpr uint64_t kValueBytesMax = uint64_t{1} << 46;  // 64 TiB
 
 /// DO NOT CHANGE the numbers: on disk.
-enum class Kind : uint8_t { file = 1, directory = 2, symlink = 3, fifo = 4, socket = 5, char_device = 6, block_device = 7, link = 8 };
+enum class Kind : uint8_t {
+  file = 1,
+  directory = 2,
+  symlink = 3,
+  fifo = 4,
+  socket = 5,
+  char_device = 6,
+  block_device = 7,
+  link = 8
+};
 enum class ValueType : uint8_t { bytes = 0, counter = 1, set = 2 };
 
 /// 64-bit hybrid logical clock: 48 bits of milliseconds since 1970, 16 bits of counter. 0: none.
@@ -54,14 +63,19 @@ struct Entry {
   uint64_t default_ttl_ms = 0;  // of a directory: given to values made below it; 0: none
   uint64_t size = 0;            // bytes of the value, or of the symlink's target
   uint64_t keys = 0;            // of a collection's or tenant's directory: values below it
-  uint64_t bytes = 0;           // likewise: sum of their sizes
+  uint64_t bytes = 0;           // likewise: what they occupy; of a chunked value: bytes in its chunks
 
   /// Views: into the row the entry was decoded from, or whatever the caller set them to.
   std::string_view content_type;
   std::string_view xattrs;        // see xattr.h
   std::string_view inline_value;  // a symlink's target, a link's is empty
 
+  /// Not encoded: read through a hard link or as an orphan, so that the row to write is inode_row(inode).
+  bool by_inode = false;
+
   bool is_directory() const { return kind == Kind::directory; }
+  /// Bytes counted against quotas: holes are free.
+  uint64_t bytes_charged() const { return chunked ? bytes : size; }
   bool expired(uint64_t now_ms) const { return expires_ms != 0 && expires_ms <= now_ms; }
 };
 

@@ -22,7 +22,8 @@ inline constexpr Inode kFirstInode = 1024;  // smaller ones are reserved (contro
 
 /// Errors: invalid (empty key), key_too_long, name_too_long (a component), each naming the limit.
 Result<void> check_key(std::string_view key);
-/// A tenant or collection name: 1..255 bytes, no '/' and no NUL, not "." nor "..", not ".kvfs", not beginning with "%:".
+/// A tenant or collection name: 1..255 bytes, no '/' and no NUL, not "." nor "..", not ".kvfs", not beginning with
+/// "%:".
 Result<void> check_name(std::string_view name, std::string_view what);
 
 /// Walks "a/b//c" as a, b, "", c. The last one is the value's component, the ones before are directories.
@@ -48,15 +49,15 @@ struct Slot {
 
 /// First bytes of row keys. DO NOT CHANGE: on disk, see docs/format.md.
 enum class Table : char {
-  dirent = 'D',      // <dir 8B> <name>[/]                        -> Entry
-  parent = 'P',      // <dir 8B>                                  -> <parent dir 8B> <name>
-  chunk = 'B',       // <inode 8B> <chunk 4B>                     -> ChunkRow
-  inode = 'I',       // <inode 8B>                                -> Entry of a hard-linked or orphaned file
-  orphan = 'O',      // <inode 8B>                                -> empty; unlinked but open, removed at start
-  expiry = 'X',      // <tenant dir 8B> <ms 8B> <dir 8B> <name>   -> empty
-  element = 'E',     // <inode 8B> <element>                      -> reserved: elements of sets, hashes, lists
-  settings = 'T',    // <tenant or collection dir 8B>             -> Settings
-  meta = 'M',        // <name>                                    -> format version, id allocator, clock
+  dirent = 'D',    // <dir 8B> <name>[/]                        -> Entry
+  parent = 'P',    // <dir 8B>                                  -> <parent dir 8B> <name>
+  chunk = 'B',     // <inode 8B> <chunk 4B>                     -> ChunkRow
+  inode = 'I',     // <inode 8B>                                -> Entry of a hard-linked or orphaned file
+  orphan = 'O',    // <inode 8B>                                -> empty; unlinked but open, removed at start
+  expiry = 'X',    // <tenant dir 8B> <ms 8B> <dir 8B> <name>   -> empty
+  element = 'E',   // <inode 8B> <element>                      -> reserved: elements of sets, hashes, lists
+  settings = 'T',  // <tenant or collection dir 8B>             -> Settings
+  meta = 'M',      // <name>                                    -> format version, id allocator, clock
 };
 
 std::string dirent_row(const Slot& slot);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,11 @@ Result<DirId> find_collection(const ReadTxn& txn, DirId tenant, std::string_view
 Result<DirId> ensure_tenant(WriteTxn& txn, std::string_view tenant);
 Result<DirId> ensure_collection(WriteTxn& txn, DirId tenant, std::string_view collection);
 
-/// The row of a key: its directories walked. `slot.name` is a view into `key`. Errors: not_found, invalid, key_too_long.
+/// The largest value that copy_key() copies within its transaction.
+inline constexpr uint64_t kCopyBytesMax = 64 * 1024 * 1024;
+
+/// The row of a key: its directories walked. `slot.name` is a view into `key`. Errors: not_found, invalid,
+/// key_too_long.
 Result<Slot> find_slot(const ReadTxn& txn, DirId collection, std::string_view key);
 
 /// The entry of a key; symlinks, special files and directories are not values and are not_found; hard links are values.
@@ -53,12 +58,12 @@ struct PutOutcome {
 };
 /// Makes or replaces the value of a key; attributes of a file that is replaced (mode, owner, xattrs, inode) stay.
 /// Directories are made as needed (implicit). A symlink or special file at the key is replaced.
-/// Errors: invalid, key_too_long, name_too_long, precondition_failed, quota_exceeded, no_space, not_directory (a prefix of
-/// the key is a symlink or special file is no obstacle: directories and values have rows of their own).
+/// Errors: invalid, key_too_long, name_too_long, precondition_failed, quota_exceeded, no_space, not_directory (a prefix
+/// of the key is a symlink or special file is no obstacle: directories and values have rows of their own).
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, const StagedValue& value,
                        const PutOptions& options = {});
-/// Likewise for a value in memory of any size up to kRowValueBytesMax - 64 KiB: no staging, no copy kept.
-/// Values longer than kInlineBytesMax are refused here (value_too_large): stage them.
+/// Likewise for a small value in memory: no staging. Values longer than kInlineBytesMax are refused here
+/// (value_too_large): stage them.
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, std::string_view value,
                        const PutOptions& options = {});
 
@@ -72,13 +77,13 @@ Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key
 /// A rename keeps inode, attributes and expiry.
 Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_view from, DirId to_collection,
                               std::string_view to, const Precondition& on_target = {});
-/// A copy of value, content type, type and expiry; attributes are new. Errors: value_too_large for values that are
-/// chunked beyond `copy_bytes_max` (copy them as a stream).
+/// A copy of value, content type, type and expiry; attributes are new. Errors: value_too_large for values
+/// longer than kCopyBytesMax (copy them as a stream).
 Result<PutOutcome> copy_key(WriteTxn& txn, DirId from_collection, std::string_view from, DirId to_collection,
                             std::string_view to, const Precondition& on_target = {});
 
-/// Walks the keys of a collection in byte order of full keys, either way. Only values (no directories); expired ones are
-/// passed over. Views are valid until the next move.
+/// Walks the keys of a collection in byte order of full keys, either way. Only values (no directories); expired ones
+/// are passed over. Views are valid until the next move.
 class KeyCursor {
  public:
   KeyCursor(const ReadTxn& txn, DirId collection);
@@ -100,11 +105,11 @@ class KeyCursor {
 
 struct ListQuery {
   std::string prefix;
-  std::string delimiter;                 // one key or common prefix for all keys alike up to it; empty: none
-  std::optional<std::string> start;      // inclusive
-  std::optional<std::string> after;      // exclusive: a cursor
-  std::optional<std::string> end;        // exclusive
-  std::optional<std::string> end_incl;   // inclusive
+  std::string delimiter;                // one key or common prefix for all keys alike up to it; empty: none
+  std::optional<std::string> start;     // inclusive
+  std::optional<std::string> after;     // exclusive: a cursor
+  std::optional<std::string> end;       // exclusive
+  std::optional<std::string> end_incl;  // inclusive
   bool reverse = false;
   size_t limit = 1000;
 };

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,10 +23,10 @@ namespace kvfs {
 
 struct StoreOptions {
   EngineOptions engine;
-  size_t feed_capacity = 100'000;       // changes kept for subscribers that fall behind
-  uint64_t expiry_interval_ms = 100;    // how often expired keys are swept; 0: never (tests)
-  size_t expiry_batch_max = 1000;       // keys removed by one sweeping transaction
-  std::function<uint64_t()> clock_ns;   // for tests: nanoseconds since 1970; default: the system's
+  size_t feed_capacity = 20'000;       // changes kept for subscribers that fall behind
+  uint64_t expiry_interval_ms = 100;   // how often expired keys are swept; 0: never (tests)
+  size_t expiry_batch_max = 1000;      // keys removed by one sweeping transaction
+  std::function<uint64_t()> clock_ns;  // for tests: nanoseconds since 1970; default: the system's
 };
 
 struct WriteOptions {
@@ -45,8 +46,9 @@ class Store {
   /// Runs `body(const ReadTxn&)` on a snapshot and returns what it returns. Copy out what must outlive it.
   template <class Body>
   auto read(Body&& body) const -> std::invoke_result_t<Body, const ReadTxn&> {
-    auto rows = engine_->snapshot();
-    const ReadTxn txn(*runtime_, *rows, now_ms());
+    const uint64_t generation = cache_generation();
+    const std::unique_ptr<Snapshot> rows = engine_->snapshot();
+    const ReadTxn txn(*runtime_, *rows, now_ms(), generation);
     return body(txn);
   }
 
@@ -71,7 +73,7 @@ class Store {
   Result<void> sync() { return engine_->sync(); }
   Result<void> checkpoint() { return engine_->checkpoint(); }
 
-  Feed& feed() { return feed_; }
+  Feed& feed() { return *feed_; }
   Engine& engine() { return *engine_; }
   ChunkStore& chunks() { return engine_->chunks(); }
   Origin new_origin() { return next_origin_.fetch_add(1); }
@@ -98,18 +100,24 @@ class Store {
   /// Where a held inode is now; dir 0: nowhere.
   std::pair<DirId, std::string> held_slot(Inode inode) const;
 
+  /// Removes what has expired by now; done in the background every expiry_interval_ms. Returns how many.
+  Result<size_t> sweep_expired();
+
   uint64_t now_ms() const;
   EngineStats stats() const;
 
  private:
   explicit Store(const StoreOptions& options);
+  uint64_t cache_generation() const;
+  Result<void> load();
   Result<void> transact(const std::function<Result<void>(WriteTxn&)>& body, const WriteOptions& options);
-  void sweep_expired();
+  void sweep_until_stopped();
+  Result<void> remove_orphans();
 
   StoreOptions options_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Runtime> runtime_;
-  Feed feed_;
+  std::unique_ptr<Feed> feed_;
   std::atomic<Origin> next_origin_{1};
   std::mutex sweep_mutex_;
   std::condition_variable sweep_wake_;

@@ -67,6 +67,10 @@ enum class RenameMode { replace, no_replace, exchange };
 /// not_permitted (tenants and collections are renamed only within their level).
 Result<void> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
 
+/// Likewise for the values in exactly these rows, whether directories of these names exist or not; `no_replace` and
+/// `exchange` as above. Errors: not_found, exists, cross_tenant (hard-linked files stay in their collection).
+Result<void> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
+
 /// Another name for a file (never for a directory). Errors: exists, not_permitted, too_many_links, cross_tenant.
 Result<Entry> link(WriteTxn& txn, const Located& file, DirId dir, std::string_view component);
 
@@ -87,17 +91,19 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
 
 /// Publishes a value (or a truncation). mtime and ctime become now unless given. Clears setuid and setgid if asked.
 struct ValueChange {
-  std::optional<Version> if_version;   // stale if the entry has another
+  std::optional<Version> if_version;  // stale if the entry has another
   std::optional<int64_t> mtime_ns;
   bool clear_suid = false;
 };
 Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& value, const ValueChange& change = {});
 
-/// Reads a directory in byte order of components, from the first one > `after` (nullopt: the start). A name with a
-/// directory and a value appears once, as the directory; inside the directory its value is not listed here
-/// (see own_value). Expired values are passed over. Uses one engine cursor.
+/// Reads a directory in the byte order of its rows (a directory "a" stands as "a/"). A name with a directory and a
+/// value appears once, as the directory; inside the directory its value is not listed here (see own_value). Expired
+/// values are passed over. Uses one engine cursor.
 class DirectoryCursor {
  public:
+  /// `after`: a position() of an earlier cursor; nullopt: the start. Names made or removed meanwhile do not disturb:
+  /// every name that was there all the time is met exactly once.
   DirectoryCursor(const ReadTxn& txn, DirId dir, std::optional<std::string_view> after);
   bool valid() const { return valid_; }
   void next();
@@ -105,6 +111,8 @@ class DirectoryCursor {
   std::string_view component() const { return slot_.name; }
   const Slot& slot() const { return slot_; }
   const Entry& entry() const { return entry_; }
+  /// Where to go on after this entry: its component, with '/' at its end for a directory.
+  std::string position() const;
 
  private:
   void settle();

@@ -20,38 +20,50 @@ class Runtime;  // the store's clocks, allocators and caches, see runtime.h
 /// A consistent view. Used by one thread at a time; not held while waiting for a client.
 class ReadTxn {
  public:
-  ReadTxn(Runtime& runtime, const Snapshot& rows, uint64_t now_ms) : runtime_(runtime), rows_(rows), now_ms_(now_ms) {}
+  /// `cache_generation` is what the runtime's caches stood at before `rows` was taken.
+  ReadTxn(Runtime& runtime, const Snapshot& rows, uint64_t now_ms, uint64_t cache_generation)
+      : runtime_(runtime), rows_(rows), now_ms_(now_ms), cache_generation_(cache_generation) {}
   ReadTxn(const ReadTxn&) = delete;
+  virtual ~ReadTxn() = default;
 
   const Snapshot& rows() const { return rows_; }
   uint64_t now_ms() const { return now_ms_; }
   Runtime& runtime() const { return runtime_; }
+  uint64_t cache_generation() const { return cache_generation_; }
+  /// False while the transaction has itself changed what the shared caches hold.
+  virtual bool may_use_caches() const { return true; }
 
  private:
   Runtime& runtime_;
   const Snapshot& rows_;
   const uint64_t now_ms_;
+  const uint64_t cache_generation_;
 };
 
 /// Where a directory stands: fixed but for renames of directories above it.
 struct DirPath {
   DirId id = 0;
   DirId parent = 0;
-  std::string name;        // its component in `parent`
-  DirId tenant = 0;        // 0: the root itself
-  DirId collection = 0;    // 0: the root or a tenant's directory
+  std::string name;      // its component in `parent`
+  DirId tenant = 0;      // 0: the root itself
+  DirId collection = 0;  // 0: the root or a tenant's directory
   std::string tenant_name;
   std::string collection_name;
   std::string key_prefix;  // "a/b/" for directory a/b of a collection; "" for the collection itself
   int depth = 0;           // 0 root, 1 tenant, 2 collection, 3.. directories of keys
+  uint32_t mode = 0;
+  uint32_t uid = 0;  // owner: what keys that name no owner are given
+  uint32_t gid = 0;
+  uint64_t default_ttl_ms = 0;  // its own or the nearest one above; 0: none
 };
 using DirPathPtr = std::shared_ptr<const DirPath>;
 
 /// A ReadTxn that can write. Views decoded from it are valid only until its next write.
 class WriteTxn : public ReadTxn {
  public:
-  WriteTxn(Runtime& runtime, Transaction& rows, uint64_t now_ms, int64_t now_ns, Origin origin)
-      : ReadTxn(runtime, rows, now_ms), rows_(rows), now_ns_(now_ns), origin_(origin) {}
+  WriteTxn(Runtime& runtime, Transaction& rows, uint64_t now_ms, int64_t now_ns, Origin origin,
+           uint64_t cache_generation)
+      : ReadTxn(runtime, rows, now_ms, cache_generation), rows_(rows), now_ns_(now_ns), origin_(origin) {}
 
   Transaction& rows() { return rows_; }
   const Snapshot& rows() const { return rows_; }
@@ -68,27 +80,43 @@ class WriteTxn : public ReadTxn {
     int64_t subdirs = 0;
     bool touched = false;  // mtime and ctime become now
   };
-  DirDelta& delta(DirId dir) { return deltas_[dir]; }
-  void drop_delta(DirId dir) { deltas_.erase(dir); }
+  DirDelta& delta(DirId dir) { return effects_.deltas[dir]; }
+  void drop_delta(DirId dir) { effects_.deltas.erase(dir); }
 
-  void record(Change change);
+  void record(Change change) { effects_.changes.push_back(std::move(change)); }
 
   /// An open inode's row moved to this slot; to none: it is an orphan now.
   void inode_moved(Inode inode, std::optional<Slot> slot);
 
-  /// Paths that this transaction changed are not in the shared cache yet.
-  void paths_changed() { paths_changed_ = true; }
-  bool has_changed_paths() const { return paths_changed_; }
+  /// A directory is gone, or (all) directories moved or changed what their paths hold.
+  void path_changed(DirId dir);
+  void paths_changed();
+  void settings_changed(DirId dir, const Settings& settings);
+  bool may_use_caches() const override { return !effects_.paths_changed && effects_.removed_paths.empty(); }
+
+  /// Writes a chunk from within the transaction; given back if it does not commit.
+  Result<ChunkRef> append_chunk(std::string_view bytes);
+
+  /// What a commit of this transaction does beside its rows.
+  struct Effects {
+    std::map<DirId, DirDelta> deltas;
+    std::map<DirId, std::pair<int64_t, int64_t>> usage;  // per tenant: keys, bytes
+    std::vector<Change> changes;
+    std::vector<std::pair<Inode, std::optional<std::pair<DirId, std::string>>>> moved_inodes;
+    std::vector<DirId> removed_paths;
+    bool paths_changed = false;
+    std::map<DirId, Settings> settings;
+    std::vector<ChunkRef> appended;
+    std::optional<Version> version_lease;
+    std::optional<Inode> inode_lease;
+  };
+  Effects& effects() { return effects_; }
 
  private:
-  friend class Store;
   Transaction& rows_;
   const int64_t now_ns_;
   const Origin origin_;
-  std::map<DirId, DirDelta> deltas_;
-  std::vector<Change> changes_;
-  std::vector<std::pair<Inode, std::optional<std::pair<DirId, std::string>>>> moves_;  // of open inodes
-  bool paths_changed_ = false;
+  Effects effects_;
 };
 
 }  // namespace kvfs

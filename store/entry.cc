@@ -1,0 +1,179 @@
+#include "store/entry.h"
+
+#include <boost/json.hpp>
+
+#include "store/byte_order.h"
+
+namespace kvfs {
+
+namespace {
+
+// DO NOT CHANGE: on disk, see docs/format.md.
+constexpr uint8_t kEntryFormat = 1;
+constexpr uint8_t kChunkRowFormat = 1;
+constexpr uint8_t kSettingsFormat = 1;
+
+enum Flag : uint8_t {
+  implicit_flag = 1,
+  shadowed_flag = 2,
+  chunked_flag = 4,
+  extras_flag = 8,     // rdev, default TTL, content type, xattrs follow
+  counters_flag = 16,  // keys and bytes follow
+  known_flags = 31,
+};
+
+bool has_extras(const Entry& entry) {
+  return entry.rdev != 0 || entry.default_ttl_ms != 0 || !entry.content_type.empty() || !entry.xattrs.empty();
+}
+
+bool known_kind(uint8_t kind) {
+  return kind >= static_cast<uint8_t>(Kind::file) && kind <= static_cast<uint8_t>(Kind::link);
+}
+
+}  // namespace
+
+std::string encode_entry(const Entry& entry) {
+  const bool extras = has_extras(entry);
+  const bool counters = entry.keys != 0 || entry.bytes != 0;
+  std::string out;
+  out.reserve(128 + entry.content_type.size() + entry.xattrs.size() + entry.inline_value.size());
+  append_le<uint8_t>(out, kEntryFormat);
+  append_le<uint8_t>(out, static_cast<uint8_t>(entry.kind));
+  append_le<uint8_t>(out, static_cast<uint8_t>(entry.type));
+  append_le<uint8_t>(out,
+                     static_cast<uint8_t>((entry.implicit ? implicit_flag : 0) | (entry.shadowed ? shadowed_flag : 0) |
+                                          (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
+                                          (counters ? counters_flag : 0)));
+  append_le(out, entry.mode);
+  append_le(out, entry.uid);
+  append_le(out, entry.gid);
+  append_le(out, entry.nlink);
+  append_le(out, entry.inode);
+  append_le(out, entry.version);
+  append_le(out, entry.expires_ms);
+  append_le(out, entry.size);
+  append_le(out, entry.atime_ns);
+  append_le(out, entry.mtime_ns);
+  append_le(out, entry.ctime_ns);
+  append_le(out, entry.btime_ns);
+  if (counters) {
+    append_le(out, entry.keys);
+    append_le(out, entry.bytes);
+  }
+  if (extras) {
+    append_le(out, entry.rdev);
+    append_le(out, entry.default_ttl_ms);
+    append_le(out, static_cast<uint16_t>(entry.content_type.size()));
+    append_le(out, static_cast<uint32_t>(entry.xattrs.size()));
+    out.append(entry.content_type);
+    out.append(entry.xattrs);
+  }
+  out.append(entry.inline_value);
+  return out;
+}
+
+Result<Entry> decode_entry(std::string_view row) {
+  FieldReader in(row);
+  Entry entry;
+  const auto format = in.take<uint8_t>();
+  const auto kind = in.take<uint8_t>();
+  const auto type = in.take<uint8_t>();
+  const auto flags = in.take<uint8_t>();
+  if (in.failed() || format != kEntryFormat) return {Errc::corrupt, "an entry row of an unknown format"};
+  if (!known_kind(kind) || type > static_cast<uint8_t>(ValueType::set) || (flags & ~known_flags) != 0)
+    return {Errc::corrupt, "an entry row with an unknown kind, type or flag"};
+  entry.kind = static_cast<Kind>(kind);
+  entry.type = static_cast<ValueType>(type);
+  entry.implicit = (flags & implicit_flag) != 0;
+  entry.shadowed = (flags & shadowed_flag) != 0;
+  entry.chunked = (flags & chunked_flag) != 0;
+  entry.mode = in.take<uint32_t>();
+  entry.uid = in.take<uint32_t>();
+  entry.gid = in.take<uint32_t>();
+  entry.nlink = in.take<uint32_t>();
+  entry.inode = in.take<uint64_t>();
+  entry.version = in.take<uint64_t>();
+  entry.expires_ms = in.take<uint64_t>();
+  entry.size = in.take<uint64_t>();
+  entry.atime_ns = in.take<int64_t>();
+  entry.mtime_ns = in.take<int64_t>();
+  entry.ctime_ns = in.take<int64_t>();
+  entry.btime_ns = in.take<int64_t>();
+  if ((flags & counters_flag) != 0) {
+    entry.keys = in.take<uint64_t>();
+    entry.bytes = in.take<uint64_t>();
+  }
+  if ((flags & extras_flag) != 0) {
+    entry.rdev = in.take<uint32_t>();
+    entry.default_ttl_ms = in.take<uint64_t>();
+    const auto content_type_bytes = in.take<uint16_t>();
+    const auto xattrs_bytes = in.take<uint32_t>();
+    entry.content_type = in.take_bytes(content_type_bytes);
+    entry.xattrs = in.take_bytes(xattrs_bytes);
+  }
+  if (in.failed()) return {Errc::corrupt, "a truncated entry row"};
+  entry.inline_value = in.rest();
+  const bool has_value = entry.kind == Kind::file || entry.kind == Kind::symlink;
+  if (has_value && !entry.chunked && entry.inline_value.size() != entry.size)
+    return {Errc::corrupt, "an entry row whose value has not the size it states"};
+  if ((!has_value || entry.chunked) && !entry.inline_value.empty())
+    return {Errc::corrupt, "an entry row with bytes after its end"};
+  return entry;
+}
+
+std::string encode_chunk_row(const ChunkRef& ref) {
+  std::string out;
+  out.reserve(17);
+  append_le(out, kChunkRowFormat);
+  append_le(out, ref.segment);
+  append_le(out, ref.page);
+  append_le(out, ref.length);
+  append_le(out, ref.crc32c);
+  return out;
+}
+
+Result<ChunkRef> decode_chunk_row(std::string_view row) {
+  FieldReader in(row);
+  const auto format = in.take<uint8_t>();
+  ChunkRef ref;
+  ref.segment = in.take<uint32_t>();
+  ref.page = in.take<uint32_t>();
+  ref.length = in.take<uint32_t>();
+  ref.crc32c = in.take<uint32_t>();
+  if (in.failed() || !in.rest().empty() || format != kChunkRowFormat) return {Errc::corrupt, "a malformed chunk row"};
+  if (ref.length == 0 || ref.length > kChunkBytes) return {Errc::corrupt, "a chunk row with an impossible length"};
+  return ref;
+}
+
+std::string encode_settings(const Settings& settings) {
+  std::string out(1, static_cast<char>(kSettingsFormat));
+  out += boost::json::serialize(boost::json::object{{"quota_bytes", settings.quota_bytes},
+                                                    {"quota_keys", settings.quota_keys},
+                                                    {"fsync", settings.fsync},
+                                                    {"require_preconditions", settings.require_preconditions}});
+  return out;
+}
+
+Result<Settings> decode_settings(std::string_view row) {
+  if (row.empty() || row[0] != static_cast<char>(kSettingsFormat))
+    return {Errc::corrupt, "a settings row of an unknown format"};
+  boost::system::error_code error;
+  const boost::json::value json = boost::json::parse(row.substr(1), error);
+  if (error || !json.is_object()) return {Errc::corrupt, "a settings row that is not a JSON object"};
+  const boost::json::object& fields = json.get_object();
+  Settings out;
+  const auto number = [&](const char* name, uint64_t& to) {
+    const auto* field = fields.if_contains(name);
+    if (field != nullptr && field->is_number()) to = field->to_number<uint64_t>(error);
+  };
+  number("quota_bytes", out.quota_bytes);
+  number("quota_keys", out.quota_keys);
+  if (const auto* field = fields.if_contains("fsync"); field != nullptr && field->is_string())
+    out.fsync = std::string_view(field->get_string());
+  if (const auto* field = fields.if_contains("require_preconditions"); field != nullptr && field->is_bool())
+    out.require_preconditions = field->get_bool();
+  if (error) return {Errc::corrupt, "a settings row with a number out of range"};
+  return out;
+}
+
+}  // namespace kvfs

@@ -1,0 +1,378 @@
+#include "store/keyspace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "store/tree_rows.h"
+
+namespace kvfs {
+
+namespace {
+
+Result<DirId> find_directory(const ReadTxn& txn, DirId parent, std::string_view name) {
+  const bool cached = txn.may_use_caches();
+  if (cached)
+    if (const DirId dir = txn.runtime().cached_name(parent, name); dir != 0) return dir;
+  const std::optional<Entry> entry = rows::load(txn.rows(), {parent, name, true});
+  if (!entry) return Errc::not_found;
+  if (cached) txn.runtime().cache_name(parent, name, entry->inode, txn.cache_generation());
+  return entry->inode;
+}
+
+Result<DirId> find_named(const ReadTxn& txn, DirId parent, std::string_view name, std::string_view what) {
+  Result<DirId> found = find_directory(txn, parent, name);
+  if (found) return found;
+  if (Result<void> ok = check_name(name, what); !ok) return ok.error();
+  return Errc::not_found;
+}
+
+/// The directory `component` of `parent`, made (implicit, owned as its parent) where absent.
+Result<DirPathPtr> ensure_directory(WriteTxn& txn, const DirPath& parent, std::string_view component) {
+  const std::optional<Entry> present = rows::load(txn.rows(), {parent.id, component, true});
+  if (present) return dir_path(txn, present->inode);
+  Entry entry;
+  entry.implicit = true;
+  entry.mode = 0755;
+  entry.uid = parent.uid;
+  entry.gid = parent.gid;
+  const Result<Entry> made = rows::make_directory(txn, parent, component, entry);
+  if (!made) return made.error();
+  return dir_path(txn, made->inode);
+}
+
+struct Place {
+  DirPathPtr path;
+  Slot slot;
+};
+
+Result<Place> ensure_place(WriteTxn& txn, DirId collection, std::string_view key) {
+  Result<DirPathPtr> path = dir_path(txn, collection);
+  if (!path) return Errc::not_found;
+  KeyComponents components(key);
+  std::string_view component;
+  while (components.next_directory(component)) {
+    path = ensure_directory(txn, **path, component);
+    if (!path) return path.error();
+  }
+  return Place{*path, {(*path)->id, components.last(), false}};
+}
+
+/// The value put at a new key, before its bytes are set.
+Entry new_value(WriteTxn& txn, const DirPath& path) {
+  Entry entry;
+  entry.mode = 0644;
+  entry.uid = path.uid;
+  entry.gid = path.gid;
+  entry.inode = txn.next_inode();
+  entry.atime_ns = entry.btime_ns = txn.now_ns();
+  return entry;
+}
+
+void require_durability(WriteTxn& txn, const DirPath& path) {
+  if (!txn.runtime().has_settings()) return;
+  const std::string fsync = txn.runtime().settings(path.collection).fsync;
+  if (fsync.empty()) return;
+  const Result<Durability> durability = parse_durability(fsync);
+  if (durability) txn.rows().require(*durability);
+}
+
+/// What put() does, with the bytes set by `apply(entry, path)`, which may write chunk rows.
+template <class Apply>
+Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view key, const PutOptions& options,
+                            Apply&& apply) {
+  if (Result<void> ok = check_key(key); !ok) return ok.error();
+  if (options.content_type && options.content_type->size() > kContentTypeBytesMax)
+    return {Errc::invalid, fmt::format("a content type has at most {} bytes", kContentTypeBytesMax)};
+  Result<Place> place = ensure_place(txn, collection, key);
+  if (!place) return place.error();
+  const DirPath& path = *place->path;
+  const Slot& slot = place->slot;
+
+  std::optional<Entry> present = rows::load_live(txn, path, slot);
+  const bool is_value = present && present->kind == Kind::file;
+  if (Result<void> ok = check(options.precondition, is_value ? &*present : nullptr); !ok) {
+    return ok.error();
+  }
+  if (present && !is_value) {
+    rows::erase_value(txn, path, slot, *present, ChangeKind::remove);
+    present.reset();
+  }
+  PutOutcome outcome;
+  outcome.created = !present;
+  Entry entry = present ? *present : new_value(txn, path);
+  if (!present) entry.shadowed = txn.rows().get(dirent_row({slot.dir, slot.name, true})).has_value();
+  const uint64_t expires_before = present ? present->expires_ms : 0;
+  if (!(options.keep_expiry && present))
+    entry.expires_ms = options.expires_ms.value_or(path.default_ttl_ms != 0 ? txn.now_ms() + path.default_ttl_ms : 0);
+  if (entry.expires_ms != 0 && entry.nlink > 1) return {Errc::not_permitted, "a file with several names cannot expire"};
+  // Views into the row end when apply() writes chunk rows.
+  std::string kept;
+  if (!(options.keep_content_type && present)) entry.content_type = options.content_type.value_or(std::string_view());
+  const size_t content_type_bytes = entry.content_type.size();
+  if (content_type_bytes != 0 || !entry.xattrs.empty()) {
+    kept.append(entry.content_type).append(entry.xattrs);
+    entry.content_type = std::string_view(kept).substr(0, content_type_bytes);
+    entry.xattrs = std::string_view(kept).substr(content_type_bytes);
+  }
+  entry.type = options.type;
+  if (Result<void> ok = apply(entry, path); !ok) return ok.error();
+  entry.mtime_ns = entry.ctime_ns = txn.now_ns();
+  entry.version = txn.next_version();
+  rows::store(txn, slot, entry);
+  rows::index_expiry(txn, path, slot, expires_before, entry.expires_ms);
+  if (outcome.created) {
+    rows::count(txn, path, 1, 0);
+    txn.delta(slot.dir).touched = true;
+  }
+  if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
+  require_durability(txn, path);
+  outcome.version = entry.version;
+  outcome.expires_ms = entry.expires_ms;
+  Change change = rows::describe(txn, ChangeKind::put, path, slot, entry);
+  change.created = outcome.created;
+  txn.record(std::move(change));
+  return outcome;
+}
+
+}  // namespace
+
+Result<DirId> find_tenant(const ReadTxn& txn, std::string_view tenant) {
+  return find_named(txn, kRootDir, tenant, "tenant");
+}
+
+Result<DirId> find_collection(const ReadTxn& txn, DirId tenant, std::string_view collection) {
+  return find_named(txn, tenant, collection, "collection");
+}
+
+Result<DirId> ensure_tenant(WriteTxn& txn, std::string_view tenant) {
+  Result<DirId> found = find_tenant(txn, tenant);
+  if (found || found.error().code != Errc::not_found) return found;
+  NewNode node;
+  node.kind = Kind::directory;
+  node.mode = 0755;
+  const Result<Entry> made = make_node(txn, kRootDir, tenant, node);
+  if (!made) return made.error();
+  return made->inode;
+}
+
+Result<DirId> ensure_collection(WriteTxn& txn, DirId tenant, std::string_view collection) {
+  Result<DirId> found = find_collection(txn, tenant, collection);
+  if (found || found.error().code != Errc::not_found) return found;
+  const Result<DirPathPtr> path = dir_path(txn, tenant);
+  if (!path) return Errc::not_found;
+  NewNode node;
+  node.kind = Kind::directory;
+  node.mode = 0755;
+  node.uid = (*path)->uid;
+  node.gid = (*path)->gid;
+  const Result<Entry> made = make_node(txn, tenant, collection, node);
+  if (!made) return made.error();
+  return made->inode;
+}
+
+Result<Slot> find_slot(const ReadTxn& txn, DirId collection, std::string_view key) {
+  DirId dir = collection;
+  KeyComponents components(key);
+  std::string_view component;
+  while (components.next_directory(component)) {
+    if (component.size() > kComponentBytesMax) return check_key(key).error();
+    const std::optional<Entry> entry = rows::load(txn.rows(), {dir, component, true});
+    if (!entry) {
+      if (Result<void> ok = check_key(key); !ok) return ok.error();
+      return Errc::not_found;
+    }
+    dir = entry->inode;
+  }
+  const Slot slot{dir, components.last(), false};
+  if (slot.name.size() > kComponentBytesMax || key.empty()) return check_key(key).error();
+  return slot;
+}
+
+Result<Entry> get(const ReadTxn& txn, DirId collection, std::string_view key) {
+  const Result<Slot> slot = find_slot(txn, collection, key);
+  if (!slot) return slot.error();
+  Result<Entry> entry = find_entry(txn, *slot);
+  if (entry && entry->kind != Kind::file) return Errc::not_found;
+  return entry;
+}
+
+Result<void> check(const Precondition& precondition, const Entry* present) {
+  const auto has_one_of = [&](const std::vector<Version>& versions) {
+    return present != nullptr && std::find(versions.begin(), versions.end(), present->version) != versions.end();
+  };
+  if (precondition.if_absent && present != nullptr) return {Errc::precondition_failed, "the key exists"};
+  if (precondition.if_present && present == nullptr) return {Errc::precondition_failed, "the key does not exist"};
+  if (precondition.if_match && !has_one_of(*precondition.if_match))
+    return {Errc::precondition_failed,
+            present != nullptr ? fmt::format("the key has version {}", present->version) : "the key does not exist"};
+  if (precondition.if_none_match && has_one_of(*precondition.if_none_match))
+    return {Errc::precondition_failed, fmt::format("the key has version {}", present->version)};
+  return {};
+}
+
+Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, const StagedValue& value,
+                       const PutOptions& options) {
+  std::string storage;
+  return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) {
+    return rows::apply_value(txn, &path, entry, value, storage);
+  });
+}
+
+Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, std::string_view value,
+                       const PutOptions& options) {
+  if (value.size() > kInlineBytesMax)
+    return {Errc::value_too_large, fmt::format("{} bytes are too many to be kept in a row", value.size())};
+  return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
+    const auto before = static_cast<int64_t>(entry.bytes_charged());
+    if (entry.chunked) rows::erase_chunks(txn, entry.inode);
+    entry.chunked = false;
+    entry.bytes = 0;
+    entry.inline_value = value;
+    entry.size = value.size();
+    rows::count(txn, path, 0, static_cast<int64_t>(value.size()) - before);
+    return {};
+  });
+}
+
+Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, const Precondition& precondition) {
+  const Result<Slot> slot = find_slot(txn, collection, key);
+  if (!slot) return slot.error();
+  const Result<DirPathPtr> path = dir_path(txn, slot->dir);
+  if (!path) return Errc::not_found;
+  const std::optional<Entry> entry = rows::load_live(txn, **path, *slot);
+  const bool is_value = entry && entry->kind == Kind::file;
+  if (Result<void> ok = check(precondition, is_value ? &*entry : nullptr); !ok) return ok.error();
+  if (!is_value) return Errc::not_found;
+  require_durability(txn, **path);
+  const Version version = rows::erase_value(txn, **path, *slot, *entry, ChangeKind::remove);
+  rows::prune_implicit(txn, slot->dir);
+  return version;
+}
+
+Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key, uint64_t expires_ms) {
+  const Result<Entry> entry = get(txn, collection, key);
+  if (!entry) return entry.error();
+  const Result<Slot> slot = find_slot(txn, collection, key);
+  AttributeChange change;
+  change.expires_ms = expires_ms;
+  const Result<Entry> changed = set_attributes(txn, {*slot, std::string(slot->name), *entry}, change);
+  if (!changed) return changed.error();
+  return changed->version;
+}
+
+namespace {
+
+/// The live value of `key`, for copies and renames. Errors: not_found.
+Result<Found> find_value(const ReadTxn& txn, DirId collection, std::string_view key) {
+  const Result<Slot> slot = find_slot(txn, collection, key);
+  if (!slot) return slot.error();
+  const Result<Entry> entry = find_entry(txn, *slot);
+  if (!entry) return entry.error();
+  if (entry->kind != Kind::file) return Errc::not_found;
+  return Found{*slot, *entry};
+}
+
+Result<void> check_target(const ReadTxn& txn, DirId collection, std::string_view key, const Precondition& precondition,
+                          bool& created) {
+  if (Result<void> ok = check_key(key); !ok) return ok;
+  const Result<Entry> present = get(txn, collection, key);
+  created = !present;
+  return check(precondition, present ? &*present : nullptr);
+}
+
+}  // namespace
+
+Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_view from, DirId to_collection,
+                              std::string_view to, const Precondition& on_target) {
+  PutOutcome outcome;
+  const Result<Found> source = find_value(txn, from_collection, from);
+  if (!source) return source.error();
+  if (Result<void> ok = check_target(txn, to_collection, to, on_target, outcome.created); !ok) return ok.error();
+  const Slot from_slot = source->slot;
+  const Result<Place> place = ensure_place(txn, to_collection, to);
+  if (!place) return place.error();
+  if (Result<void> ok = rename_value(txn, from_slot, place->slot, RenameMode::replace); !ok) return ok.error();
+  const Result<Entry> moved = find_entry(txn, place->slot);
+  if (!moved) return moved.error();
+  outcome.version = moved->version;
+  outcome.expires_ms = moved->expires_ms;
+  require_durability(txn, *place->path);
+  return outcome;
+}
+
+Result<PutOutcome> copy_key(WriteTxn& txn, DirId from_collection, std::string_view from, DirId to_collection,
+                            std::string_view to, const Precondition& on_target) {
+  const Result<Found> source = find_value(txn, from_collection, from);
+  if (!source) return source.error();
+  Result<std::string> bytes = read_whole_value(txn, source->entry, kCopyBytesMax);
+  if (!bytes) return bytes.error();
+  const std::string content_type(source->entry.content_type);
+  PutOptions options;
+  options.precondition = on_target;
+  options.content_type = content_type;
+  options.expires_ms = source->entry.expires_ms;
+  options.type = source->entry.type;
+  if (bytes->size() <= kInlineBytesMax) return put(txn, to_collection, to, std::string_view(*bytes), options);
+  return put_with(txn, to_collection, to, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
+    return rows::write_chunks(txn, path, entry, *bytes);
+  });
+}
+
+Result<size_t> clear_collection(WriteTxn& txn, DirId collection, size_t count_max, bool everything) {
+  std::vector<std::string> keys;
+  KeyCursor cursor(txn, collection);
+  for (cursor.seek(""); cursor.valid() && keys.size() < count_max; cursor.next()) keys.emplace_back(cursor.key());
+  for (const std::string& key : keys)
+    if (Result<Version> removed = remove(txn, collection, key); !removed && removed.error().code != Errc::not_found)
+      return removed.error();
+  if (keys.empty() && everything) {
+    const Result<size_t> left = rows::erase_tree(txn, collection, count_max);
+    if (!left) return left.error();
+    return *left;
+  }
+  return keys.size();
+}
+
+namespace {
+
+std::vector<CollectionInfo> list_directories(const ReadTxn& txn, DirId dir) {
+  std::vector<CollectionInfo> out;
+  for (DirectoryCursor cursor(txn, dir, std::nullopt); cursor.valid(); cursor.next()) {
+    if (!cursor.slot().directory) continue;
+    const Entry& entry = cursor.entry();
+    out.push_back({std::string(cursor.component()), entry.inode, entry.keys, entry.bytes, {}});
+  }
+  for (CollectionInfo& info : out) info.settings = settings_of(txn, info.id);
+  return out;
+}
+
+}  // namespace
+
+std::vector<CollectionInfo> list_collections(const ReadTxn& txn, DirId tenant) { return list_directories(txn, tenant); }
+
+std::vector<CollectionInfo> list_tenants(const ReadTxn& txn) {
+  std::vector<CollectionInfo> out = list_directories(txn, kRootDir);
+  for (CollectionInfo& tenant : out) {
+    for (const CollectionInfo& collection : list_directories(txn, tenant.id)) {
+      tenant.keys += collection.keys;
+      tenant.bytes += collection.bytes;
+    }
+  }
+  return out;
+}
+
+Settings settings_of(const ReadTxn& txn, DirId dir) {
+  const auto row = txn.rows().get(settings_row(dir));
+  if (!row) return {};
+  const Result<Settings> settings = decode_settings(*row);
+  if (!settings) throw StoreException(settings.error());
+  return *settings;
+}
+
+void set_settings(WriteTxn& txn, DirId dir, const Settings& settings) {
+  txn.rows().put(settings_row(dir), encode_settings(settings));
+  txn.settings_changed(dir, settings);
+}
+
+}  // namespace kvfs

@@ -1,0 +1,101 @@
+// What an open store keeps in memory beside its rows: the hybrid logical clock, the inode allocator, caches of
+// directory paths and names, use per tenant, settings, and the table of open inodes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/txn.h"
+
+namespace kvfs {
+
+/// Thread safety: all functions may be called from any thread. Locks are leaves: nothing is called while one is held.
+class Runtime {
+ public:
+  Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns) : chunks_(chunks), clock_ns_(std::move(clock_ns)) {}
+
+  ChunkStore& chunks() { return chunks_; }
+  uint64_t now_ns() const { return clock_ns_(); }
+
+  /// Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): the wall clock in milliseconds where it
+  /// is ahead, otherwise one more than the last. Only within a transaction, so that versions grow in commit order.
+  Version next_version();
+  Version last_version() const { return last_version_.load(); }
+  Inode next_inode() { return next_inode_.fetch_add(1); }
+
+  /// Versions and inodes below the leases may have been given out: after a restart, allocation goes on above them.
+  void load_leases(Version version_lease, Inode inode_lease);
+  /// The lease rows to write with this transaction, if what has been given out comes near the present ones.
+  std::optional<Version> version_lease_due() const;
+  std::optional<Inode> inode_lease_due() const;
+
+  /// Applies what a transaction did beside its rows, in commit order.
+  void committed(const WriteTxn::Effects& effects);
+
+  // Caches. A reader passes the generation from before its snapshot; what has changed since is not cached.
+  uint64_t cache_generation() const { return generation_.load(std::memory_order_acquire); }
+  DirPathPtr cached_path(DirId dir) const;
+  void cache_path(const DirPathPtr& path, uint64_t generation);
+  DirId cached_name(DirId parent, std::string_view name) const;  // 0: not cached
+  void cache_name(DirId parent, std::string_view name, DirId dir, uint64_t generation);
+
+  struct Usage {
+    uint64_t keys = 0;
+    uint64_t bytes = 0;
+  };
+  Usage usage(DirId tenant) const;
+  std::vector<DirId> tenants() const;
+  void load_usage(DirId tenant, Usage usage);
+  Settings settings(DirId dir) const;
+  void load_settings(DirId dir, const Settings& settings);
+  bool has_settings() const { return has_settings_.load(std::memory_order_relaxed); }
+
+  // Open inodes, see Store::hold_inode.
+  void hold_inode(Inode inode, DirId dir, std::string_view name);
+  /// True if this was the last hold of an orphan: its rows are to be removed.
+  bool release_inode(Inode inode);
+  bool is_held(Inode inode) const;
+  std::pair<DirId, std::string> held_slot(Inode inode) const;
+
+ private:
+  static constexpr Version kVersionLease = Version{10'000} << 16;  // ten seconds ahead
+  static constexpr Inode kInodeLease = 16'384;
+  static constexpr size_t kCachedPathsMax = 100'000;
+
+  struct Held {
+    DirId dir = 0;
+    std::string name;
+    uint64_t count = 0;
+    bool orphan = false;
+  };
+
+  ChunkStore& chunks_;
+  const std::function<uint64_t()> clock_ns_;
+  std::atomic<Version> last_version_{0};
+  std::atomic<Version> version_lease_{0};
+  std::atomic<Inode> next_inode_{kFirstInode};
+  std::atomic<Inode> inode_lease_{0};
+
+  std::atomic<uint64_t> generation_{1};
+  mutable std::shared_mutex cache_mutex_;
+  std::unordered_map<DirId, DirPathPtr> paths_;                       // guarded by cache_mutex_
+  std::map<DirId, std::map<std::string, DirId, std::less<>>> names_;  // guarded by cache_mutex_
+
+  mutable std::mutex usage_mutex_;
+  std::map<DirId, Usage> usage_;        // guarded by usage_mutex_
+  std::map<DirId, Settings> settings_;  // guarded by usage_mutex_
+  std::atomic<bool> has_settings_{false};
+
+  mutable std::mutex held_mutex_;
+  std::unordered_map<Inode, Held> held_;  // guarded by held_mutex_
+};
+
+}  // namespace kvfs

@@ -1,0 +1,204 @@
+#include "store/store.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "store/byte_order.h"
+#include "store/tree_rows.h"
+
+namespace kvfs {
+
+namespace {
+
+constexpr uint64_t kFormatVersion = 1;  // of the rows, see docs/format.md
+
+uint64_t system_clock_ns() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+Result<uint64_t> load_number(const Snapshot& rows, std::string_view name) {
+  const auto row = rows.get(meta_row(name));
+  if (!row) return uint64_t{0};
+  FieldReader in(*row);
+  const auto number = in.take<uint64_t>();
+  if (in.failed() || !in.rest().empty()) return {Errc::corrupt, fmt::format("the '{}' row is malformed", name)};
+  return number;
+}
+
+/// Passes every chunk that a row refers to.
+Result<void> keep_chunks(const Snapshot& rows, const ChunkStore::Keep& keep) {
+  const std::string prefix(1, static_cast<char>(Table::chunk));
+  const auto cursor = rows.cursor();
+  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+    const Result<ChunkRef> ref = decode_chunk_row(cursor->value());
+    if (!ref) return ref.error();
+    keep(*ref);
+  }
+  return {};
+}
+
+}  // namespace
+
+Store::Store(const StoreOptions& options) : options_(options) {
+  if (!options_.clock_ns) options_.clock_ns = system_clock_ns;
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  std::unique_ptr<Store> store(new Store(options));
+  Result<std::unique_ptr<Engine>> engine = open_engine(options.engine);
+  if (!engine) return engine.error();
+  store->engine_ = std::move(*engine);
+  store->runtime_ = std::make_unique<Runtime>(store->engine_->chunks(), store->options_.clock_ns);
+  if (Result<void> ok = store->load(); !ok) return ok.error();
+  store->feed_ = std::make_unique<Feed>(options.feed_capacity, store->runtime_->last_version());
+  if (Result<void> ok = store->remove_orphans(); !ok) return ok.error();
+  if (options.expiry_interval_ms != 0)
+    store->sweeper_ = std::thread([raw = store.get()] { raw->sweep_until_stopped(); });
+  return store;
+}
+
+Store::~Store() {
+  {
+    const std::lock_guard lock(sweep_mutex_);
+    stopping_ = true;
+  }
+  sweep_wake_.notify_all();
+  if (sweeper_.joinable()) sweeper_.join();
+  if (feed_) feed_->close();
+  if (engine_) (void)engine_->sync();
+}
+
+Result<void> Store::load() {
+  const std::unique_ptr<Snapshot> rows = engine_->snapshot();
+  const Result<uint64_t> format = load_number(*rows, "format");
+  const Result<uint64_t> clock = load_number(*rows, "clock");
+  const Result<uint64_t> inodes = load_number(*rows, "inodes");
+  if (!format) return format.error();
+  if (!clock) return clock.error();
+  if (!inodes) return inodes.error();
+  if (*format > kFormatVersion)
+    return {Errc::corrupt,
+            fmt::format("the store has format {}; this kvfs knows formats up to {}", *format, kFormatVersion)};
+  runtime_->load_leases(*clock, *inodes);
+  const ReadTxn txn(*runtime_, *rows, now_ms(), cache_generation());
+  for (const CollectionInfo& tenant : list_tenants(txn)) runtime_->load_usage(tenant.id, {tenant.keys, tenant.bytes});
+  const std::string prefix(1, static_cast<char>(Table::settings));
+  const auto cursor = rows->cursor();
+  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
+    const Result<Settings> settings = decode_settings(cursor->value());
+    if (!settings) return settings.error();
+    if (cursor->key().size() != 9) return {Errc::corrupt, "a malformed settings row key"};
+    runtime_->load_settings(load_be64(cursor->key().data() + 1), *settings);
+  }
+  if (engine_->chunks().unclean())
+    if (Result<void> ok =
+            engine_->chunks().retain_only([&](const ChunkStore::Keep& keep) { return keep_chunks(*rows, keep); });
+        !ok)
+      return ok;
+  if (*format == kFormatVersion) return {};
+  const Result<Sequence> made = engine_->transact([](Transaction& rows_of_new) -> Result<void> {
+    std::string value;
+    append_le(value, kFormatVersion);
+    rows_of_new.put(meta_row("format"), value);
+    return {};
+  });
+  if (!made) return made.error();
+  return {};
+}
+
+Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body, const WriteOptions& options) {
+  WriteTxn::Effects effects;
+  const auto discard_appended = [&] {
+    for (const ChunkRef& ref : effects.appended) engine_->chunks().discard(ref);
+    effects.appended.clear();
+  };
+  CommitOptions commit;
+  commit.on_commit = [&](Sequence) {
+    runtime_->committed(effects);
+    feed_->publish(std::move(effects.changes));
+  };
+  const auto run = [&](Transaction& rows) -> Result<void> {
+    discard_appended();  // of an earlier run
+    if (options.durability) rows.require(*options.durability);
+    const auto now_ns = static_cast<int64_t>(options_.clock_ns());
+    WriteTxn txn(*runtime_, rows, static_cast<uint64_t>(now_ns) / 1'000'000, now_ns, options.origin,
+                 cache_generation());
+    Result<void> done;
+    try {
+      done = body(txn);
+      if (done) rows::finish(txn);
+    } catch (...) {
+      effects = std::move(txn.effects());
+      throw;
+    }
+    effects = std::move(txn.effects());
+    return done;
+  };
+  try {
+    const Result<Sequence> done = engine_->transact(run, commit);
+    if (done) return {};
+    discard_appended();
+    return done.error();
+  } catch (...) {
+    discard_appended();
+    throw;
+  }
+}
+
+Result<DirId> Store::ensure_tenant(std::string_view name, uint32_t uid, uint32_t gid) {
+  Result<DirId> found = find_tenant(name);
+  if (found || found.error().code != Errc::not_found) return found;
+  return write([&](WriteTxn& txn) -> Result<DirId> {
+    if (Result<DirId> present = kvfs::find_tenant(txn, name); present) return present;
+    NewNode node;
+    node.kind = Kind::directory;
+    node.mode = 0755;
+    node.uid = uid;
+    node.gid = gid;
+    const Result<Entry> made = make_node(txn, kRootDir, name, node);
+    if (!made) return made.error();
+    return made->inode;
+  });
+}
+
+Result<DirId> Store::find_tenant(std::string_view name) const {
+  return read([&](const ReadTxn& txn) { return kvfs::find_tenant(txn, name); });
+}
+
+Result<DirId> Store::find_collection(DirId tenant, std::string_view name) const {
+  return read([&](const ReadTxn& txn) { return kvfs::find_collection(txn, tenant, name); });
+}
+
+Store::Usage Store::usage(DirId tenant) const {
+  const Runtime::Usage used = runtime_->usage(tenant);
+  const Settings settings = runtime_->settings(tenant);
+  return {used.keys, used.bytes, settings.quota_keys, settings.quota_bytes};
+}
+
+void Store::hold_inode(Inode inode, const Slot& slot) { runtime_->hold_inode(inode, slot.dir, slot.name); }
+
+void Store::release_inode(Inode inode) {
+  if (!runtime_->release_inode(inode)) return;
+  // An orphan that cannot be removed now (a full disk) is removed when the store opens again.
+  (void)transact([&](WriteTxn& txn) { return rows::erase_orphan(txn, inode); }, {});
+}
+
+std::pair<DirId, std::string> Store::held_slot(Inode inode) const { return runtime_->held_slot(inode); }
+
+uint64_t Store::now_ms() const { return options_.clock_ns() / 1'000'000; }
+uint64_t Store::cache_generation() const { return runtime_->cache_generation(); }
+
+EngineStats Store::stats() const {
+  EngineStats out = engine_->stats();
+  const Runtime::Usage used = runtime_->usage(0);
+  out.emplace_back("keys", used.keys);
+  out.emplace_back("value_bytes", used.bytes);
+  out.emplace_back("tenants", runtime_->tenants().size());
+  out.emplace_back("last_version", runtime_->last_version());
+  return out;
+}
+
+}  // namespace kvfs

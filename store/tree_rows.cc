@@ -1,0 +1,286 @@
+#include "store/tree_rows.h"
+
+#include <fmt/format.h>
+
+#include "store/byte_order.h"
+
+namespace kvfs::rows {
+
+namespace {
+
+Entry decoded(std::string_view row) {
+  Result<Entry> entry = decode_entry(row);
+  if (!entry) throw StoreException(entry.error());
+  return *entry;
+}
+
+}  // namespace
+
+std::optional<Entry> load_inode(const Snapshot& rows, Inode inode) {
+  const auto row = rows.get(inode_row(inode));
+  if (!row) return std::nullopt;
+  Entry entry = decoded(*row);
+  entry.by_inode = true;
+  return entry;
+}
+
+std::optional<Entry> load(const Snapshot& rows, const Slot& slot) {
+  const auto row = rows.get(dirent_row(slot));
+  if (!row) return std::nullopt;
+  Entry entry = decoded(*row);
+  if (entry.kind != Kind::link) return entry;
+  std::optional<Entry> linked = load_inode(rows, entry.inode);
+  if (!linked)
+    throw StoreException({Errc::corrupt, fmt::format("a hard link to inode {}, which has no row", entry.inode)});
+  linked->shadowed = entry.shadowed;
+  return linked;
+}
+
+void store(WriteTxn& txn, const Slot& slot, const Entry& entry) {
+  txn.rows().put(entry.by_inode ? inode_row(entry.inode) : dirent_row(slot), encode_entry(entry));
+}
+
+Change describe(const WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry) {
+  Change change;
+  change.id = entry.version;
+  change.kind = kind;
+  change.origin = txn.origin();
+  change.type = entry.type;
+  change.node = entry.kind;
+  change.tenant = path.tenant_name;
+  change.collection = path.collection_name;
+  if (path.depth >= 2) change.key = path.key_prefix + std::string(slot.name);
+  change.dir = slot.dir;
+  change.name = slot.name;
+  change.inode = entry.inode;
+  change.size = entry.size;
+  change.version = entry.version;
+  return change;
+}
+
+void index_expiry(WriteTxn& txn, const DirPath& path, const Slot& slot, uint64_t before_ms, uint64_t after_ms) {
+  if (before_ms == after_ms) return;
+  if (before_ms != 0) txn.rows().erase(expiry_row(path.tenant, before_ms, slot));
+  if (after_ms != 0) txn.rows().put(expiry_row(path.tenant, after_ms, slot), {});
+}
+
+int64_t keys_of(const Entry& entry) { return entry.kind == Kind::file ? 1 : 0; }
+
+void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes) {
+  if ((keys == 0 && bytes == 0) || path.collection == 0) return;
+  auto& delta = txn.delta(path.collection);
+  delta.keys += keys;
+  delta.bytes += bytes;
+  auto& usage = txn.effects().usage[path.tenant];
+  usage.first += keys;
+  usage.second += bytes;
+}
+
+Result<void> check_quota(WriteTxn& txn) {
+  Runtime& runtime = txn.runtime();
+  if (!runtime.has_settings()) return {};
+  for (const auto& [tenant, change] : txn.effects().usage) {
+    const Settings settings = runtime.settings(tenant);
+    const Runtime::Usage usage = runtime.usage(tenant);
+    const auto exceeds = [](uint64_t used, int64_t growth, uint64_t quota) {
+      return quota != 0 && growth > 0 && used + static_cast<uint64_t>(growth) > quota;
+    };
+    if (exceeds(usage.bytes, change.second, settings.quota_bytes))
+      return {Errc::quota_exceeded, fmt::format("the tenant's quota of {} bytes is reached", settings.quota_bytes)};
+    if (exceeds(usage.keys, change.first, settings.quota_keys))
+      return {Errc::quota_exceeded, fmt::format("the tenant's quota of {} keys is reached", settings.quota_keys)};
+  }
+  return {};
+}
+
+void erase_chunks(WriteTxn& txn, Inode inode) {
+  const std::string prefix = chunk_prefix(inode);
+  const auto cursor = txn.rows().cursor();
+  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix);) {
+    const std::string key(cursor->key());
+    const Result<ChunkRef> ref = decode_chunk_row(cursor->value());
+    if (!ref) throw StoreException(ref.error());
+    txn.rows().release_chunk(*ref);
+    txn.rows().erase(key);
+    cursor->seek(key);
+  }
+}
+
+Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& loaded, ChangeKind kind) {
+  // The views in `loaded` end with the first write; what is kept of it is encoded before.
+  Entry entry = loaded;
+  Change change = describe(txn, kind, path, slot, entry);
+  change.version = change.id = txn.next_version();
+  const bool open = txn.runtime().is_held(entry.inode);
+  entry.version = change.version;
+  entry.ctime_ns = txn.now_ns();
+  const uint64_t expires_ms = entry.expires_ms;
+  const int64_t bytes = static_cast<int64_t>(entry.bytes_charged());
+  const bool last_name = entry.nlink <= 1;
+  if (!last_name) {
+    --entry.nlink;
+    txn.rows().put(inode_row(entry.inode), encode_entry(entry));
+  } else if (open) {
+    entry.nlink = 0;
+    entry.expires_ms = 0;
+    entry.shadowed = false;
+    txn.rows().put(inode_row(entry.inode), encode_entry(entry));
+    txn.rows().put(orphan_row(entry.inode), {});
+    txn.inode_moved(entry.inode, std::nullopt);
+  } else {
+    if (entry.by_inode) txn.rows().erase(inode_row(entry.inode));
+    if (entry.chunked) erase_chunks(txn, entry.inode);
+  }
+  txn.rows().erase(dirent_row(slot));
+  index_expiry(txn, path, slot, expires_ms, 0);
+  count(txn, path, -keys_of(entry), last_name ? -bytes : 0);
+  txn.delta(slot.dir).touched = true;
+  txn.record(std::move(change));
+  return entry.version;
+}
+
+std::optional<Entry> load_live(WriteTxn& txn, const DirPath& path, const Slot& slot) {
+  std::optional<Entry> entry = load(txn.rows(), slot);
+  if (entry && entry->expired(txn.now_ms())) {
+    erase_value(txn, path, slot, *entry, ChangeKind::expire);
+    return std::nullopt;
+  }
+  return entry;
+}
+
+void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed) {
+  const auto row = txn.rows().get(dirent_row(value));
+  if (!row) return;
+  Entry entry = decoded(*row);  // not resolved: the mark belongs to the name
+  if (entry.shadowed == shadowed) return;
+  entry.shadowed = shadowed;
+  txn.rows().put(dirent_row(value), encode_entry(entry));
+}
+
+Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_view component, Entry entry) {
+  const Slot slot{parent.id, component, true};
+  entry.kind = Kind::directory;
+  entry.nlink = 2;
+  entry.inode = txn.next_inode();
+  entry.version = txn.next_version();
+  entry.atime_ns = entry.mtime_ns = entry.ctime_ns = entry.btime_ns = txn.now_ns();
+  std::string place;
+  append_be64(place, parent.id);
+  place.append(component);
+  txn.rows().put(dirent_row(slot), encode_entry(entry));
+  txn.rows().put(parent_row(entry.inode), place);
+  mark_shadowed(txn, {parent.id, component, false}, true);
+  if (parent.depth == 0) txn.effects().usage[entry.inode];  // a tenant is known from now on
+  auto& delta = txn.delta(parent.id);
+  delta.subdirs += 1;
+  delta.touched = true;
+  Change change = describe(txn, ChangeKind::make, parent, slot, entry);
+  change.created = true;
+  if (parent.depth == 0) change.tenant = component;
+  if (parent.depth == 1) change.collection = component;
+  txn.record(std::move(change));
+  return entry;
+}
+
+void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry) {
+  const Slot slot{path.parent, path.name, true};
+  Result<DirPathPtr> parent = dir_path(txn, path.parent);
+  if (!parent) throw StoreException({Errc::corrupt, "a directory without a parent"});
+  Change change = describe(txn, ChangeKind::remove_dir, **parent, slot, entry);
+  change.version = change.id = txn.next_version();
+  if (path.depth == 1) change.tenant = path.name;
+  if (path.depth == 2) change.collection = path.name;
+  txn.rows().erase(dirent_row(slot));
+  txn.rows().erase(parent_row(path.id));
+  txn.rows().erase(settings_row(path.id));
+  if (path.depth <= 2 && txn.runtime().has_settings()) txn.settings_changed(path.id, {});
+  mark_shadowed(txn, {path.parent, path.name, false}, false);
+  txn.drop_delta(path.id);
+  auto& delta = txn.delta(path.parent);
+  delta.subdirs -= 1;
+  delta.touched = true;
+  txn.path_changed(path.id);
+  txn.record(std::move(change));
+}
+
+void prune_implicit(WriteTxn& txn, DirId dir) {
+  while (true) {
+    const Result<DirPathPtr> path = dir_path(txn, dir);
+    if (!path || (*path)->depth < 3) return;
+    const std::optional<Entry> entry = load(txn.rows(), {(*path)->parent, (*path)->name, true});
+    if (!entry || !entry->implicit || !is_empty_directory(txn, dir)) return;
+    erase_directory(txn, **path, *entry);
+    dir = (*path)->parent;
+  }
+}
+
+Result<size_t> erase_tree(WriteTxn& txn, DirId dir, size_t count_max) {
+  size_t removed = 0;
+  const std::string prefix = dirent_prefix(dir);
+  const auto cursor = txn.rows().cursor();
+  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && removed < count_max;
+       cursor->seek(prefix)) {
+    const std::string row(cursor->key());
+    const Result<Slot> slot = parse_dirent_row(row);
+    if (!slot) return slot.error();
+    const Result<DirPathPtr> path = dir_path(txn, dir);
+    if (!path) return path.error();
+    const std::optional<Entry> entry = load(txn.rows(), *slot);
+    if (slot->directory) {
+      const DirId below = entry->inode;
+      const Result<size_t> part = erase_tree(txn, below, count_max - removed);
+      if (!part) return part;
+      removed += *part;
+      if (removed >= count_max) break;
+      const Result<DirPathPtr> below_path = dir_path(txn, below);
+      if (!below_path) return below_path.error();
+      erase_directory(txn, **below_path, *load(txn.rows(), *slot));
+    } else {
+      erase_value(txn, **path, *slot, *entry, ChangeKind::remove);
+    }
+    ++removed;
+  }
+  return removed;
+}
+
+namespace {
+
+void write_delta(WriteTxn& txn, DirId dir, const WriteTxn::DirDelta& delta) {
+  const auto apply = [&](Entry& entry) {
+    entry.keys += static_cast<uint64_t>(delta.keys);
+    entry.bytes += static_cast<uint64_t>(delta.bytes);
+    entry.nlink += static_cast<uint32_t>(delta.subdirs);
+    if (delta.touched) entry.mtime_ns = entry.ctime_ns = txn.now_ns();
+  };
+  if (dir == kRootDir) {
+    Entry entry = root_entry(txn);
+    apply(entry);
+    txn.rows().put(meta_row("root"), encode_entry(entry));
+    return;
+  }
+  const Result<DirPathPtr> path = dir_path(txn, dir);
+  if (!path) return;  // removed in this transaction
+  const Slot slot{(*path)->parent, (*path)->name, true};
+  std::optional<Entry> entry = load(txn.rows(), slot);
+  if (!entry) return;
+  apply(*entry);
+  store(txn, slot, *entry);
+}
+
+}  // namespace
+
+void finish(WriteTxn& txn) {
+  auto& effects = txn.effects();
+  for (const auto& [dir, delta] : effects.deltas) write_delta(txn, dir, delta);
+  effects.version_lease = txn.runtime().version_lease_due();
+  effects.inode_lease = txn.runtime().inode_lease_due();
+  const auto put_number = [&](std::string_view name, uint64_t number) {
+    std::string value;
+    append_le(value, number);
+    txn.rows().put(meta_row(name), value);
+  };
+  if (effects.version_lease) put_number("clock", *effects.version_lease);
+  if (effects.inode_lease) put_number("inodes", *effects.inode_lease);
+}
+
+}  // namespace kvfs::rows

@@ -1,0 +1,70 @@
+// Internal to store/: the row operations that tree.cc, rename.cc, keyspace.cc and expiry.cc share.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "store/runtime.h"
+#include "store/tree.h"
+
+namespace kvfs::rows {
+
+/// The entry in the row, also if it has expired; hard links resolved. Throws StoreException if damaged.
+std::optional<Entry> load(const Snapshot& rows, const Slot& slot);
+std::optional<Entry> load_inode(const Snapshot& rows, Inode inode);
+
+/// Writes the entry to the row it was read from.
+void store(WriteTxn& txn, const Slot& slot, const Entry& entry);
+
+/// A change of the row at `slot`, its path filled in; give it to txn.record().
+Change describe(const WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry);
+
+/// Keeps the expiry index in step when the expiry of the entry at `slot` goes from `before` to `after`.
+void index_expiry(WriteTxn& txn, const DirPath& path, const Slot& slot, uint64_t before_ms, uint64_t after_ms);
+
+/// Adds to the counters of the collection that `path` is in, and of its tenant.
+void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes);
+/// 1 for what listings of keys show, else 0.
+int64_t keys_of(const Entry& entry);
+
+/// Errors: quota_exceeded, naming the quota, where this transaction has made a tenant grow beyond it.
+Result<void> check_quota(WriteTxn& txn);
+
+/// Removes the value at `slot` (its row, chunks, expiry, count), or makes it an orphan if it is open; touches the
+/// directory. Records a change of `kind` with a new version, which is returned.
+Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& entry, ChangeKind kind);
+/// Removes an inode that has no name any more.
+Result<void> erase_orphan(WriteTxn& txn, Inode inode);
+/// Gives back all chunks of an inode.
+void erase_chunks(WriteTxn& txn, Inode inode);
+
+/// The live value at `slot`; one that has expired is removed first.
+std::optional<Entry> load_live(WriteTxn& txn, const DirPath& path, const Slot& slot);
+
+/// Makes a directory row. `entry` gives kind-independent attributes; inode, version and times are set here.
+Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_view component, Entry entry);
+
+/// Removes directories upwards from `dir` as long as they are implicit and empty.
+void prune_implicit(WriteTxn& txn, DirId dir);
+/// Removes an empty directory's rows; records remove_dir.
+void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry);
+
+/// Sets or clears the mark of a value whose name is a directory, too.
+void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed);
+
+/// Changes entry's value as staged. `storage` keeps bytes alive that entry.inline_value then points to. Counts the
+/// difference to `path`'s collection unless `path` is null (orphans).
+Result<void> apply_value(WriteTxn& txn, const DirPath* path, Entry& entry, const StagedValue& value,
+                         std::string& storage);
+
+/// Sets entry's value to `bytes`, in chunks that are given back if the transaction does not commit.
+/// REQUIRES: bytes.size() > kInlineBytesMax.
+Result<void> write_chunks(WriteTxn& txn, const DirPath& path, Entry& entry, std::string_view bytes);
+
+/// Removes everything below a directory, at most `count_max` entries; returns how many went.
+Result<size_t> erase_tree(WriteTxn& txn, DirId dir, size_t count_max);
+
+/// Writes all directory deltas and leases; the last thing a transaction does.
+void finish(WriteTxn& txn);
+
+}  // namespace kvfs::rows
