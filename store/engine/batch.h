@@ -13,7 +13,7 @@
 namespace kvfs {
 
 /// Bytes that the journal fills in front of every batch, in place, so that a record is one write.
-inline constexpr size_t kJournalHeaderBytes = 28;
+inline constexpr size_t kJournalHeaderBytes = 32;
 
 /// Builds a batch in one growing buffer, reused after clear(): no allocation in the steady state.
 /// Thread safety: none.

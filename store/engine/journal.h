@@ -36,9 +36,9 @@ struct JournalOpening {
     Sequence last_missing = 0;  // 0: not known, nothing readable follows
     std::string reason;
   };
-  std::vector<Gap> left_out;    // only with `salvage`
-  uint64_t tail_bytes_cut = 0;  // of a torn tail: written, never promised durable, lost in a crash
-  uint64_t records = 0;         // to be replayed
+  std::vector<Gap> left_out;  // only with `salvage`
+  uint64_t records = 0;       // that hold something after the base
+  uint64_t records_cut = 0;   // readable ones behind a torn one: never promised durable, lost in the crash
 };
 
 /// Sequence numbers are contiguous: a record covers [first, first + count) and the next starts where it ends.
@@ -50,7 +50,8 @@ struct JournalOpening {
 ///
 /// Thread safety: append(), rotate() and close() by one thread at a time; all else from any thread, also beside them.
 /// A failed sync, or a write that failed for another reason than space, makes the journal read-only for good: all
-/// later calls return `read_only` with the first reason. After `no_space` an append may be tried again.
+/// later calls return `read_only` with the first reason, and the record whose write failed may or may not be there at
+/// the next opening. After `no_space` it will not be, and an append may be tried again.
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -91,7 +92,8 @@ class Journal {
 
 /// Opens or makes the journal in `directory`, of which it owns all files named *.journal and *.spare, after a
 /// checkpoint that holds all up to `base`: older records are not needed, and a damaged one among them is no error.
-/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset), io, no_space, busy.
+/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset), unsupported (written
+/// by a later version), io, no_space.
 Result<std::unique_ptr<Journal>> open_journal(std::unique_ptr<Directory> directory, Sequence base,
                                               const JournalOptions& options = {}, JournalOpening* opening = nullptr);
 
