@@ -1,0 +1,112 @@
+// What all requests share: from file names and inode numbers to rows, and from entries to nodes.
+#include "fusefs/filesystem.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "fusefs/attributes.h"
+#include "fusefs/file_name.h"
+
+namespace kvfs {
+namespace {
+
+std::vector<ControlFile> joined(std::vector<ControlFile> first, const std::vector<ControlFile>& second) {
+  for (const ControlFile& file : second) first.push_back(file);
+  return first;
+}
+
+}  // namespace
+
+Filesystem::Filesystem(Store& store, FilesystemOptions options)
+    : store_(store),
+      options_(std::move(options)),
+      origin_(store.new_origin()),
+      open_files_(store.chunks(), options_.staging),
+      control_(joined(own_control_files(), options_.control_files)) {}
+
+Filesystem::~Filesystem() = default;
+
+bool Filesystem::holds_control_dir(const ReadTxn& txn, Inode directory) const {
+  if (directory == kRootDir) return true;
+  const auto path = dir_path(txn, directory);
+  return path && (*path)->depth == 1;
+}
+
+Result<Filesystem::Target> Filesystem::target(Inode parent, std::string_view name) const {
+  if (is_control(parent)) return Error{Errc::not_permitted, ".kvfs holds the files that kvfs makes and no others"};
+  Target target{parent, {}, name == kOwnValueName};
+  if (target.own_value) return target;
+  std::string buffer;
+  const auto component = to_component(name, buffer);
+  if (!component) return component.error();
+  target.component = *component;
+  return target;
+}
+
+Result<Found> Filesystem::find(const ReadTxn& txn, const Target& target) const {
+  return target.own_value ? own_value(txn, target.dir) : find_name(txn, target.dir, target.component);
+}
+
+Result<Located> Filesystem::locate(const ReadTxn& txn, Inode inode) const {
+  if (inode == kRootDir) return Located{{}, {}, root_entry(txn)};
+  const auto place = nodes_.place(inode);
+  auto located = find_inode(txn, inode, place ? place->slot() : Slot{});
+  if (located || !place || !place->directory) return located;
+  // A directory that was renamed by somebody else.
+  const auto path = dir_path(txn, inode);
+  if (!path) return Errc::stale;
+  return find_inode(txn, inode, {(*path)->parent, (*path)->name, true});
+}
+
+Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry) const {
+  Node node{entry.inode, to_stat(txn, entry), options_.entry_timeout_s, options_.attribute_timeout_s};
+  if (entry.expires_ms != 0) {
+    const double left_s =
+        entry.expires_ms > txn.now_ms() ? static_cast<double>(entry.expires_ms - txn.now_ms()) / 1000 : 0;
+    node.entry_timeout_s = std::min(node.entry_timeout_s, left_s);
+    node.attribute_timeout_s = std::min(node.attribute_timeout_s, left_s);
+  }
+  apply_staged(node.attributes);
+  return node;
+}
+
+void Filesystem::apply_staged(struct stat& st) const {
+  if (open_files_.gauge().dirty_files.load(std::memory_order_relaxed) == 0 || !S_ISREG(st.st_mode)) return;
+  const auto file = open_files_.find(st.st_ino);
+  if (!file) return;
+  const std::shared_lock lock(file->mutex);
+  if (!file->overlay.dirty()) return;
+  st.st_size = static_cast<off_t>(file->overlay.size());
+  st.st_blocks = std::max<blkcnt_t>(st.st_blocks, static_cast<blkcnt_t>((file->overlay.staged_bytes() + 511) / 512));
+  st.st_mtim = to_timespec(file->mtime_ns.value_or(file->changed_ns));
+  st.st_ctim = std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns)
+                                                                                 : st.st_ctim;
+  if (file->clears_suid) st.st_mode &= (st.st_mode & S_IXGRP) != 0 ? ~mode_t{S_ISUID | S_ISGID} : ~mode_t{S_ISUID};
+}
+
+void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {
+  const bool fresh = nodes_.remember(node.inode, slot);
+  // What the kernel did not know is not invalidated: if something changed since the node was read, nobody may have
+  // told the kernel, so it must ask again.
+  if (fresh && store_.feed().last() != seen_change) node.entry_timeout_s = node.attribute_timeout_s = 0;
+}
+
+void Filesystem::note_error(std::string_view request, const Error& error) {
+  if (!error.detail.empty()) last_errors_.add(request, error);
+}
+
+void Filesystem::publish_all() {
+  open_files_.for_each([&](const std::shared_ptr<OpenFile>& file) {
+    const std::unique_lock lock(file->mutex);
+    if (const auto done = publish(*file, false); !done) {
+      spdlog::error("mount: cannot publish inode {}: {}", file->inode, done.error().message());
+      note_error("unmount", done.error());
+    }
+  });
+}
+
+}  // namespace kvfs

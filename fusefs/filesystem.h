@@ -1,0 +1,223 @@
+// The file system: what each request of the mount does with the store. Knows no libfuse session and is tested without
+// a mount; ops.cc unpacks requests, calls this, replies.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fusefs/control_dir.h"
+#include "fusefs/last_errors.h"
+#include "fusefs/node_table.h"
+#include "fusefs/open_files.h"
+#include "store/store.h"
+
+namespace kvfs {
+
+struct FilesystemOptions {
+  /// How long the kernel may keep what it was told; changes from elsewhere are pushed to it (see invalidator.h).
+  double entry_timeout_s = 86400;
+  double attribute_timeout_s = 86400;
+  double negative_timeout_s = 86400;
+  OverlayLimits staging;
+  /// Write-only opens bypass the page cache: saves a request, but older kernels leave stale pages behind.
+  bool direct_io_writes = true;
+  std::vector<ControlFile> control_files;  // besides those of the mount itself
+  /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
+  std::function<void()> before_blocking;
+};
+
+/// Who asks.
+struct Caller {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// An entry as told to the kernel. inode 0: the name does not exist, which may be remembered for entry_timeout_s.
+struct Node {
+  Inode inode = 0;
+  struct stat attributes {};
+  double entry_timeout_s = 0;
+  double attribute_timeout_s = 0;
+};
+
+struct Attributes {
+  struct stat stat {};
+  double timeout_s = 0;
+};
+
+/// setattr(2)s: nullopt leaves.
+struct AttributeRequest {
+  std::optional<uint32_t> mode;
+  std::optional<uint32_t> uid;
+  std::optional<uint32_t> gid;
+  std::optional<uint64_t> size;
+  std::optional<int64_t> atime_ns;
+  std::optional<int64_t> mtime_ns;
+};
+
+/// An open file. Used by any number of threads at once.
+struct FileHandle {
+  std::shared_ptr<OpenFile> file;  // null: a file of a control directory
+  int flags = 0;
+  bool flushed_once = false;  // guarded by file->mutex; see Filesystem::flush
+  Inode control = 0;
+  std::string control_text;             // what was read at open
+  std::mutex control_mutex;             // guards control_written
+  std::optional<std::string> control_written;
+};
+
+struct OpenedFile {
+  std::unique_ptr<FileHandle> handle;
+  bool direct_io = false;
+  bool keep_cache = true;
+  bool no_flush = false;
+};
+
+/// An open directory: remembers which component stands behind the offsets it gave, so that reading goes on where it
+/// was however much was removed or made meanwhile.
+struct DirectoryHandle {
+  Inode inode = 0;
+  std::mutex mutex;
+  // Guarded by mutex:
+  uint64_t recent_first = 0;                    // offset of recent.front()
+  std::vector<std::string> recent;              // components of the last answer
+  std::map<uint64_t, std::string> earlier;      // offset -> component, one an answer
+};
+
+/// What rename(2) and renameat2(2) ask for.
+enum class RenameFlag { none, no_replace, exchange };
+
+/// Thread safety: all functions may be called from any thread. Errors are those of the store (tree.h), plus what is
+/// said here; they may throw StoreException on damage.
+class Filesystem {
+ public:
+  Filesystem(Store& store, FilesystemOptions options);
+  ~Filesystem();
+
+  // Names (filesystem_names.cc). `name` is a file name. Nodes returned are remembered: the kernel forgets them.
+  Result<Node> lookup(Inode parent, std::string_view name);
+  void forget(Inode inode, uint64_t lookups);
+  Result<Node> make_directory(Inode parent, std::string_view name, mode_t mode, Caller caller);
+  Result<Node> make_special(Inode parent, std::string_view name, mode_t mode, dev_t rdev, Caller caller);
+  Result<Node> make_symlink(Inode parent, std::string_view name, std::string_view target, Caller caller);
+  Result<std::string> read_symlink(Inode inode);
+  Result<Node> make_link(Inode inode, Inode new_parent, std::string_view new_name);
+  Result<void> unlink(Inode parent, std::string_view name);
+  Result<void> remove_directory(Inode parent, std::string_view name);
+  Result<void> rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
+                      RenameFlag flag);
+
+  // Attributes (filesystem_attributes.cc).
+  Result<Attributes> attributes(Inode inode);
+  Result<Attributes> set_attributes(Inode inode, const AttributeRequest& request, Caller caller);
+  Result<struct statvfs> statistics(Inode inode);
+
+  // Files (filesystem_files.cc, filesystem_io.cc).
+  struct Created {
+    Node node;
+    OpenedFile opened;
+  };
+  Result<Created> create(Inode parent, std::string_view name, mode_t mode, int flags, Caller caller);
+  Result<OpenedFile> open(Inode inode, int flags, Caller caller);
+  /// Publishes what is staged, except a truncation by open(2) that no write has followed yet: this waits for the
+  /// second flush or the release, so that `echo x > file` (which closes twice) never shows an empty value elsewhere.
+  Result<void> flush(FileHandle& handle);
+  /// Publishes, and makes durable all that was acknowledged before.
+  Result<void> sync(FileHandle& handle);
+  Result<void> sync_all();
+  /// The handle is gone; the last one of a file publishes.
+  void release(std::unique_ptr<FileHandle> handle);
+
+  /// Up to `length` bytes into `out`; fewer at the end of the file.
+  Result<size_t> read(FileHandle& handle, uint64_t offset, size_t length, char* out);
+  Result<size_t> write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller);
+  Result<void> allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length, Caller caller);
+  Result<uint64_t> seek(FileHandle& handle, uint64_t offset, int whence);
+  Result<size_t> copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset, size_t length,
+                            Caller caller);
+
+  // Directories (filesystem_directories.cc).
+  Result<std::unique_ptr<DirectoryHandle>> open_directory(Inode inode);
+  /// Takes an entry whose following one is at `next_offset`; false: no room, the entry was not taken.
+  using EntrySink = std::function<bool(std::string_view name, const Node& node, uint64_t next_offset)>;
+  /// Gives entries from `offset` (0: the start) on until the sink has no room. `with_nodes`: nodes are complete and
+  /// remembered (but for "." and ".."); otherwise only inode and file type are set.
+  Result<void> read_directory(DirectoryHandle& handle, uint64_t offset, bool with_nodes, const EntrySink& sink);
+
+  // Extended attributes (filesystem_xattrs.cc).
+  Result<std::string> get_xattr(Inode inode, std::string_view name);
+  Result<std::string> list_xattrs(Inode inode);  // names, each followed by NUL
+  /// `flags`: XATTR_CREATE, XATTR_REPLACE or 0.
+  Result<void> set_xattr(Inode inode, std::string_view name, std::string_view value, int flags);
+  Result<void> remove_xattr(Inode inode, std::string_view name);
+
+  /// Publishes all that is staged, before an unmount. Logs what fails.
+  void publish_all();
+
+  /// Notes a refusal for `.kvfs/last_error`, where there is more to say than errno can.
+  void note_error(std::string_view request, const Error& error);
+
+  NodeTable& nodes() { return nodes_; }
+  Store& store() { return store_; }
+  /// Of all changes this file system makes.
+  Origin origin() const { return origin_; }
+  const FilesystemOptions& options() const { return options_; }
+
+ private:
+  /// Where a file name leads: its component in a directory, or the directory's own value (`own_value`).
+  struct Target {
+    DirId dir = 0;
+    std::string component;
+    bool own_value = false;
+  };
+  std::vector<ControlFile> own_control_files();
+  /// What `.kvfs/stats` tells of a tenant, or of all (0).
+  std::vector<std::pair<std::string, uint64_t>> statistics_of(DirId tenant) const;
+
+  WriteOptions write_options() const { return {.origin = origin_, .durability = {}}; }
+  bool holds_control_dir(const ReadTxn& txn, Inode directory) const;
+  Result<Target> target(Inode parent, std::string_view name) const;
+  Result<Found> find(const ReadTxn& txn, const Target& target) const;
+  /// Errors: stale.
+  Result<Located> locate(const ReadTxn& txn, Inode inode) const;
+  Node to_node(const ReadTxn& txn, const Entry& entry) const;
+  /// Lays staged size and times over what the store says.
+  void apply_staged(struct stat& st) const;
+  Result<Node> lookup_control(Inode directory, std::string_view name);
+  Node control_node(Inode inode, const struct stat& st) const;
+  Result<Node> make(Inode parent, std::string_view name, const NewNode& node);
+  /// Tells the kernel of the node; not to be cached if a change came in between that it may not have been told of.
+  void remember(Node& node, const Slot& slot, uint64_t seen_change);
+
+  // All below REQUIRE file.mutex to be held exclusively, or shared by const ones.
+  OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;
+  Overlay::BaseReader base_reader(const OpenFile& file) const;
+  Result<void> begin_overlay(OpenFile& file);
+  Result<void> publish(OpenFile& file, bool durable);
+  Result<void> resize(OpenFile& file, uint64_t size, Caller caller);
+  Result<size_t> write_staged(OpenFile& file, uint64_t offset, std::string_view bytes, Caller caller);
+  void staged_change(OpenFile& file, Caller caller);
+  void before_blocking() const {
+    if (options_.before_blocking) options_.before_blocking();
+  }
+
+  Store& store_;
+  const FilesystemOptions options_;
+  const Origin origin_;
+  NodeTable nodes_;
+  OpenFiles open_files_;
+  LastErrors last_errors_;
+  const ControlDir control_;
+};
+
+}  // namespace kvfs

@@ -1,0 +1,128 @@
+// Requests about attributes: getattr, setattr, statfs.
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "fusefs/attributes.h"
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+namespace {
+
+constexpr uint32_t kSetuid = 04000;
+constexpr uint32_t kSetgid = 02000;
+constexpr uint32_t kGroupExecute = 010;
+constexpr uint64_t kUnlimitedFiles = uint64_t{1} << 32;  // what statfs says where no quota limits keys
+
+/// What chown(2) leaves of the mode of a file.
+uint32_t without_privileges(uint32_t mode) {
+  return mode & ((mode & kGroupExecute) != 0 ? ~(kSetuid | kSetgid) : ~kSetuid);
+}
+
+}  // namespace
+
+Result<Attributes> Filesystem::attributes(Inode inode) {
+  if (is_control(inode)) {
+    const auto st = control_.attributes(inode);
+    if (!st) return st.error();
+    return Attributes{*st, options_.attribute_timeout_s};
+  }
+  return store_.read([&](const ReadTxn& txn) -> Result<Attributes> {
+    const auto located = locate(txn, inode);
+    if (!located) return located.error();
+    const Node node = to_node(txn, located->entry);
+    return Attributes{node.attributes, node.attribute_timeout_s};
+  });
+}
+
+Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeRequest& request, Caller caller) {
+  if (is_control(inode)) return attributes(inode);  // `echo x > .kvfs/control` truncates: nothing to do
+  const bool resizes = request.size.has_value();
+  const OpenFiles::Acquired acquired =
+      resizes ? open_files_.acquire(inode) : OpenFiles::Acquired{open_files_.find(inode), false};
+  const std::shared_ptr<OpenFile>& file = acquired.file;
+  Result<void> done;
+  if (resizes) {
+    const std::unique_lock lock(file->mutex);
+    done = resize(*file, *request.size, caller);
+    // Without a handle nobody would publish it later.
+    if (done && acquired.first) done = publish(*file, false);
+    if (!done && acquired.first) file->overlay.reset();
+  }
+  const auto change_of = [&](const Entry& entry) {
+    AttributeChange change{.mode = request.mode, .uid = request.uid, .gid = request.gid, .atime_ns = request.atime_ns,
+                           .mtime_ns = request.mtime_ns, .expires_ms = {}, .default_ttl_ms = {}, .content_type = {},
+                           .xattrs = {}};
+    if ((request.uid || request.gid) && !entry.is_directory() && !request.mode)
+      change.mode = without_privileges(entry.mode);
+    change.keeps_version = request.atime_ns && !request.mode && !request.uid && !request.gid && !request.mtime_ns;
+    return change;
+  };
+  const bool others = request.mode || request.uid || request.gid || request.atime_ns || request.mtime_ns;
+  if (done && others) {
+    std::unique_lock<std::shared_mutex> lock;
+    if (file) lock = std::unique_lock(file->mutex);
+    auto written = store_.write(
+        [&](WriteTxn& txn) -> Result<std::pair<Version, Version>> {
+          const auto located = locate(txn, inode);
+          if (!located) return located.error();
+          const Version before = located->entry.version;
+          const auto entry = kvfs::set_attributes(txn, *located, change_of(located->entry));
+          if (!entry) return entry.error();
+          return std::pair(before, entry->version);
+        },
+        write_options());
+    if (!written) done = written.error();
+    if (written && file && file->overlay.begun()) {
+      if (file->base_version == written->first) file->base_version = written->second;
+      if (request.mtime_ns) file->mtime_ns = request.mtime_ns;
+    }
+  }
+  if (resizes && open_files_.release(file)) {
+    const std::unique_lock lock(file->mutex);  // the other handles went meanwhile
+    if (const auto published = publish(*file, false); !published && done) done = published;
+  }
+  if (!done) return done.error();
+  return attributes(inode);
+}
+
+Result<struct statvfs> Filesystem::statistics(Inode inode) {
+  DirId tenant = 0;
+  if (is_control(inode)) {
+    tenant = ControlDir::parent_of(inode) == kRootDir ? 0 : ControlDir::parent_of(inode);
+  } else if (inode != kRootDir) {
+    const auto place = nodes_.place(inode);
+    tenant = store_.read([&](const ReadTxn& txn) {
+      auto path = dir_path(txn, inode);
+      if (!path && place) path = dir_path(txn, place->dir);
+      return path ? (*path)->tenant : DirId{0};
+    });
+  }
+  constexpr uint64_t block = 4096;
+  const Store::Usage usage = store_.usage(tenant);
+  const SpaceUse disk = store_.engine().space();
+  const uint64_t disk_free = disk.bytes_max > disk.bytes_used ? disk.bytes_max - disk.bytes_used : 0;
+  struct statvfs st {};
+  st.f_bsize = st.f_frsize = block;
+  uint64_t free_bytes = disk_free;
+  if (tenant != 0 && usage.quota_bytes != 0) {
+    const uint64_t quota_left = usage.quota_bytes > usage.bytes ? usage.quota_bytes - usage.bytes : 0;
+    free_bytes = std::min(disk_free, quota_left);
+    st.f_blocks = usage.quota_bytes / block;
+  } else {
+    st.f_blocks = disk.bytes_max / block;
+  }
+  st.f_bfree = st.f_bavail = free_bytes / block;
+  if (tenant != 0 && usage.quota_keys != 0) {
+    st.f_files = usage.quota_keys;
+    st.f_ffree = usage.quota_keys > usage.keys ? usage.quota_keys - usage.keys : 0;
+  } else {
+    st.f_files = usage.keys + kUnlimitedFiles;
+    st.f_ffree = kUnlimitedFiles;
+  }
+  st.f_favail = st.f_ffree;
+  st.f_namemax = kComponentBytesMax;
+  return st;
+}
+
+}  // namespace kvfs

@@ -1,0 +1,209 @@
+// Requests about open files: create, open, flush, fsync, release, and the publication of what was staged.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "fusefs/attributes.h"
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+namespace {
+
+constexpr uint64_t kLargePublication = 256 * 1024;  // staged bytes from which publishing may wait for the disk
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
+  OpenedFile opened;
+  opened.handle = std::make_unique<FileHandle>();
+  opened.handle->file = std::move(file);
+  opened.handle->flags = flags;
+  const int access = flags & O_ACCMODE;
+  opened.no_flush = access == O_RDONLY;
+  opened.direct_io = access == O_WRONLY && options_.direct_io_writes;
+  return opened;
+}
+
+Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view name, mode_t mode, int flags,
+                                               Caller caller) {
+  NewNode node;
+  node.mode = mode & kModeMask;
+  node.uid = caller.uid;
+  node.gid = caller.gid;
+  auto made = make(parent, name, node);
+  if (!made) {
+    if (made.error().code != Errc::exists || (flags & O_EXCL) != 0) return made.error();
+    // Somebody else was faster; the caller did not ask for a new file.
+    auto found = lookup(parent, name);
+    if (!found) return found.error();
+    if (found->inode == 0) return Errc::stale;
+    if (S_ISDIR(found->attributes.st_mode)) return Errc::is_directory;
+    auto opened = open(found->inode, flags, caller);
+    if (!opened) return opened.error();
+    return Created{*found, std::move(*opened)};
+  }
+  const auto acquired = open_files_.acquire(made->inode);
+  const auto place = nodes_.place(made->inode);
+  if (place) store_.hold_inode(made->inode, place->slot());
+  return Created{*made, opened(acquired.file, flags)};
+}
+
+Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
+  if (is_control(inode)) {
+    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    if (writes && !control_.writable(inode)) return Errc::access_denied;
+    OpenedFile control;
+    control.handle = std::make_unique<FileHandle>();
+    control.handle->flags = flags;
+    control.handle->control = inode;
+    control.direct_io = true;  // its size is not known to the kernel
+    auto text = control_.read(inode);
+    if (!text) return text.error();
+    control.handle->control_text = std::move(*text);
+    return control;
+  }
+  const auto slot = store_.read([&](const ReadTxn& txn) -> Result<Place> {
+    const auto located = locate(txn, inode);
+    if (!located) return located.error();
+    if (located->entry.kind != Kind::file)
+      return located->entry.is_directory() ? Errc::is_directory : Errc::invalid;
+    return Place{located->slot.dir, located->name, false};
+  });
+  if (!slot) return slot.error();
+  store_.hold_inode(inode, slot->slot());
+  const auto acquired = open_files_.acquire(inode);
+  auto result = opened(acquired.file, flags);
+  if ((flags & O_TRUNC) != 0) {
+    const std::unique_lock lock(acquired.file->mutex);
+    if (auto done = resize(*acquired.file, 0, caller); !done) {
+      open_files_.release(acquired.file);
+      store_.release_inode(inode);
+      return done.error();
+    }
+  }
+  return result;
+}
+
+Overlay::BaseReader Filesystem::base_reader(const OpenFile& file) const {
+  return [this, &file](uint64_t offset, size_t length, char* out) -> Result<size_t> {
+    return store_.read([&](const ReadTxn& txn) -> Result<size_t> {
+      const auto located = locate(txn, file.inode);
+      if (!located) return located.error();
+      return read_value(txn, located->entry, offset, length, out);
+    });
+  };
+}
+
+Result<void> Filesystem::begin_overlay(OpenFile& file) {
+  if (file.overlay.begun()) return {};
+  return store_.read([&](const ReadTxn& txn) -> Result<void> {
+    const auto located = locate(txn, file.inode);
+    if (!located) return located.error();
+    if (located->entry.size == 0)
+      file.overlay.begin_empty(false);
+    else
+      file.overlay.begin(located->entry.size);
+    file.base_version = located->entry.version;
+    file.mtime_ns.reset();
+    file.clears_suid = false;
+    return {};
+  });
+}
+
+void Filesystem::staged_change(OpenFile& file, Caller caller) {
+  file.changed_ns = now_ns();
+  file.mtime_ns.reset();
+  if (caller.uid != 0) file.clears_suid = true;
+}
+
+Result<void> Filesystem::publish(OpenFile& file, bool durable) {
+  if (!file.overlay.dirty()) return {};
+  if (durable || file.overlay.staged_bytes() >= kLargePublication) before_blocking();
+  ValueChange change;
+  change.mtime_ns = file.mtime_ns.value_or(file.changed_ns);
+  change.clear_suid = file.clears_suid;
+  change.if_version = file.if_match;
+  WriteOptions options = write_options();
+  if (durable) options.durability = Durability{Durability::Mode::strict, 0};
+  auto done = file.overlay.publish([&](const StagedValue& value) -> Result<void> {
+    ValueChange conditional = change;
+    // Parts of a value may only be laid over the value they were made from.
+    if (!value.replaces && !conditional.if_version) conditional.if_version = file.base_version;
+    const auto published = store_.write(
+        [&](WriteTxn& txn) -> Result<void> {
+          const auto located = locate(txn, file.inode);
+          if (!located) return located.error();
+          const auto entry = set_value(txn, *located, value, conditional);
+          if (!entry) return entry.error();
+          return {};
+        },
+        options);
+    return published;
+  });
+  if (!done) return done;
+  file.if_match.reset();
+  file.mtime_ns.reset();
+  file.clears_suid = false;
+  return {};
+}
+
+Result<void> Filesystem::flush(FileHandle& handle) {
+  if (handle.control != 0) {
+    const std::lock_guard lock(handle.control_mutex);
+    if (!handle.control_written) return {};
+    const std::string text = std::move(*handle.control_written);
+    handle.control_written.reset();
+    return control_.write(handle.control, text);
+  }
+  OpenFile& file = *handle.file;
+  const std::unique_lock lock(file.mutex);
+  if ((handle.flags & O_TRUNC) != 0 && file.overlay.only_truncated() && !handle.flushed_once) {
+    handle.flushed_once = true;
+    return {};
+  }
+  return publish(file, false);
+}
+
+Result<void> Filesystem::sync(FileHandle& handle) {
+  if (handle.control != 0) return {};
+  bool published = false;
+  {
+    OpenFile& file = *handle.file;
+    const std::unique_lock lock(file.mutex);
+    published = file.overlay.dirty();
+    if (auto done = publish(file, true); !done) return done;
+  }
+  // A durable commit makes all that was acknowledged before it durable, too.
+  return published ? Result<void>() : sync_all();
+}
+
+Result<void> Filesystem::sync_all() {
+  before_blocking();
+  return store_.sync();
+}
+
+void Filesystem::release(std::unique_ptr<FileHandle> handle) {
+  if (handle->control != 0) {
+    if (const auto done = flush(*handle); !done) note_error("release", done.error());
+    return;
+  }
+  const std::shared_ptr<OpenFile> file = std::move(handle->file);
+  {
+    const std::unique_lock lock(file->mutex);
+    if (const auto done = publish(*file, false); !done) {
+      spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, done.error().message());
+      note_error("release", done.error());
+    }
+  }
+  open_files_.release(file);
+  store_.release_inode(file->inode);
+}
+
+}  // namespace kvfs

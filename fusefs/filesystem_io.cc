@@ -1,0 +1,134 @@
+// Requests that move bytes: read, write, truncation, fallocate, lseek, copy_file_range.
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+namespace {
+
+constexpr size_t kCopyStepBytes = 1 << 20;
+constexpr size_t kCopyBytesPerRequestMax = 16 << 20;  // a longer copy goes on with the next request
+constexpr size_t kLargeRead = 64 * 1024;              // from here on a read may wait for the disk
+
+}  // namespace
+
+Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t length, char* out) {
+  if (handle.control != 0) {
+    const std::string& text = handle.control_text;
+    if (offset >= text.size()) return size_t{0};
+    const size_t n = std::min(length, text.size() - static_cast<size_t>(offset));
+    std::memcpy(out, text.data() + offset, n);
+    return n;
+  }
+  if (length >= kLargeRead) before_blocking();
+  const OpenFile& file = *handle.file;
+  const std::shared_lock lock(file.mutex);
+  if (file.overlay.dirty()) return file.overlay.read(offset, length, out, base_reader(file));
+  return base_reader(file)(offset, length, out);
+}
+
+Result<size_t> Filesystem::write_staged(OpenFile& file, uint64_t offset, std::string_view bytes, Caller caller) {
+  if (auto begun = begin_overlay(file); !begun) return begun.error();
+  if (auto done = file.overlay.write(offset, bytes, base_reader(file)); !done) return done.error();
+  staged_change(file, caller);
+  if (file.overlay.wants_publication())
+    if (auto done = publish(file, false); !done) return done.error();
+  return bytes.size();
+}
+
+Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller) {
+  if (handle.control != 0) {
+    const std::lock_guard lock(handle.control_mutex);
+    std::string& text = handle.control_written ? *handle.control_written : handle.control_written.emplace();
+    constexpr size_t kControlBytesMax = 64 * 1024;
+    if (offset + bytes.size() > kControlBytesMax)
+      return Error{Errc::value_too_large, "a control file takes at most 65536 bytes"};
+    if (text.size() < offset) text.resize(static_cast<size_t>(offset), ' ');
+    text.replace(static_cast<size_t>(offset), bytes.size(), bytes);
+    return bytes.size();
+  }
+  OpenFile& file = *handle.file;
+  const std::unique_lock lock(file.mutex);
+  if ((handle.flags & O_APPEND) != 0) {
+    // The kernel's idea of the end may be older than ours.
+    if (auto begun = begin_overlay(file); !begun) return begun.error();
+    offset = file.overlay.size();
+  }
+  return write_staged(file, offset, bytes, caller);
+}
+
+Result<void> Filesystem::resize(OpenFile& file, uint64_t size, Caller caller) {
+  if (auto begun = begin_overlay(file); !begun) return begun;
+  if (size == file.overlay.size() && !file.overlay.dirty() && size == 0) {
+    staged_change(file, caller);
+    file.overlay.begin_empty(true);  // times change although bytes do not
+    return {};
+  }
+  const auto cuts = file.overlay.resize(size, base_reader(file));
+  if (!cuts) return cuts.error();
+  staged_change(file, caller);
+  if (*cuts) return publish(file, false);
+  return {};
+}
+
+Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length, Caller caller) {
+  if (handle.control != 0) return Errc::unsupported;
+  constexpr int kKnown = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+  if ((mode & ~kKnown) != 0) return Error{Errc::unsupported, "fallocate: only allocating, punching and zeroing"};
+  OpenFile& file = *handle.file;
+  const std::unique_lock lock(file.mutex);
+  if (auto begun = begin_overlay(file); !begun) return begun;
+  const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+  const uint64_t end = offset + length;
+  if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0) {
+    if (auto done = file.overlay.zero(offset, length, base_reader(file)); !done) return done;
+    staged_change(file, caller);
+  }
+  // Space is not reserved: a later write can still fail with ENOSPC.
+  if (!keeps_size && end > file.overlay.size()) return resize(file, end, caller);
+  return {};
+}
+
+Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whence) {
+  if (handle.control != 0) return Errc::invalid;
+  const OpenFile& file = *handle.file;
+  const std::shared_lock lock(file.mutex);
+  if (file.overlay.dirty()) {
+    // Not published yet: told as one stretch of data, which POSIX allows.
+    const uint64_t size = file.overlay.size();
+    if (offset >= size) return Errc::out_of_range;
+    return whence == SEEK_DATA ? offset : size;
+  }
+  return store_.read([&](const ReadTxn& txn) -> Result<uint64_t> {
+    const auto located = locate(txn, file.inode);
+    if (!located) return located.error();
+    return whence == SEEK_DATA ? seek_data(txn, located->entry, offset) : seek_hole(txn, located->entry, offset);
+  });
+}
+
+Result<size_t> Filesystem::copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset,
+                                      size_t length, Caller caller) {
+  if (from.control != 0 || to.control != 0) return Errc::invalid;
+  before_blocking();
+  length = std::min(length, kCopyBytesPerRequestMax);
+  std::vector<char> step(std::min(length, kCopyStepBytes));
+  size_t copied = 0;
+  while (copied < length) {
+    const auto got = read(from, from_offset + copied, std::min(step.size(), length - copied), step.data());
+    if (!got) return got.error();
+    if (*got == 0) break;
+    OpenFile& file = *to.file;
+    const std::unique_lock lock(file.mutex);
+    if (auto done = write_staged(file, to_offset + copied, {step.data(), *got}, caller); !done) return done.error();
+    copied += *got;
+  }
+  return copied;
+}
+
+}  // namespace kvfs

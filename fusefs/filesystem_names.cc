@@ -1,0 +1,214 @@
+// Requests about names: lookup, making, removing, renaming.
+#include <cerrno>
+#include <utility>
+
+#include "fusefs/attributes.h"
+#include "fusefs/file_name.h"
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+
+Node Filesystem::control_node(Inode inode, const struct stat& st) const {
+  return {inode, st, options_.entry_timeout_s, options_.attribute_timeout_s};
+}
+
+Result<Node> Filesystem::lookup_control(Inode directory, std::string_view name) {
+  const auto inode = control_.lookup(directory, name);
+  if (!inode) return inode.error();
+  const auto st = control_.attributes(*inode);
+  if (!st) return st.error();
+  nodes_.remember(*inode, {});
+  return control_node(*inode, *st);
+}
+
+Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
+  if (is_control(parent)) return lookup_control(parent, name);
+  if (name == kControlDirName && store_.read([&](const ReadTxn& txn) { return holds_control_dir(txn, parent); })) {
+    const Inode inode = ControlDir::directory_in(parent);
+    nodes_.remember(inode, {});
+    return control_node(inode, *control_.attributes(inode));
+  }
+  const auto target = this->target(parent, name);
+  if (!target) return target.error();
+  const uint64_t seen = store_.feed().last();
+  return store_.read([&](const ReadTxn& txn) -> Result<Node> {
+    const auto found = find(txn, *target);
+    if (!found) {
+      if (found.error().code != Errc::not_found) return found.error();
+      return Node{0, {}, options_.negative_timeout_s, 0};
+    }
+    Node node = to_node(txn, found->entry);
+    remember(node, found->slot, seen);
+    return node;
+  });
+}
+
+void Filesystem::forget(Inode inode, uint64_t lookups) { nodes_.forget(inode, lookups); }
+
+Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode& node) {
+  const auto target = this->target(parent, name);
+  if (!target) return target.error();
+  if (name == kControlDirName && store_.read([&](const ReadTxn& txn) { return holds_control_dir(txn, parent); }))
+    return Errc::exists;
+  auto made = store_.write(
+      [&](WriteTxn& txn) -> Result<Node> {
+        if (target->own_value) return Error{Errc::not_permitted, "%:value is made by giving the directory's key a value"};
+        const auto entry = make_node(txn, parent, target->component, node);
+        if (!entry) return entry.error();
+        return to_node(txn, *entry);
+      },
+      write_options());
+  if (made) nodes_.remember(made->inode, {target->dir, target->component, node.kind == Kind::directory});
+  return made;
+}
+
+Result<Node> Filesystem::make_directory(Inode parent, std::string_view name, mode_t mode, Caller caller) {
+  NewNode node;
+  node.kind = Kind::directory;
+  node.mode = mode & kModeMask;
+  node.uid = caller.uid;
+  node.gid = caller.gid;
+  return make(parent, name, node);
+}
+
+Result<Node> Filesystem::make_special(Inode parent, std::string_view name, mode_t mode, dev_t rdev, Caller caller) {
+  const auto kind = kind_of(mode);
+  if (!kind) return kind.error();
+  NewNode node;
+  node.kind = *kind;
+  node.mode = mode & kModeMask;
+  node.uid = caller.uid;
+  node.gid = caller.gid;
+  node.rdev = static_cast<uint32_t>(rdev);
+  return make(parent, name, node);
+}
+
+Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::string_view target, Caller caller) {
+  NewNode node;
+  node.kind = Kind::symlink;
+  node.mode = 0777;
+  node.uid = caller.uid;
+  node.gid = caller.gid;
+  node.target = target;
+  return make(parent, name, node);
+}
+
+Result<std::string> Filesystem::read_symlink(Inode inode) {
+  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+    const auto located = locate(txn, inode);
+    if (!located) return located.error();
+    if (located->entry.kind != Kind::symlink) return Errc::invalid;
+    return std::string(located->entry.inline_value);
+  });
+}
+
+Result<Node> Filesystem::make_link(Inode inode, Inode new_parent, std::string_view new_name) {
+  if (is_control(inode)) return Errc::not_permitted;
+  const auto target = this->target(new_parent, new_name);
+  if (!target) return target.error();
+  auto linked = store_.write(
+      [&](WriteTxn& txn) -> Result<Node> {
+        if (target->own_value) return Error{Errc::not_permitted, "%:value cannot be a hard link"};
+        const auto located = locate(txn, inode);
+        if (!located) return located.error();
+        const auto entry = kvfs::link(txn, *located, target->dir, target->component);
+        if (!entry) return entry.error();
+        return to_node(txn, *entry);
+      },
+      write_options());
+  if (linked) nodes_.remember(linked->inode, {target->dir, target->component, false});
+  return linked;
+}
+
+Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
+  const auto target = this->target(parent, name);
+  if (!target) return target.error();
+  return store_.write(
+      [&](WriteTxn& txn) -> Result<void> {
+        if (!target->own_value) return kvfs::unlink(txn, {target->dir, target->component, false});
+        const auto found = own_value(txn, target->dir);
+        if (!found) return found.error();
+        const std::string component(found->slot.name);
+        return kvfs::unlink(txn, {found->slot.dir, component, false});
+      },
+      write_options());
+}
+
+Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
+  const auto target = this->target(parent, name);
+  if (!target) return target.error();
+  if (target->own_value) return Errc::not_directory;
+  return store_.write([&](WriteTxn& txn) { return kvfs::remove_directory(txn, target->dir, target->component); },
+                      write_options());
+}
+
+namespace {
+
+struct Row {
+  DirId dir = 0;
+  std::string name;
+  Slot slot() const { return {dir, name, false}; }
+};
+
+RenameMode mode_of(RenameFlag flag) {
+  switch (flag) {
+    case RenameFlag::none: return RenameMode::replace;
+    case RenameFlag::no_replace: return RenameMode::no_replace;
+    case RenameFlag::exchange: return RenameMode::exchange;
+  }
+  return RenameMode::replace;
+}
+
+}  // namespace
+
+Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
+                                RenameFlag flag) {
+  const auto from = target(parent, name);
+  if (!from) return from.error();
+  const auto to = target(new_parent, new_name);
+  if (!to) return to.error();
+  struct Moved {
+    Inode inode = 0;
+    bool directory = false;
+    Row to;
+    Inode other = 0;  // exchange: what went the other way
+    bool other_directory = false;
+    Row from;
+  };
+  const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
+    if (!target.own_value) return Row{target.dir, target.component};
+    const auto path = dir_path(txn, target.dir);
+    if (!path || (*path)->depth < 3)
+      return Error{Errc::not_permitted, "%:value exists only in directories below a collection"};
+    return Row{(*path)->parent, (*path)->name};
+  };
+  const auto moved = store_.write(
+      [&](WriteTxn& txn) -> Result<Moved> {
+        const auto from_row = row_of(txn, *from);
+        if (!from_row) return from_row.error();
+        const auto to_row = row_of(txn, *to);
+        if (!to_row) return to_row.error();
+        const auto source = find(txn, *from);
+        if (!source) return source.error();
+        Moved result{source->entry.inode, source->slot.directory, *to_row, 0, false, *from_row};
+        if (flag == RenameFlag::exchange) {
+          const auto other = find(txn, *to);
+          if (!other) return other.error();
+          result.other = other->entry.inode;
+          result.other_directory = other->slot.directory;
+        }
+        const bool values_only = from->own_value || to->own_value;
+        if (values_only && result.directory) return Error{Errc::is_directory, "%:value cannot be a directory"};
+        const auto done = values_only ? rename_value(txn, from_row->slot(), to_row->slot(), mode_of(flag))
+                                      : kvfs::rename(txn, from_row->slot(), to_row->slot(), mode_of(flag));
+        if (!done) return done.error();
+        return result;
+      },
+      write_options());
+  if (!moved) return moved.error();
+  nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});
+  if (moved->other != 0) nodes_.move(moved->other, {moved->from.dir, moved->from.name, moved->other_directory});
+  return {};
+}
+
+}  // namespace kvfs

@@ -1,0 +1,217 @@
+// Extended attributes: those that programs set, and the virtual user.kvfs.* ones, which are not listed.
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+namespace {
+
+constexpr std::string_view kVirtualPrefix = "user.kvfs.";
+
+/// What kvfs does not offer is refused for good, so that `ls -l` stops asking for each file.
+bool is_refused(std::string_view name) {
+  return name == "security.selinux" || name == "system.posix_acl_access" || name == "system.posix_acl_default" ||
+         !(name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security."));
+}
+
+Error refusal(std::string_view name) {
+  return {Errc::unsupported, name.starts_with("system.posix_acl_") ? "POSIX ACLs are not offered; use mode bits" : ""};
+}
+
+Error bad_number(std::string_view name, std::string_view expected) {
+  return {Errc::invalid, std::string(name) + " takes " + std::string(expected)};
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return number;
+}
+
+/// Seconds, or a number with the unit ms, s, m, h or d, in milliseconds.
+std::optional<uint64_t> parse_duration_ms(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+  uint64_t unit_ms = 1000;
+  struct Unit {
+    std::string_view suffix;
+    uint64_t ms;
+  };
+  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  for (const Unit& unit : kUnits) {
+    if (!text.ends_with(unit.suffix)) continue;
+    unit_ms = unit.ms;
+    text.remove_suffix(unit.suffix.size());
+    break;
+  }
+  const auto number = parse_number(text);
+  if (!number || *number > UINT64_MAX / unit_ms / 2) return std::nullopt;
+  return *number * unit_ms;
+}
+
+std::string seconds_text(uint64_t ms) {
+  std::string text = std::to_string(ms / 1000);
+  if (const uint64_t rest = ms % 1000; rest != 0) {
+    std::string digits = std::to_string(1000 + rest).substr(1);
+    while (digits.back() == '0') digits.pop_back();
+    text += "." + digits;
+  }
+  return text;
+}
+
+Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::string_view name) {
+  name.remove_prefix(kVirtualPrefix.size());
+  if (name == "version") return std::to_string(entry.version);
+  if (name == "expires_at" && entry.expires_ms != 0) return seconds_text(entry.expires_ms);
+  if (name == "ttl" && entry.expires_ms != 0)
+    return seconds_text(entry.expires_ms > txn.now_ms() ? entry.expires_ms - txn.now_ms() : 0);
+  if (name == "default_ttl" && entry.default_ttl_ms != 0) return seconds_text(entry.default_ttl_ms);
+  if (name == "content_type" && !entry.content_type.empty()) return std::string(entry.content_type);
+  if (name == "type" && entry.kind == Kind::file) {
+    switch (entry.type) {
+      case ValueType::bytes: return std::string("bytes");
+      case ValueType::counter: return std::string("counter");
+      case ValueType::set: return std::string("set");
+    }
+  }
+  if (name == "keys" && entry.is_directory()) return std::to_string(entry.keys);
+  if (name == "bytes" && entry.is_directory()) return std::to_string(entry.bytes);
+  return Errc::no_attribute;
+}
+
+/// What setting a virtual attribute changes. Errors: invalid, not_permitted.
+Result<AttributeChange> virtual_change(std::string_view name, std::string_view value, uint64_t now_ms) {
+  const std::string_view field = name.substr(kVirtualPrefix.size());
+  AttributeChange change;
+  if (field == "ttl" || field == "default_ttl") {
+    const auto ms = parse_duration_ms(value);
+    if (!ms) return bad_number(name, "seconds, or a number with ms, s, m, h or d; 0: never");
+    if (field == "ttl")
+      change.expires_ms = *ms == 0 ? 0 : now_ms + *ms;
+    else
+      change.default_ttl_ms = *ms;
+  } else if (field == "expires_at") {
+    const auto seconds = parse_number(value);
+    if (!seconds || *seconds > UINT64_MAX / 1000) return bad_number(name, "seconds since 1970; 0: never");
+    change.expires_ms = *seconds * 1000;
+  } else if (field == "content_type") {
+    change.content_type = std::string(value);
+  } else {
+    return Error{Errc::not_permitted, std::string(name) + " cannot be set"};
+  }
+  return change;
+}
+
+}  // namespace
+
+Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
+  if (is_refused(name)) return refusal(name);
+  if (is_control(inode)) return Errc::no_attribute;
+  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+    const auto located = locate(txn, inode);
+    if (!located) return located.error();
+    if (name.starts_with(kVirtualPrefix)) return virtual_xattr(txn, located->entry, name);
+    if (located->entry.xattrs.empty()) return Errc::no_attribute;
+    const auto value = Xattrs::find(located->entry.xattrs, name);
+    if (!value) return Errc::no_attribute;
+    return std::string(*value);
+  });
+}
+
+Result<std::string> Filesystem::list_xattrs(Inode inode) {
+  if (is_control(inode)) return std::string();
+  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+    const auto located = locate(txn, inode);
+    if (!located) return located.error();
+    const auto map = Xattrs::decode(located->entry.xattrs);
+    if (!map) return map.error();
+    std::string names;
+    for (const auto& [name, value] : *map) names.append(name).push_back('\0');
+    return names;
+  });
+}
+
+Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags) {
+  if (is_refused(name)) return refusal(name);
+  if (is_control(inode)) return Errc::not_permitted;
+  const auto file = open_files_.find(inode);
+  std::unique_lock<std::shared_mutex> lock;
+  if (file) lock = std::unique_lock(file->mutex);
+  if (name == "user.kvfs.if_match") {
+    const auto version = parse_number(value);
+    if (!version) return bad_number(name, "a version, as read from user.kvfs.version");
+    if (!file) return Error{Errc::not_permitted, "user.kvfs.if_match is set on a file that is open for writing"};
+    file->if_match = *version;
+    return {};
+  }
+  const auto versions = store_.write(
+      [&](WriteTxn& txn) -> Result<std::pair<Version, Version>> {
+        const auto located = locate(txn, inode);
+        if (!located) return located.error();
+        const Version before = located->entry.version;
+        AttributeChange change;
+        if (name.starts_with(kVirtualPrefix)) {
+          auto virtual_one = virtual_change(name, value, txn.now_ms());
+          if (!virtual_one) return virtual_one.error();
+          change = std::move(*virtual_one);
+        } else {
+          auto map = Xattrs::decode(located->entry.xattrs);
+          if (!map) return map.error();
+          const auto at = std::lower_bound(map->begin(), map->end(), name,
+                                           [](const auto& pair, std::string_view n) { return pair.first < n; });
+          const bool present = at != map->end() && at->first == name;
+          if (present && (flags & XATTR_CREATE) != 0) return Errc::exists;
+          if (!present && (flags & XATTR_REPLACE) != 0) return Errc::no_attribute;
+          if (present)
+            at->second = value;
+          else
+            map->emplace(at, name, value);
+          change.xattrs = Xattrs::encode(*map);
+        }
+        const auto entry = kvfs::set_attributes(txn, *located, change);
+        if (!entry) return entry.error();
+        return std::pair(before, entry->version);
+      },
+      write_options());
+  if (!versions) return versions.error();
+  if (file && file->overlay.begun() && file->base_version == versions->first) file->base_version = versions->second;
+  return {};
+}
+
+Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
+  if (is_refused(name)) return refusal(name);
+  if (is_control(inode)) return Errc::not_permitted;
+  if (name == "user.kvfs.ttl" || name == "user.kvfs.expires_at" || name == "user.kvfs.default_ttl")
+    return set_xattr(inode, name, "0", 0);
+  if (name.starts_with(kVirtualPrefix)) return Error{Errc::not_permitted, std::string(name) + " cannot be removed"};
+  const auto file = open_files_.find(inode);
+  std::unique_lock<std::shared_mutex> lock;
+  if (file) lock = std::unique_lock(file->mutex);
+  const auto versions = store_.write(
+      [&](WriteTxn& txn) -> Result<std::pair<Version, Version>> {
+        const auto located = locate(txn, inode);
+        if (!located) return located.error();
+        const Version before = located->entry.version;
+        auto map = Xattrs::decode(located->entry.xattrs);
+        if (!map) return map.error();
+        const auto at = std::find_if(map->begin(), map->end(), [&](const auto& pair) { return pair.first == name; });
+        if (at == map->end()) return Errc::no_attribute;
+        map->erase(at);
+        AttributeChange change;
+        change.xattrs = map->empty() ? std::string() : Xattrs::encode(*map);
+        const auto entry = kvfs::set_attributes(txn, *located, change);
+        if (!entry) return entry.error();
+        return std::pair(before, entry->version);
+      },
+      write_options());
+  if (!versions) return versions.error();
+  if (file && file->overlay.begun() && file->base_version == versions->first) file->base_version = versions->second;
+  return {};
+}
+
+}  // namespace kvfs

@@ -1,0 +1,108 @@
+// The bytes written through open files that are not published yet, laid over the value in the store. Knows nothing of
+// names, transactions or handles.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "store/result.h"
+#include "store/value.h"
+
+namespace kvfs {
+
+struct OverlayLimits {
+  uint64_t memory_per_file_bytes_max = 16 << 20;  // beyond it, chunks move to the chunk store
+  uint64_t memory_total_bytes_max = 64 << 20;     // likewise, over all files
+  uint64_t publish_bytes = uint64_t{1} << 30;     // staged bytes of one file at which they are published before close
+};
+
+/// What all overlays of a mount hold together, for limits and statistics.
+struct OverlayGauge {
+  std::atomic<uint64_t> memory_bytes{0};  // in buffers
+  std::atomic<uint64_t> dirty_bytes{0};   // staged, in buffers and in the chunk store
+  std::atomic<uint64_t> dirty_files{0};
+};
+
+/// Not thread-safe: its OpenFile's mutex guards it.
+/// States: not begun (reads and writes must not come) -> begun (a view of the value that can be written) -> dirty
+/// (differs from the store) -> published (not begun again).
+class Overlay {
+ public:
+  /// Reads the value in the store as it was when begun: up to `length` bytes at `offset`, fewer at its end.
+  using BaseReader = std::function<Result<size_t>(uint64_t offset, size_t length, char* out)>;
+
+  Overlay(ChunkStore& chunks, const OverlayLimits& limits, OverlayGauge& gauge);
+  Overlay(const Overlay&) = delete;
+  /// Drops what is staged.
+  ~Overlay();
+
+  bool begun() const { return begun_; }
+  bool dirty() const { return dirty_; }
+  /// Dirty by nothing but a truncation to nothing.
+  bool only_truncated() const { return dirty_ && replaces_ && size_ == 0; }
+  uint64_t size() const { return size_; }
+  uint64_t staged_bytes() const { return memory_bytes_ + spilled_bytes_; }
+  bool wants_publication() const { return staged_bytes() >= limits_.publish_bytes; }
+
+  /// Over a value of `base_size` bytes.
+  void begin(uint64_t base_size);
+  /// Over nothing: the value in the store is replaced. `dirty` unless the store's value is empty already.
+  void begin_empty(bool dirty);
+  /// Drops what is staged.
+  void reset();
+
+  /// Errors: no_space, io, read_only, value_too_large; of `base`.
+  Result<void> write(uint64_t offset, std::string_view bytes, const BaseReader& base);
+  /// Fewer than `length` only at the end.
+  Result<size_t> read(uint64_t offset, size_t length, char* out, const BaseReader& base) const;
+  /// Cuts, or extends with zeros. Returns true if a part of the store's value was cut off: then it must be published
+  /// before the next write.
+  Result<bool> resize(uint64_t size, const BaseReader& base);
+  /// Bytes from `offset` within the present size become zeros; whole chunks become holes.
+  Result<void> zero(uint64_t offset, uint64_t length, const BaseReader& base);
+
+  /// Hands the staged value to `publisher`; if that succeeds nothing is staged any more, otherwise everything still is.
+  Result<void> publish(const std::function<Result<void>(const StagedValue&)>& publisher);
+
+ private:
+  struct Buffer {
+    std::string bytes;  // shorter than the chunk: zeros follow
+    uint64_t tick = 0;  // of the last write
+  };
+  using Buffers = std::map<uint32_t, Buffer>;
+
+  void mark_dirty();
+  void count_memory(int64_t change);
+  void count_spilled(int64_t change);
+  Result<void> write_chunk(uint32_t index, uint32_t at, std::string_view bytes, const BaseReader& base);
+  /// The buffer of a chunk, filled with what the chunk holds now.
+  Result<Buffers::iterator> load(uint32_t index, const BaseReader& base);
+  Result<void> read_chunk(uint32_t index, uint32_t at, size_t length, char* out, const BaseReader& base) const;
+  Result<void> stage(uint32_t index, std::string_view bytes);
+  void make_hole(uint32_t index);
+  Result<void> spill(Buffers::iterator buffer);
+  /// Moves buffers to the chunk store until the limits hold; the one written last goes last.
+  Result<void> relieve_memory();
+  bool covers_base() const;
+
+  ChunkStore& chunks_;
+  const OverlayLimits& limits_;
+  OverlayGauge& gauge_;
+
+  bool begun_ = false;
+  bool dirty_ = false;
+  bool replaces_ = false;   // the store's value does not show through anywhere
+  uint64_t base_size_ = 0;  // how much of the store's value shows through
+  uint64_t size_ = 0;
+  uint64_t tick_ = 0;
+  uint64_t memory_bytes_ = 0;
+  uint64_t spilled_bytes_ = 0;
+  Buffers buffers_;
+  StagedValue staged_;
+};
+
+}  // namespace kvfs

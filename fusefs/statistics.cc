@@ -1,0 +1,47 @@
+// The mount's own control files: statistics, version, last errors.
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "fusefs/filesystem.h"
+
+namespace kvfs {
+namespace {
+
+using Numbers = std::vector<std::pair<std::string, uint64_t>>;
+
+}  // namespace
+
+std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId tenant) const {
+  Numbers numbers;
+  const Store::Usage usage = store_.usage(tenant);
+  if (tenant != 0) {
+    numbers = {{"keys", usage.keys}, {"value_bytes", usage.bytes}, {"quota_keys", usage.quota_keys},
+               {"quota_bytes", usage.quota_bytes}};
+    return numbers;
+  }
+  numbers = store_.stats();
+  const OverlayGauge& gauge = open_files_.gauge();
+  numbers.emplace_back("mount_dirty_bytes", gauge.dirty_bytes.load());
+  numbers.emplace_back("mount_dirty_files", gauge.dirty_files.load());
+  numbers.emplace_back("mount_staged_memory_bytes", gauge.memory_bytes.load());
+  numbers.emplace_back("mount_known_inodes", nodes_.size());
+  return numbers;
+}
+
+std::vector<ControlFile> Filesystem::own_control_files() {
+  const auto text = [this](DirId tenant) {
+    std::string lines;
+    for (const auto& [name, value] : statistics_of(tenant)) lines += fmt::format("{}: {}\n", name, value);
+    return lines;
+  };
+  const auto json = [this](DirId tenant) {
+    boost::json::object object;
+    for (const auto& [name, value] : statistics_of(tenant)) object[name] = value;
+    return boost::json::serialize(object) + "\n";
+  };
+  return {{"stats", true, text},
+          {"stats.json", true, json},
+          {"last_error", true, [this](DirId) { return last_errors_.text(); }}};
+}
+
+}  // namespace kvfs

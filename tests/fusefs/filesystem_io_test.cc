@@ -1,0 +1,269 @@
+#include <linux/falloc.h>
+
+#include <random>
+
+#include "tests/fusefs/filesystem_fixture.h"
+
+namespace kvfs {
+namespace {
+
+using FilesystemIoTest = FilesystemTest;
+
+TEST_F(FilesystemIoTest, WhatIsWrittenIsSeenHereAtOnceAndElsewhereAtClose) {
+  auto writer = create(collection_, "f");
+  write(*writer, 0, "hello");
+  auto reader = open(writer->file->inode, O_RDONLY);
+  EXPECT_EQ(read(*reader, 0, 10), "hello");
+  EXPECT_EQ(stat_of(writer->file->inode).st_size, 5);
+  EXPECT_EQ(value_of("f"), "");
+  ASSERT_TRUE(close(std::move(writer)));
+  EXPECT_EQ(value_of("f"), "hello");
+  ASSERT_TRUE(close(std::move(reader)));
+}
+
+TEST_F(FilesystemIoTest, SyncPublishes) {
+  auto handle = create(collection_, "f");
+  write(*handle, 0, "hello");
+  ASSERT_TRUE(fs().sync(*handle));
+  EXPECT_EQ(value_of("f"), "hello");
+  write(*handle, 5, " world");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("f"), "hello world");
+}
+
+TEST_F(FilesystemIoTest, AFlushWithNothingStagedMakesNoChange) {
+  const Inode inode = write_file(collection_, "f", "x");
+  auto handle = open(inode);
+  const uint64_t before = store_->feed().last();
+  ASSERT_TRUE(fs().flush(*handle));
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(store_->feed().last(), before);
+}
+
+TEST_F(FilesystemIoTest, TruncatingAndRewritingNeverShowsAnEmptyValueElsewhere) {
+  const Inode inode = write_file(collection_, "f", "old");
+  auto handle = open(inode, O_WRONLY | O_TRUNC);
+  EXPECT_EQ(stat_of(inode).st_size, 0);
+  ASSERT_TRUE(fs().flush(*handle));  // the shell's first close, of the descriptor it duplicated
+  EXPECT_EQ(value_of("f"), "old");
+  write(*handle, 0, "new");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("f"), "new");
+}
+
+TEST_F(FilesystemIoTest, TruncatingAloneIsPublishedAtTheLatestOnRelease) {
+  const Inode inode = write_file(collection_, "f", "old");
+  ASSERT_TRUE(close(open(inode, O_WRONLY | O_TRUNC)));
+  EXPECT_EQ(value_of("f"), "");
+}
+
+TEST_F(FilesystemIoTest, AppendsGoToTheEndWhateverOffsetTheKernelThinksItIs) {
+  const Inode inode = write_file(collection_, "f", "one");
+  auto handle = open(inode, O_WRONLY | O_APPEND);
+  write(*handle, 0, "two");
+  write(*handle, 1, "three");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("f"), "onetwothree");
+}
+
+TEST_F(FilesystemIoTest, TwoWritersOfOneFileShareWhatTheyWrote) {
+  const Inode inode = write_file(collection_, "f", "....");
+  auto first = open(inode);
+  auto second = open(inode);
+  write(*first, 0, "a");
+  write(*second, 3, "z");
+  EXPECT_EQ(read(*first, 0, 10), "a..z");
+  ASSERT_TRUE(close(std::move(first)));
+  EXPECT_EQ(value_of("f"), "a..z");
+  write(*second, 1, "b");
+  ASSERT_TRUE(close(std::move(second)));
+  EXPECT_EQ(value_of("f"), "ab.z");
+}
+
+TEST_F(FilesystemIoTest, AModificationTimeSetBeforeCloseSurvivesIt) {
+  auto handle = create(collection_, "f");
+  const Inode inode = handle->file->inode;
+  write(*handle, 0, "x");
+  AttributeRequest request;
+  request.mtime_ns = 1'234'567'890'123'456'789;
+  ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(stat_of(inode).st_mtim.tv_sec, 1'234'567'890);
+  EXPECT_EQ(stat_of(inode).st_mtim.tv_nsec, 123'456'789);
+}
+
+TEST_F(FilesystemIoTest, TruncateWithoutAHandleIsPublishedAtOnce) {
+  const Inode inode = write_file(collection_, "f", "hello");
+  AttributeRequest request;
+  request.size = 2;
+  ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+  EXPECT_EQ(value_of("f"), "he");
+  request.size = 4;
+  ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+  EXPECT_EQ(value_of("f"), std::string("he\0\0", 4));
+  request.size = 0;
+  ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+  EXPECT_EQ(value_of("f"), "");
+}
+
+TEST_F(FilesystemIoTest, WritingByAnotherUserTakesSetuidAway) {
+  const Inode inode = write_file(collection_, "f", "x");
+  AttributeRequest request;
+  request.mode = 06755;
+  ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+  auto handle = open(inode);
+  ASSERT_TRUE(fs().write(*handle, 0, "y", Caller{1000, 1000}));
+  EXPECT_EQ(stat_of(inode).st_mode & 07777, 0755u);
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(stat_of(inode).st_mode & 07777, 0755u);
+}
+
+TEST_F(FilesystemIoTest, PartsOfALargeValueAreNotLaidOverAnotherDoorsValue) {
+  const std::string large(300'000, 'a');
+  const Inode inode = write_file(collection_, "f", large);
+  auto handle = open(inode);
+  write(*handle, 100'000, "changed");
+  put_value("f", "replaced");
+  EXPECT_EQ(fs().flush(*handle).error().code, Errc::stale);
+  fs().release(std::move(handle));
+  EXPECT_EQ(value_of("f"), "replaced");
+}
+
+TEST_F(FilesystemIoTest, SparseFilesReadAsZerosAndTellTheirHoles) {
+  auto handle = create(collection_, "f");
+  write(*handle, 10 * kChunkBytes, "end");
+  ASSERT_TRUE(fs().flush(*handle));
+  EXPECT_EQ(read(*handle, 5 * kChunkBytes, 4), std::string(4, '\0'));
+  EXPECT_EQ(*fs().seek(*handle, 0, SEEK_DATA), 10 * kChunkBytes);
+  EXPECT_EQ(*fs().seek(*handle, 0, SEEK_HOLE), 0u);
+  EXPECT_LT(stat_of(handle->file->inode).st_blocks, 200);
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
+TEST_F(FilesystemIoTest, MemoryStaysWithinTheLimits) {
+  FilesystemOptions options;
+  options.staging.memory_per_file_bytes_max = 3 * kChunkBytes;
+  open_filesystem(std::move(options));
+  auto handle = create(collection_, "f");
+  std::string model;
+  for (int i = 0; i < 1000; i++) {
+    const std::string part(1000, static_cast<char>('a' + i % 26));
+    write(*handle, model.size(), part);
+    model += part;
+    ASSERT_LE(stats_number("mount_staged_memory_bytes"), 3 * kChunkBytes);
+  }
+  EXPECT_EQ(stats_number("mount_dirty_bytes"), model.size());
+  EXPECT_EQ(read(*handle, 0, model.size() + 1), model);
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("f"), model);
+  EXPECT_EQ(stats_number("mount_dirty_bytes"), 0u);
+}
+
+TEST_F(FilesystemIoTest, AFileThatGrowsPastTheLimitIsPublishedBeforeClose) {
+  FilesystemOptions options;
+  options.staging.publish_bytes = 100'000;
+  open_filesystem(std::move(options));
+  auto handle = create(collection_, "f");
+  write(*handle, 0, std::string(100'000, 'x'));
+  EXPECT_EQ(value_of("f").size(), 100'000u);
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
+TEST_F(FilesystemIoTest, CopiesRanges) {
+  const std::string bytes = std::string(200'000, 'a') + "tail";
+  auto from = open(write_file(collection_, "from", bytes));
+  auto to = create(collection_, "to");
+  EXPECT_EQ(*fs().copy_range(*from, 10, *to, 0, 1 << 30, kRoot), bytes.size() - 10);
+  ASSERT_TRUE(close(std::move(to)));
+  EXPECT_EQ(value_of("to"), bytes.substr(10));
+  ASSERT_TRUE(close(std::move(from)));
+}
+
+TEST_F(FilesystemIoTest, PublishAllLosesNothing) {
+  auto handle = create(collection_, "f");
+  write(*handle, 0, "staged");
+  fs().publish_all();
+  EXPECT_EQ(value_of("f"), "staged");
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
+/// Random operations on one file through several handles, against a string.
+TEST_F(FilesystemIoTest, BehavesAsAStringUnderRandomOperations) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  FilesystemOptions options;
+  options.staging.memory_per_file_bytes_max = 2 * kChunkBytes;
+  options.staging.publish_bytes = 10 * kChunkBytes;
+  open_filesystem(std::move(options));
+  std::string model;
+  const Inode inode = write_file(collection_, "f", "");
+  std::vector<std::unique_ptr<FileHandle>> handles;
+  handles.push_back(open(inode));
+  const auto offset = [&] {
+    const uint64_t limit = random() % 4 == 0 ? 12 * kChunkBytes : 3000;
+    const uint64_t near = (random() % 4) * kChunkBytes;
+    return random() % 2 == 0 ? random() % limit : near + random() % 3;
+  };
+  for (int i = 0; i < 3000; i++) {
+    FileHandle& handle = *handles[random() % handles.size()];
+    switch (random() % 12) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
+        const uint64_t at = offset();
+        const std::string bytes(random() % (random() % 8 == 0 ? 3 * kChunkBytes : 5000) + 1,
+                                static_cast<char>('a' + random() % 26));
+        write(handle, at, bytes);
+        if (model.size() < at + bytes.size()) model.resize(at + bytes.size(), '\0');
+        model.replace(at, bytes.size(), bytes);
+        break;
+      }
+      case 4: {
+        AttributeRequest request;
+        request.size = offset();
+        ASSERT_TRUE(fs().set_attributes(inode, request, kRoot));
+        model.resize(*request.size, '\0');
+        break;
+      }
+      case 5: {
+        const uint64_t at = offset();
+        const uint64_t length = offset() + 1;
+        ASSERT_TRUE(fs().allocate(handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, length, kRoot));
+        for (uint64_t k = at; k < std::min<uint64_t>(at + length, model.size()); k++) model[k] = '\0';
+        break;
+      }
+      case 6: {
+        const uint64_t at = offset();
+        ASSERT_TRUE(fs().allocate(handle, 0, at, 100, kRoot));
+        if (model.size() < at + 100) model.resize(at + 100, '\0');
+        break;
+      }
+      case 7:
+        ASSERT_TRUE(fs().flush(handle));
+        ASSERT_EQ(value_of("f"), model);
+        break;
+      case 8:
+        if (handles.size() < 3) handles.push_back(open(inode));
+        break;
+      case 9:
+        if (handles.size() > 1) {
+          ASSERT_TRUE(close(std::move(handles.back())));
+          handles.pop_back();
+        }
+        break;
+      default: {
+        const uint64_t at = offset();
+        const size_t length = random() % (3 * kChunkBytes);
+        ASSERT_EQ(read(handle, at, length), at < model.size() ? model.substr(at, length) : "") << "step " << i;
+        ASSERT_EQ(stat_of(inode).st_size, static_cast<off_t>(model.size()));
+      }
+    }
+  }
+  for (auto& handle : handles) ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("f"), model);
+}
+
+}  // namespace
+}  // namespace kvfs

@@ -1,0 +1,76 @@
+#include <sys/xattr.h>
+
+#include "fusefs/errno.h"
+#include "tests/fusefs/filesystem_fixture.h"
+
+namespace kvfs {
+namespace {
+
+using FilesystemXattrsTest = FilesystemTest;
+
+TEST_F(FilesystemXattrsTest, SetListGetRemove) {
+  const Inode inode = write_file(collection_, "f", "x");
+  ASSERT_TRUE(fs().set_xattr(inode, "user.b", "2", 0));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.a", std::string("1\0", 2), 0));
+  EXPECT_EQ(*fs().get_xattr(inode, "user.a"), std::string("1\0", 2));
+  EXPECT_EQ(*fs().list_xattrs(inode), std::string("user.a\0user.b\0", 14));
+  EXPECT_EQ(fs().set_xattr(inode, "user.a", "", XATTR_CREATE).error().code, Errc::exists);
+  EXPECT_EQ(fs().set_xattr(inode, "user.c", "", XATTR_REPLACE).error().code, Errc::no_attribute);
+  ASSERT_TRUE(fs().remove_xattr(inode, "user.a"));
+  EXPECT_EQ(fs().get_xattr(inode, "user.a").error().code, Errc::no_attribute);
+  EXPECT_EQ(fs().remove_xattr(inode, "user.a").error().code, Errc::no_attribute);
+}
+
+TEST_F(FilesystemXattrsTest, QuestionsAboutLabelsAndAclsAreRefusedForGood) {
+  const Inode inode = write_file(collection_, "f", "x");
+  for (const char* name : {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"})
+    EXPECT_EQ(to_errno(fs().get_xattr(inode, name).error().code), EOPNOTSUPP) << name;
+}
+
+TEST_F(FilesystemXattrsTest, VirtualAttributesAreNotListed) {
+  const Inode inode = write_file(collection_, "f", "x");
+  EXPECT_FALSE(fs().get_xattr(inode, "user.kvfs.version")->empty());
+  EXPECT_EQ(*fs().get_xattr(inode, "user.kvfs.type"), "bytes");
+  EXPECT_EQ(*fs().list_xattrs(inode), "");
+}
+
+TEST_F(FilesystemXattrsTest, ATimeToLiveLimitsHowLongTheKernelRemembers) {
+  const Inode inode = write_file(collection_, "f", "x");
+  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.ttl", "90", 0));
+  EXPECT_EQ(*fs().get_xattr(inode, "user.kvfs.ttl"), "90");
+  EXPECT_LE(fs().lookup(collection_, "f")->entry_timeout_s, 90);
+  now_ns_ += 91'000'000'000;
+  EXPECT_EQ(inode_of(collection_, "f"), 0u);
+}
+
+TEST_F(FilesystemXattrsTest, FilesInheritTheDirectorysTimeToLive) {
+  const Inode dir = directory(collection_, "d");
+  ASSERT_TRUE(fs().set_xattr(dir, "user.kvfs.default_ttl", "1h", 0));
+  EXPECT_EQ(*fs().get_xattr(write_file(dir, "f", "x"), "user.kvfs.ttl"), "3600");
+}
+
+TEST_F(FilesystemXattrsTest, IfMatchMakesThePublicationFailWhenTheKeyChanged) {
+  const Inode inode = write_file(collection_, "f", "x");
+  const std::string version = *fs().get_xattr(inode, "user.kvfs.version");
+  auto handle = open(inode);
+  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.if_match", version, 0));
+  put_value("f", "other");
+  write(*handle, 0, "mine!");
+  EXPECT_EQ(to_errno(fs().flush(*handle).error().code), ESTALE);
+  fs().release(std::move(handle));
+  EXPECT_EQ(value_of("f"), "other");
+}
+
+TEST_F(FilesystemXattrsTest, BadValuesAreRefusedWithAReason) {
+  const Inode inode = write_file(collection_, "f", "x");
+  for (const char* value : {"", "x", "-1", "5 minutes", "99999999999999999999"}) {
+    const auto done = fs().set_xattr(inode, "user.kvfs.ttl", value, 0);
+    ASSERT_FALSE(done) << value;
+    EXPECT_EQ(done.error().code, Errc::invalid);
+    EXPECT_FALSE(done.error().detail.empty());
+  }
+  EXPECT_EQ(fs().set_xattr(inode, "user.kvfs.version", "1", 0).error().code, Errc::not_permitted);
+}
+
+}  // namespace
+}  // namespace kvfs
