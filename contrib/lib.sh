@@ -1,0 +1,45 @@
+# What contrib/run and contrib/test share: packages and builds. Sourced with the working directory at the project's root.
+set -euo pipefail
+
+say() { printf '%s\n' "$*"; }
+
+# Installs what is missing of contrib/packages.txt; does nothing, quickly, where all is there.
+install_packages() {
+  local missing
+  missing=$(sed 's/#.*//' contrib/packages.txt | xargs -n1 | while read -r package; do
+    dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || printf '%s ' "$package"
+  done)
+  [ -n "$missing" ] || return 0
+  [ "$(id -u)" = 0 ] || { say "these packages are missing; install them as root: $missing" >&2; return 1; }
+  say "installing: $missing"
+  export DEBIAN_FRONTEND=noninteractive
+  # Test servers are started by the tests themselves, not by their packages.
+  local policy=/usr/sbin/policy-rc.d made_policy=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && made_policy=1
+  fi
+  local attempt status=1
+  for attempt in 1 2 3; do
+    # shellcheck disable=SC2086
+    if { [ "$attempt" = 1 ] || apt-get update -qq; } && apt-get install -qq -y --no-install-recommends $missing >/dev/null 2>&1; then
+      status=0
+      break
+    fi
+  done
+  [ -z "$made_policy" ] || rm -f "$policy"
+  [ "$status" = 0 ] || say "apt-get could not install: $missing" >&2
+  return "$status"
+}
+
+# build_tree DIR [MESON OPTION...]: configures once, builds what changed.
+build_tree() {
+  local dir=$1
+  shift
+  # Objects do not depend on where the checkout lies.
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+  if [ ! -f "$dir/build.ninja" ]; then
+    meson setup "$dir" "$@" > "$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+  fi
+  rm -f "$dir.log"
+  ninja -C "$dir" --quiet
+}
