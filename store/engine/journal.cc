@@ -28,7 +28,7 @@ struct Segment {
 
 struct Spare {
   std::string name;
-  std::shared_ptr<File> file;
+  std::shared_ptr<File> file;  // null while it waits to be used
   uint64_t file_bytes = 0;
 };
 
@@ -56,9 +56,11 @@ class LocalJournal final : public Journal {
  private:
   // Those named *_locked need mutex_.
   Result<void> adopt(const JournalScan& scan);
+  Result<void> rewrite(Segment& segment);
   Result<void> seal(Segment& segment, bool ends_marked);
   Result<void> discard(const JournalScan& scan);
   Result<void> begin_segment_locked(uint64_t record_bytes, Sequence first);
+  Result<void> erase_partial_locked(Segment& segment);
   Result<Spare> next_file_locked(const std::string& name);
   Result<Spare> make_file(const std::string& name);
   Result<void> write_mark_locked(Segment& segment);
@@ -83,6 +85,7 @@ class LocalJournal final : public Journal {
   std::deque<Segment> segments_;  // the last is the one in use, if in_use_
   bool in_use_ = false;
   bool rotate_ = false;
+  bool partial_ = false;  // a record of which not all could be written lies at the end of the one in use
   bool closed_ = false;
   bool names_changed_ = false;  // since the directory was synced
   std::deque<Spare> spares_;
@@ -127,11 +130,27 @@ Result<void> LocalJournal::adopt(const JournalScan& scan) {
     if (!file) return file.error();
     Segment segment{found.name, std::move(*file), found.salt, found.file_bytes, found.runs.back().end,
                     found.last, found.runs};
+    if (found.last > scan.durable) {
+      if (auto rewritten = rewrite(segment); !rewritten) return rewritten;
+    }
     if (auto synced = segment.file->sync(); !synced) return synced;
     segments_.push_back(std::move(segment));
   }
   if (segments_.empty() || options_.salvage) return {};
   return seal(segments_.back(), scan.segments.back().ends_marked);
+}
+
+// After a failed fdatasync Linux keeps what was not written as clean pages: readable, but no later sync writes it. The
+// process that saw the failure may be gone, so whatever nobody claims to have synced is made dirty again.
+Result<void> LocalJournal::rewrite(Segment& segment) {
+  auto bytes = read_whole(*segment.file);
+  if (!bytes) return bytes.error();
+  const std::string_view all(*bytes);
+  if (auto written = segment.file->write_at(0, all.substr(0, kSegmentHeaderBytes)); !written) return written;
+  for (const auto& [begin, end] : segment.runs) {
+    if (auto written = segment.file->write_at(begin, all.substr(begin, end - begin)); !written) return written;
+  }
+  return {};
 }
 
 // Cuts off what follows the history: a record there could otherwise turn up again behind new ones. The mark says that
@@ -145,7 +164,8 @@ Result<void> LocalJournal::seal(Segment& segment, bool ends_marked) {
   return segment.file->sync();
 }
 
-// Removes what is not needed. A salvaging opening keeps everything.
+// Removes what is not needed; a salvaging opening keeps segments. Spare files go, too: one may hold a segment of before
+// a power loss, whose new name was lost, and which would come to life if it got that name again.
 Result<void> LocalJournal::discard(const JournalScan& scan) {
   if (!options_.salvage) {
     for (const std::string& name : scan.useless) {
@@ -153,15 +173,7 @@ Result<void> LocalJournal::discard(const JournalScan& scan) {
     }
   }
   for (const std::string& name : scan.spares) {
-    auto file = directory_->open(name, Directory::Open::existing);
-    if (!file) return file.error();
-    auto size = (*file)->size();
-    if (!size) return size.error();
-    if (*size == options_.segment_bytes && spares_.size() < options_.spare_segments_max) {
-      spares_.push_back({name, std::move(*file), *size});
-    } else if (auto unlinked = directory_->unlink(name); !unlinked) {
-      return unlinked;
-    }
+    if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
   }
   return {};
 }
@@ -179,19 +191,35 @@ Result<Sequence> LocalJournal::append(std::span<char> record, uint32_t count, Se
     return Error{Errc::invalid,
                  "journal: sequence " + std::to_string(first) + " does not follow " + std::to_string(expected - 1)};
   }
+  if (partial_) {
+    if (auto erased = erase_partial_locked(segments_.back()); !erased) return erased.error();
+  }
   if (!in_use_ || rotate_ || segments_.back().end + record.size() > segments_.back().file_bytes) {
     if (auto begun = begin_segment_locked(record.size(), first); !begun) return begun.error();
   }
   Segment& segment = segments_.back();
   seal_record(record, count, first, durable_.load(std::memory_order_relaxed), segment.salt);
   if (auto written = segment.file->write_at(segment.end, {record.data(), record.size()}); !written) {
-    if (written.error().code == Errc::no_space) return written.error();
-    return fail_locked(written.error());
+    if (written.error().code != Errc::no_space) return fail_locked(written.error());
+    partial_ = true;
+    return written.error();
   }
   segment.end += record.size();
   segment.last = first + count - 1;
   last_.store(segment.last, std::memory_order_release);
   return segment.last;
+}
+
+// After a write that failed in the middle: what follows it in the file, or is written over it later and torn by a power
+// loss, could happen to complete the record. Its header must be gone for good before the sequence is used again.
+Result<void> LocalJournal::erase_partial_locked(Segment& segment) {
+  const char zeros[kJournalHeaderBytes] = {};
+  if (auto erased = segment.file->write_at(segment.end, {zeros, sizeof zeros}); !erased) {
+    return erased.error().code == Errc::no_space ? erased.error() : fail_locked(erased.error());
+  }
+  if (auto synced = segment.file->sync(); !synced) return fail_locked(synced.error());
+  partial_ = false;
+  return {};
 }
 
 Result<void> LocalJournal::begin_segment_locked(uint64_t record_bytes, Sequence first) {
@@ -229,10 +257,11 @@ Result<Spare> LocalJournal::next_file_locked(const std::string& name) {
   names_changed_ = true;
   if (spares_.empty()) return make_file(name);
   if (auto renamed = directory_->rename(spares_.front().name, name); !renamed) return renamed.error();
-  Spare spare = std::move(spares_.front());
+  const uint64_t file_bytes = spares_.front().file_bytes;
   spares_.pop_front();
-  spare.name = name;
-  return spare;
+  auto file = directory_->open(name, Directory::Open::existing);  // so that its errors give the new name
+  if (!file) return file.error();
+  return Spare{name, std::move(*file), file_bytes};
 }
 
 Result<Spare> LocalJournal::make_file(const std::string& name) {
@@ -327,7 +356,7 @@ Result<void> LocalJournal::release(Sequence up_to) {
       if (failure_) return *refusal_locked();
       if (segments_.empty() || segments_.front().last > up_to) return {};
       if (segments_.size() == 1 && in_use_) {
-        if (!rotate_ || segments_.front().last == 0) return {};
+        if (!rotate_ || partial_ || segments_.front().last == 0) return {};
         in_use_ = false;
       }
       segment = std::move(segments_.front());
@@ -350,7 +379,7 @@ Result<void> LocalJournal::give_up(const Segment& segment) {
   if (spare.empty()) return directory_->unlink(segment.name);
   if (auto renamed = directory_->rename(segment.name, spare); !renamed) return renamed;
   const std::lock_guard lock(mutex_);
-  spares_.push_back({spare, segment.file, segment.file_bytes});
+  spares_.push_back({spare, nullptr, segment.file_bytes});
   return {};
 }
 
@@ -377,6 +406,7 @@ Result<void> LocalJournal::prepare() {
     (void)directory_->unlink(name);
     return filled;
   }
+  made->file.reset();
   const std::lock_guard lock(mutex_);
   spares_.push_back(std::move(*made));
   return {};

@@ -50,8 +50,8 @@ struct JournalOpening {
 ///
 /// Thread safety: append(), rotate() and close() by one thread at a time; all else from any thread, also beside them.
 /// A failed sync, or a write that failed for another reason than space, makes the journal read-only for good: all
-/// later calls return `read_only` with the first reason, and the record whose write failed may or may not be there at
-/// the next opening. After `no_space` it will not be, and an append may be tried again.
+/// later calls return `read_only` with the first reason. After `no_space` an append may be tried again. A record whose
+/// append failed may or may not be there at the next opening, unless a later append succeeded: then it is not.
 class Journal {
  public:
   virtual ~Journal() = default;

@@ -84,7 +84,9 @@ class Scanner {
       learn_durable(header->durable, offset);
       if (header->count == 0) {
         marked = true;
-        segment_.ends_marked = header->durable >= known() && offset + kJournalHeaderBytes == bytes.size();
+        // All of these, or there may be records behind the history that must not stay.
+        segment_.ends_marked = !stop_ && !lost_ && header->first == last_ + 1 && header->durable == last_ &&
+                               offset + kJournalHeaderBytes == bytes.size();
       } else if (record_payload(rest, *header, segment_.salt)) {
         take(*header, offset);
       } else {
@@ -152,6 +154,7 @@ class Scanner {
       leave_out(durable_, stop_->file_bytes);
     }
     result_.last = salvage_ ? std::max(known(), durable_) : known();
+    result_.durable = durable_;
     return std::move(result_);
   }
 

@@ -33,6 +33,7 @@ struct JournalScan {
   std::vector<std::string> spares;
   uint64_t number_max = 0;
   Sequence last = 0;  // of the history; at least the base, and beyond all that is known to be lost
+  Sequence durable = 0;  // the files say that all up to here was synced
   JournalOpening opening;
 };
 
