@@ -59,7 +59,10 @@ Result<void> ChunkLog::load() {
     segment.live.assign(found->second.live);
   }
   if (!known) {  // every page may be live until retain_only() says otherwise
-    for (auto& [number, segment] : segments_) segment.live.set(0, segment.end, true);
+    for (auto& [number, segment] : segments_) {
+      segment.live.set(0, segment.end, true);
+      dirty_.insert(number);
+    }
     unclean_ = !segments_.empty();
   }
   // Gone for good before anything is appended: an old map must never be taken for the truth.
@@ -145,6 +148,10 @@ Result<ChunkLog::Place> ChunkLog::reserve(uint32_t bytes) {
 Result<ChunkRef> ChunkLog::append(std::string_view bytes) {
   if (bytes.empty() || bytes.size() > kChunkBytesMax) return Error{Errc::invalid, "chunk size out of range"};
   if (frozen_) return Error{Errc::read_only, "the chunk log takes no writes after a failed sync"};
+  if (admit_) {
+    if (auto admitted = admit_(uint64_t{pages_of(static_cast<uint32_t>(bytes.size()))} * kChunkPageBytes); !admitted)
+      return admitted.error();
+  }
   auto place = reserve(static_cast<uint32_t>(bytes.size()));
   if (!place) return place.error();
   place->ref.crc32c = crc32c(bytes);

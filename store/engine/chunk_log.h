@@ -33,6 +33,9 @@ class ChunkLog final : public ChunkStore {
   Result<void> retain_only(const std::function<Result<void>(const Keep&)>& enumerate) override;
   uint64_t bytes_used() const override;
 
+  /// Asked before each append whether there is room. REQUIRES: called before the first append.
+  using Admit = std::function<Result<void>(uint64_t bytes)>;
+  void limit_by(Admit admit) { admit_ = std::move(admit); }
   /// Makes every chunk whose append() returned before the call durable. After an error the log takes no more chunks.
   Result<void> sync();
   /// Reclaims chunks. REQUIRES: nothing can see them, and the commits that gave them up are durable.
@@ -71,6 +74,7 @@ class ChunkLog final : public ChunkStore {
   const std::string path_;
   ReaderRegistry& readers_;
   const std::atomic<Sequence>& visible_;
+  Admit admit_;  // constant after the first append
   std::atomic<bool> unclean_{false};
   std::atomic<bool> frozen_{false};
 

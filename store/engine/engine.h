@@ -77,8 +77,9 @@ class Transaction : public Snapshot {
 };
 
 struct CommitOptions {
-  /// Called once, in commit order, after the commit is visible to new snapshots (for strict: after it is durable)
-  /// and before transact() returns. Runs under the engine's commit lock: short, no engine calls, must not throw.
+  /// Called once, in commit order, after the commit is visible to new snapshots, before any later body runs, and
+  /// before transact() returns. A strict commit is visible before it is durable; its writer alone waits for the disk.
+  /// Runs under the engine's commit lock: short, no engine calls, must not throw.
   std::function<void(Sequence)> on_commit;
 };
 
@@ -101,7 +102,9 @@ class Engine {
   /// Runs `body` and commits what it wrote, or nothing if it returns an error (returned as is) or throws (rethrown).
   /// `body` may run again after a conflict: it must have no side effects outside the transaction.
   /// A transaction that wrote nothing gets the sequence of the last commit.
-  /// REQUIRES: not called from within a body. Errors of its own: no_space, io, read_only.
+  /// REQUIRES: not called from within a body. Errors of its own: no_space, value_too_large (the whole transaction),
+  /// io, read_only. If a sync that the policy demands fails (io, read_only), the commit was visible (and on_commit was
+  /// called), but it may not survive; the engine takes no more writes.
   virtual Result<Sequence> transact(const Body& body, const CommitOptions& options = {}) = 0;
 
   /// Makes every commit that was acknowledged before the call durable. Errors: io, read_only (an earlier sync failed).
@@ -120,6 +123,15 @@ struct EngineOptions {
   std::string path;           // directory, made if absent (mode 0700)
   Durability durability;
   uint64_t max_size_bytes = 0;  // 0: limited by the disk alone
+
+  // Of the lmdb engine:
+  uint64_t memtable_entries_max = 100'000;       // more recent row changes than that are folded into the base
+  uint64_t memtable_bytes_max = 32 * 1024 * 1024;  // likewise, in bytes; memory is bounded by about 8 times this
+  uint64_t checkpoint_interval_ms = 60'000;      // changes stay in the journal for at most about this long; 0: no limit
+  uint64_t reserve_bytes = 64 * 1024 * 1024;     // of disk kept back so that deletes work when it is full
+  bool salvage = false;                          // open a damaged journal with what is readable of it
+  /// Told what an operator should know, in a sentence: what a salvage left out, why writes are refused. Any thread.
+  std::function<void(const std::string&)> notice;
 };
 
 /// Opens or makes the engine of `options.kind`. Errors: busy (another process has the store open; the detail gives its

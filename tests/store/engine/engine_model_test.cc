@@ -30,6 +30,7 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
   void SetUp() override {
     options_.kind = GetParam();
     options_.path = directory_.path() + "/store";
+    options_.memtable_entries_max = 200;  // so that memtables are frozen and folded all the time
     engine_ = std::move(open_engine(options_).value());
   }
 

@@ -1,0 +1,93 @@
+#include "store/engine/base_lmdb.h"
+
+#include "store/engine/coding.h"
+
+namespace kvfs {
+namespace {
+
+// DO NOT CHANGE: on disk, see docs/format.md.
+constexpr const char* kRowsTable = "rows";
+constexpr const char* kMetaTable = "meta";
+constexpr std::string_view kSequenceKey = "sequence";
+constexpr std::string_view kFormatKey = "format";
+constexpr uint32_t kFormat = 1;
+
+Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
+  {
+    const lmdb::ReadTxn txn(env);
+    if (const auto format = txn.get(meta, kFormatKey)) {
+      if (format->size() != sizeof kFormat || load_fixed<uint32_t>(format->data()) != kFormat)
+        return Error{Errc::corrupt, "the base's format is not one that this version of kvfs knows"};
+      return {};
+    }
+  }
+  auto txn = lmdb::WriteTxn::begin(env);
+  if (!txn) return txn.error();
+  std::string format;
+  append_fixed(format, kFormat);
+  if (auto put = (*txn)->put(meta, kFormatKey, format); !put) return put;
+  return (*txn)->commit();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Base>> Base::open(const std::string& path) {
+  std::unique_ptr<Base> base(new Base);
+  lmdb::EnvOptions options;
+  options.path = path;
+  auto env = lmdb::Env::open(options);
+  if (!env) return env.error();
+  base->env_ = std::move(*env);
+  base->env_->clear_stale_readers();
+  auto rows = base->env_->open_table(kRowsTable);
+  if (!rows) return rows.error();
+  base->rows_ = *rows;
+  auto meta = base->env_->open_table(kMetaTable);
+  if (!meta) return meta.error();
+  base->meta_ = *meta;
+  if (auto known = check_format(*base->env_, *meta); !known) return known.error();
+  const lmdb::ReadTxn txn(*base->env_);
+  base->sequence_ = base->sequence_in(txn);
+  base->measure();
+  return base;
+}
+
+Sequence Base::sequence_in(const lmdb::Txn& txn) const {
+  const auto bytes = txn.get(meta_, kSequenceKey);
+  return bytes && bytes->size() == sizeof(Sequence) ? load_fixed<Sequence>(bytes->data()) : 0;
+}
+
+Result<void> Base::fold(const Memtable& memtable, Sequence sequence) {
+  auto begun = lmdb::WriteTxn::begin(*env_);
+  if (!begun) return begun.error();
+  lmdb::WriteTxn& txn = **begun;
+  Memtable::Iterator row(memtable, sequence);
+  for (row.seek_to_first(); row.valid(); row.next()) {
+    const auto done = row.erased() ? txn.erase(rows_, row.key()) : txn.put(rows_, row.key(), row.value());
+    if (!done) return done;
+  }
+  std::string bytes;
+  append_fixed(bytes, sequence);
+  if (auto put = txn.put(meta_, kSequenceKey, bytes); !put) return put;
+  if (auto committed = txn.commit(); !committed) return committed;
+  sequence_ = sequence;
+  measure();
+  return {};
+}
+
+void Base::measure() {
+  const lmdb::Usage usage = env_->usage();
+  file_bytes_ = usage.file_bytes;
+  free_bytes_ = usage.free_bytes;
+  map_bytes_ = usage.map_bytes;
+}
+
+lmdb::Usage Base::usage() const {
+  lmdb::Usage usage;
+  usage.file_bytes = file_bytes_;
+  usage.free_bytes = free_bytes_;
+  usage.map_bytes = map_bytes_;
+  return usage;
+}
+
+}  // namespace kvfs

@@ -1,0 +1,70 @@
+// The base: the checkpointed rows, in LMDB. Changed only by folding whole memtables, each in one durable transaction
+// that also stores the sequence number it reaches.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/engine/engine.h"
+#include "store/engine/memtable.h"
+#include "store/lmdb.h"
+
+namespace kvfs {
+
+/// Thread safety: all functions may be called from any thread, fold() by one at a time.
+class Base {
+ public:
+  /// Opens or makes the base in directory `path`. Errors: as lmdb::Env::open().
+  static Result<std::unique_ptr<Base>> open(const std::string& path);
+
+  /// One consistent state of the base. Used by one thread at a time.
+  class View {
+   public:
+    explicit View(const Base& base) : base_(base), txn_(*base.env_) {}
+    std::optional<std::string_view> get(std::string_view key) const { return txn_.get(base_.rows_, key); }
+    /// Grows by one with each fold.
+    uint64_t id() const { return txn_.id(); }
+    void renew() {
+      txn_.reset();
+      txn_.renew();
+    }
+    /// Lets go of the state; only renew() may follow.
+    void reset() { txn_.reset(); }
+    Sequence sequence() const { return base_.sequence_in(txn_); }
+    uint64_t rows() const { return txn_.rows(base_.rows_); }
+    lmdb::Cursor cursor() const { return lmdb::Cursor(txn_, base_.rows_); }
+
+   private:
+    const Base& base_;
+    lmdb::ReadTxn txn_;
+  };
+
+  /// Writes the newest version of every key of `memtable` and `sequence`, durably or not at all.
+  /// Errors: no_space, io, corrupt.
+  Result<void> fold(const Memtable& memtable, Sequence sequence);
+
+  /// The sequence that the last fold reached.
+  Sequence sequence() const { return sequence_.load(); }
+  int clear_stale_readers() { return env_->clear_stale_readers(); }
+  /// As of the last fold.
+  lmdb::Usage usage() const;
+
+ private:
+  Base() = default;
+  Sequence sequence_in(const lmdb::Txn& txn) const;
+  void measure();
+
+  std::unique_ptr<lmdb::Env> env_;
+  lmdb::Table rows_ = 0;
+  lmdb::Table meta_ = 0;
+  std::atomic<Sequence> sequence_{0};
+  std::atomic<uint64_t> file_bytes_{0};
+  std::atomic<uint64_t> free_bytes_{0};
+  std::atomic<uint64_t> map_bytes_{0};
+};
+
+}  // namespace kvfs

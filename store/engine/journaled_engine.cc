@@ -1,0 +1,294 @@
+#include "store/engine/journaled_engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "store/engine/recovery.h"
+#include "store/engine/used_chunks.h"
+
+namespace kvfs {
+namespace {
+
+constexpr uint64_t kSlowDownMs = 1;              // a commit's delay while the memtable is far too large
+constexpr uint64_t kRoomWaitMs = 100;            // how often a waiting writer looks whether the engine failed
+constexpr uint64_t kTightMemtableEntries = 2000;  // folds are small while space is: each entry may dirty a page
+
+class ReadingLease {
+ public:
+  explicit ReadingLease(ReadingPool& pool) : pool_(pool), reading_(pool.take()) {}
+  ~ReadingLease() { pool_.put_back(std::move(reading_)); }
+  ReadingLease(const ReadingLease&) = delete;
+  ReadingLease& operator=(const ReadingLease&) = delete;
+  const Reading& operator*() const { return *reading_; }
+
+ private:
+  ReadingPool& pool_;
+  std::unique_ptr<Reading> reading_;
+};
+
+}  // namespace
+
+JournaledEngine::JournaledEngine(EngineOptions options) : options_(std::move(options)) {}
+
+Result<std::unique_ptr<JournaledEngine>> JournaledEngine::open(const EngineOptions& options) {
+  std::unique_ptr<JournaledEngine> engine(new JournaledEngine(options));
+  if (auto opened = engine->open_files(); !opened) return opened.error();
+  engine->start();
+  return engine;
+}
+
+Result<void> JournaledEngine::open_files() {
+  auto lock = StoreLock::acquire(options_.path);
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  auto base = Base::open(options_.path + "/base");
+  if (!base) return base.error();
+  base_ = std::move(*base);
+  auto chunks = ChunkLog::open(options_.path + "/chunks", readers_, visible_);
+  if (!chunks) return chunks.error();
+  chunks_ = std::move(*chunks);
+  // What a killed process left in the page cache must be durable before anything is built on it.
+  if (auto synced = chunks_->sync(); !synced) return synced;
+  RecoveryOptions recovery;
+  recovery.journal_path = options_.path + "/journal";
+  recovery.memtable_entries_max = options_.memtable_entries_max;
+  recovery.memtable_bytes_max = options_.memtable_bytes_max;
+  recovery.salvage = options_.salvage;
+  recovery.notice = options_.notice;
+  auto recovered = recover(recovery, *base_, *chunks_);
+  if (!recovered) return recovered.error();
+  journal_ = std::move(recovered->journal);
+  active_ = std::move(recovered->memtable);
+  visible_ = durable_ = recovered->last;
+  return {};
+}
+
+void JournaledEngine::start() {
+  readings_ = std::make_unique<ReadingPool>(*base_, readers_, visible_);
+  Layers layers;
+  layers.active = active_;
+  layers.base_id = Base::View(*base_).id();
+  readings_->install(std::move(layers));
+  if (active_->entries() != 0) active_since_ms_ = coarse_now_ms();
+  space_ = std::make_unique<SpaceGuard>(options_.path, options_.max_size_bytes, options_.reserve_bytes,
+                                        [this] { return bytes_used(); });
+  chunks_->limit_by([this](uint64_t bytes) {
+    return space_->plenty_for(bytes) ? Result<void>() : space_->admit(static_cast<int64_t>(bytes));
+  });
+  checkpointer_ = std::make_unique<BackgroundTask>([this] { return run_checkpointer(); });
+  syncer_ = std::make_unique<BackgroundTask>([this] { return run_syncer(); });
+}
+
+JournaledEngine::~JournaledEngine() {
+  syncer_.reset();
+  checkpointer_.reset();
+  if (readings_ == nullptr) return;  // it never started
+  // What fails here was never promised, or is found again when opening.
+  if (!sync()) return;
+  if (!released_.empty()) return;
+  if (chunks_->close_cleanly()) (void)journal_->close();
+}
+
+std::unique_ptr<Snapshot> JournaledEngine::snapshot() {
+  return std::make_unique<JournaledSnapshot>(*readings_, readings_->take());
+}
+
+Result<Sequence> JournaledEngine::transact(const Body& body, const CommitOptions& options) {
+  Commit commit;
+  {
+    std::unique_lock lock(commit_mutex_);
+    if (auto room = wait_for_room_locked(lock); !room) return room.error();
+    const ReadingLease reading(*readings_);
+    writes_.clear();
+    JournaledTransaction txn(*reading, visible_.load(), writes_, options_.durability);
+    if (auto done = body(txn); !done) return done.error();
+    auto committed = commit_locked(txn.durability(), *reading, options);
+    if (!committed) return committed.error();
+    commit = *committed;
+    freeze_if_full_locked();
+  }
+  if (commit.sync_first) {
+    counters_.commits_synced.fetch_add(1, std::memory_order_relaxed);
+    if (auto synced = sync_commits(); !synced) return synced.error();
+  }
+  return commit.sequence;
+}
+
+Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability& durability, const Reading& reading,
+                                                               const CommitOptions& options) {
+  Commit commit;
+  commit.sequence = visible_.load();
+  if (!writes_.empty()) {
+    if (auto admitted = admit_locked(reading); !admitted) return admitted.error();
+    commit.sequence += 1;
+    if (auto appended = append_locked(commit.sequence); !appended) return appended.error();
+    for (const auto& [key, change] : writes_.changes()) {
+      if (change.erased) {
+        active_->erase(commit.sequence, key);
+      } else {
+        active_->put(commit.sequence, key, change.value);
+      }
+    }
+    if (!writes_.released.empty()) released_.add(commit.sequence, std::exchange(writes_.released, {}));
+    visible_ = commit.sequence;
+    const uint64_t now_ms = coarse_now_ms();
+    if (active_since_ms_ == 0) active_since_ms_ = now_ms;
+    const SyncTracker::Demand demand = tracker_.committed(commit.sequence, durability, now_ms);
+    commit.sync_first = demand.now || durability.mode == Durability::Mode::strict;
+    if (demand.sooner) syncer_->wake();
+    counters_.commits.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (options.on_commit) options.on_commit(commit.sequence);
+  return commit;
+}
+
+Result<void> JournaledEngine::admit_locked(const Reading& reading) {
+  uint64_t bytes = 0;
+  for (const auto& [key, change] : writes_.changes()) bytes += key.size() + change.value.size();
+  if (space_->plenty_for(bytes)) return {};
+  int64_t growth = 0;
+  for (const auto& [key, change] : writes_.changes()) {
+    if (!change.erased) growth += static_cast<int64_t>(key.size() + change.value.size());
+    if (const auto old = reading.get(key, visible_.load())) growth -= static_cast<int64_t>(key.size() + old->size());
+  }
+  for (const ChunkRef& ref : writes_.released) growth -= static_cast<int64_t>(ref.length);
+  auto admitted = space_->admit(growth);
+  if (!admitted) {
+    // What was deleted gives its space back with the next checkpoint.
+    checkpoint_wanted_ = true;
+    checkpointer_->wake();
+  }
+  return admitted;
+}
+
+Result<void> JournaledEngine::append_locked(Sequence sequence) {
+  batch_.clear();
+  for (const auto& [key, change] : writes_.changes()) {
+    if (change.erased) {
+      batch_.erase(key);
+    } else {
+      batch_.put(key, change.value);
+    }
+  }
+  for (const ChunkRef& ref : writes_.released) batch_.release_chunk(ref);
+  note_used_chunks(batch_, durable_.load(), writes_.used);
+  auto appended = journal_->append(batch_.record(), 1, sequence);
+  if (!appended && appended.error().code == Errc::no_space && space_->open_reserve())
+    appended = journal_->append(batch_.record(), 1, sequence);
+  if (appended) return {};
+  const Errc code = appended.error().code;
+  if (code == Errc::io || code == Errc::read_only) turn_read_only(appended.error());
+  return appended.error();
+}
+
+Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>& lock) {
+  const auto times_full = [this] {
+    return std::max(active_->entries() / options_.memtable_entries_max, active_->bytes() / options_.memtable_bytes_max);
+  };
+  if (auto refused = refusal()) return *refused;
+  if (!frozen_ || times_full() < kMemtableGrowthMax / 2) return {};
+  counters_.writer_stalls.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t since_ms = coarse_now_ms();
+  room_.wait_for(lock, std::chrono::milliseconds(kSlowDownMs));
+  while (frozen_ && times_full() >= kMemtableGrowthMax) {
+    if (fold_error_) return *fold_error_;
+    if (auto refused = refusal()) return *refused;
+    room_.wait_for(lock, std::chrono::milliseconds(kRoomWaitMs));
+  }
+  counters_.writer_stall_ms.fetch_add(coarse_now_ms() - since_ms, std::memory_order_relaxed);
+  if (auto refused = refusal()) return *refused;
+  return {};
+}
+
+void JournaledEngine::freeze_if_full_locked() {
+  const bool full = active_->entries() >= options_.memtable_entries_max || active_->bytes() >= options_.memtable_bytes_max ||
+                    (active_->entries() >= kTightMemtableEntries && space_->tight());
+  if (full && freeze_locked()) checkpointer_->wake();
+}
+
+bool JournaledEngine::freeze_locked() {
+  if (frozen_ || visible_.load() == base_->sequence()) return false;
+  const auto before = readings_->layers();
+  Layers layers;
+  layers.frozen = active_;
+  layers.frozen_last = visible_.load();
+  layers.base_id = before->base_id;
+  layers.active = std::make_shared<Memtable>(options_.memtable_entries_max);
+  active_ = layers.active;
+  active_since_ms_ = 0;
+  frozen_ = true;
+  journal_->rotate();
+  readings_->install(std::move(layers));
+  return true;
+}
+
+Result<void> JournaledEngine::sync_commits() {
+  if (auto refused = refusal()) return *refused;
+  // Read first: of later commits the journal may become durable now, their chunks need not.
+  const Sequence covered = visible_.load();
+  tracker_.sync_begins();
+  const Sequence durable_before = durable_.load();
+  Result<void> done = chunks_->sync();
+  if (done) done = journal_->sync();
+  if (!done) {
+    turn_read_only(done.error());
+    return done;
+  }
+  Sequence durable = durable_before;
+  while (durable < covered && !durable_.compare_exchange_weak(durable, covered)) {
+  }
+  if (durable < covered) {
+    const uint64_t group = covered - durable;
+    if (group > counters_.sync_group_max.load(std::memory_order_relaxed)) counters_.sync_group_max = group;
+  }
+  tracker_.synced(durable_.load());
+  return {};
+}
+
+Result<void> JournaledEngine::sync() {
+  auto synced = sync_commits();
+  if (synced) reclaim();
+  return synced;
+}
+
+void JournaledEngine::reclaim() {
+  if (released_.empty()) return;
+  chunks_->release(released_.take(durable_.load(), readers_.oldest()));
+}
+
+void JournaledEngine::turn_read_only(const Error& reason) {
+  chunks_->freeze();  // first: whoever is told of the failure gives back chunks that rows may refer to
+  {
+    const std::lock_guard lock(failure_mutex_);
+    if (failure_) return;
+    failure_ = Error{Errc::read_only, "the store takes no writes since an error: " + reason.message()};
+  }
+  read_only_ = true;
+  notice("the store takes no writes any more: " + reason.message());
+}
+
+std::optional<Error> JournaledEngine::refusal() const {
+  if (!read_only_.load()) return std::nullopt;
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+void JournaledEngine::notice(const std::string& text) const {
+  if (options_.notice) options_.notice(text);
+}
+
+uint64_t JournaledEngine::bytes_used() const {
+  const lmdb::Usage base = base_->usage();
+  return base.file_bytes - base.free_bytes + chunks_->bytes_used() + journal_->bytes_live();
+}
+
+SpaceUse JournaledEngine::space() const {
+  SpaceUse use;
+  use.bytes_used = bytes_used();
+  use.bytes_max = use.bytes_used + base_->usage().free_bytes + space_->disk_free_bytes();
+  if (options_.max_size_bytes != 0) use.bytes_max = std::min(use.bytes_max, options_.max_size_bytes);
+  return use;
+}
+
+}  // namespace kvfs

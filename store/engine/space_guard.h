@@ -1,0 +1,49 @@
+// Reports no-space before anything breaks, and keeps a reserve so that deletes and checkpoints work on a full disk.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "store/result.h"
+
+namespace kvfs {
+
+inline constexpr int64_t kSpaceTightBytes = 8 * 1024 * 1024;  // with less headroom each commit's growth is measured
+
+/// Thread safety: all functions may be called from any thread.
+class SpaceGuard {
+ public:
+  /// Guards directory `path`, in which it keeps the file RESERVE. `used` tells the bytes that count for `bytes_max`
+  /// (0: no limit but the disk).
+  SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, std::function<uint64_t()> used);
+
+  /// Looks at the disk again; makes the reserve where it is missing and there is room.
+  void measure();
+
+  /// Cheap; true while there is plenty for `bytes` more.
+  bool plenty_for(uint64_t bytes);
+  /// Whether the store may grow by `bytes` (<= 0: always). Errors: no_space (names the limit).
+  Result<void> admit(int64_t bytes);
+  bool tight() const { return headroom_.load() < kSpaceTightBytes; }
+  /// After the disk turned out to be full: frees the reserve. False if it was free already.
+  bool open_reserve();
+
+  uint64_t disk_free_bytes() const;
+
+ private:
+  void make_reserve();
+
+  const std::string path_;
+  const uint64_t bytes_max_;
+  const std::function<uint64_t()> used_;
+  uint64_t reserve_bytes_;  // constant after construction
+  std::atomic<int64_t> headroom_{0};
+  std::mutex mutex_;              // one measurement at a time
+  bool reserve_made_ = false;     // guarded by mutex_
+  bool disk_is_the_limit_ = true;  // guarded by mutex_
+};
+
+}  // namespace kvfs
