@@ -191,6 +191,9 @@ class Filesystem {
   /// Errors: stale.
   Result<Located> locate(const ReadTxn& txn, Inode inode) const;
   Node to_node(const ReadTxn& txn, const Entry& entry) const;
+  /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
+  /// its last key, since `rm -r` and rsync expect to remove it themselves.
+  Result<void> keep_directory(WriteTxn& txn, Inode directory);
   /// Lays staged size and times over what the store says.
   void apply_staged(struct stat& st) const;
   Result<Node> lookup_control(Inode directory, std::string_view name);

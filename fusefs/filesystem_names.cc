@@ -120,11 +120,24 @@ Result<Node> Filesystem::make_link(Inode inode, Inode new_parent, std::string_vi
   return linked;
 }
 
+Result<void> Filesystem::keep_directory(WriteTxn& txn, Inode directory) {
+  if (directory == kRootDir) return {};
+  const auto located = locate(txn, directory);
+  if (!located) return located.error();
+  if (!located->entry.implicit) return {};
+  AttributeChange nothing;
+  nothing.keeps_version = true;
+  const auto kept = kvfs::set_attributes(txn, *located, nothing);
+  if (!kept) return kept.error();
+  return {};
+}
+
 Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   return store_.write(
       [&](WriteTxn& txn) -> Result<void> {
+        if (auto kept = keep_directory(txn, target->dir); !kept) return kept;
         if (!target->own_value) return kvfs::unlink(txn, {target->dir, target->component, false});
         const auto found = own_value(txn, target->dir);
         if (!found) return found.error();
@@ -138,8 +151,12 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (target->own_value) return Errc::not_directory;
-  return store_.write([&](WriteTxn& txn) { return kvfs::remove_directory(txn, target->dir, target->component); },
-                      write_options());
+  return store_.write(
+      [&](WriteTxn& txn) -> Result<void> {
+        if (auto kept = keep_directory(txn, target->dir); !kept) return kept;
+        return kvfs::remove_directory(txn, target->dir, target->component);
+      },
+      write_options());
 }
 
 namespace {
@@ -188,6 +205,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         if (!from_row) return from_row.error();
         const auto to_row = row_of(txn, *to);
         if (!to_row) return to_row.error();
+        if (auto kept = keep_directory(txn, from->dir); !kept) return kept.error();
         const auto source = find(txn, *from);
         if (!source) return source.error();
         Moved result{source->entry.inode, source->slot.directory, *to_row, 0, false, *from_row};

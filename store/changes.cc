@@ -29,16 +29,22 @@ std::string_view to_string(ChangeKind kind) {
 
 class Feed::Listener {
  public:
-  explicit Listener(std::function<void()> wake) : wake_(std::move(wake)) {}
+  Listener(std::function<void()> wake, Origin except) : wake_(std::move(wake)), except_(except) {}
   void wake() const { wake_(); }
+  Origin except() const { return except_; }
 
  private:
   const std::function<void()> wake_;
+  const Origin except_;
 };
 
 void Feed::publish(std::vector<Change> changes) {
   if (changes.empty()) return;
   std::vector<std::shared_ptr<Listener>> listeners;
+  const Origin origin = changes.front().origin;
+  const bool one_origin = origin != kNoOrigin && std::all_of(changes.begin(), changes.end(), [&](const Change& change) {
+                            return change.origin == origin;
+                          });
   {
     const std::lock_guard lock(mutex_);
     for (Change& change : changes) {
@@ -52,7 +58,7 @@ void Feed::publish(std::vector<Change> changes) {
     std::erase_if(listeners_, [&](const std::weak_ptr<Listener>& each) {
       auto listener = each.lock();
       if (!listener) return true;
-      listeners.push_back(std::move(listener));
+      if (!one_origin || listener->except() != origin) listeners.push_back(std::move(listener));
       return false;
     });
   }
@@ -84,8 +90,8 @@ uint64_t Feed::last() const {
   return last_;
 }
 
-std::shared_ptr<Feed::Listener> Feed::listen(std::function<void()> wake) {
-  auto listener = std::make_shared<Listener>(std::move(wake));
+std::shared_ptr<Feed::Listener> Feed::listen(std::function<void()> wake, Origin except) {
+  auto listener = std::make_shared<Listener>(std::move(wake), except);
   const std::lock_guard lock(mutex_);
   listeners_.push_back(listener);
   return listener;

@@ -82,8 +82,9 @@ class Feed {
 
   /// `wake` is called after each publication, on the committing thread and without locks of the feed: it must only
   /// signal (post to an executor, notify a condition) and not throw. The listener ends with the returned handle.
+  /// Publications of nothing but changes by `except` do not wake it.
   class Listener;
-  std::shared_ptr<Listener> listen(std::function<void()> wake);
+  std::shared_ptr<Listener> listen(std::function<void()> wake, Origin except = kNoOrigin);
 
   /// Ends all waits, at shutdown.
   void close();

@@ -60,6 +60,16 @@ TEST_F(FilesystemNamesTest, AKeyThatIsAlsoADirectoryIsItsOwnValueFile) {
   EXPECT_EQ(value_of("a/b"), "value of b");
 }
 
+TEST_F(FilesystemNamesTest, ADirectoryEmptiedThroughTheMountStaysUntilItIsRemoved) {
+  put_value("d/e/f", "x");
+  const Inode d = inode_of(collection_, "d");
+  const Inode e = inode_of(d, "e");
+  ASSERT_TRUE(fs().unlink(e, "f"));
+  ASSERT_TRUE(fs().remove_directory(d, "e"));
+  ASSERT_TRUE(fs().remove_directory(collection_, "d"));
+  EXPECT_EQ(inode_of(collection_, "d"), 0u);
+}
+
 TEST_F(FilesystemNamesTest, RenameReplacesInOneStep) {
   write_file(collection_, "old", "old");
   const Inode fresh = write_file(collection_, "tmp", "new");

@@ -56,6 +56,20 @@ TEST(FeedTest, WakesListenersUntilTheyEnd) {
   EXPECT_EQ(woken, 1);
 }
 
+TEST(FeedTest, DoesNotWakeAListenerForChangesItDoesNotWant) {
+  Feed feed(10, 0);
+  int woken = 0;
+  const auto listener = feed.listen([&] { ++woken; }, 7);
+  std::vector<Change> mixed = changes(1, 2);
+  mixed[0].origin = mixed[1].origin = 7;
+  feed.publish(mixed);
+  EXPECT_EQ(woken, 0);
+  mixed = changes(3, 4);
+  mixed[0].origin = 7;
+  feed.publish(mixed);
+  EXPECT_EQ(woken, 1);
+}
+
 TEST(FeedTest, WaitEndsWithAChangeOrWithTheFeed) {
   Feed feed(10, 0);
   std::thread publisher([&] { feed.publish(changes(1, 1)); });
