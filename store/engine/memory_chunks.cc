@@ -2,12 +2,14 @@
 
 #include <cstring>
 
+#include "store/engine/chunk_segment.h"
 #include "store/engine/reader_pin.h"
 
 namespace kvfs {
 namespace {
 
-uint64_t number_of(const ChunkRef& ref) { return uint64_t{ref.segment} << 32 | ref.page; }
+// Numbered as if they lay in segment files, so that no two chunks share a page for whoever accounts for them.
+uint64_t number_of(const ChunkRef& ref) { return uint64_t{ref.segment} * kChunkSegmentPages + ref.page; }
 
 }  // namespace
 
@@ -17,10 +19,12 @@ Result<ChunkRef> MemoryChunks::append(std::string_view bytes) {
     return Error{Errc::no_space, "max_size of " + std::to_string(bytes_max_) + " bytes reached"};
   auto copy = std::make_shared<const std::string>(bytes);
   const std::lock_guard lock(mutex_);
-  const uint64_t number = next_++;
+  const uint32_t pages = pages_of(static_cast<uint32_t>(bytes.size()));
+  if (next_ % kChunkSegmentPages + pages > kChunkSegmentPages) next_ += kChunkSegmentPages - next_ % kChunkSegmentPages;
+  const uint64_t number = std::exchange(next_, next_ + pages);
   chunks_.emplace(number, std::move(copy));
   bytes_ += bytes.size();
-  return ChunkRef{static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number),
+  return ChunkRef{static_cast<uint32_t>(number / kChunkSegmentPages), static_cast<uint32_t>(number % kChunkSegmentPages),
                   static_cast<uint32_t>(bytes.size()), 0};
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "store/check.h"
 #include "tests/store/store_fixture.h"
 
 namespace kvfs {
@@ -154,6 +155,9 @@ TEST_F(StoreOnDiskTest, AgreesWithAModelUnderRandomOperations) {
     ASSERT_EQ(info().keys, model.size()) << "step " << step;
     ASSERT_EQ(info().bytes, total) << "step " << step;
     for (const auto& [name, content] : model) ASSERT_EQ(value(name), content) << name;
+    const CheckReport report = check_store(*store_);
+    ASSERT_TRUE(report.sound()) << "step " << step << ": " << report.findings[0].where << ": "
+                                << report.findings[0].what;
   }
 }
 
