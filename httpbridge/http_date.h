@@ -1,0 +1,19 @@
+// Dates of HTTP header fields (RFC 9110, IMF-fixdate) and of JSON answers (RFC 3339). UTC, no locale.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvfs::http {
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT". `unix_seconds` outside of years 1..9999 are cut to them.
+std::string format_http_date(int64_t unix_seconds);
+/// Only the fixed format; the two obsolete ones are nullopt, which makes the condition they stand in void.
+std::optional<int64_t> parse_http_date(std::string_view text);
+
+/// Appends "1994-11-06T08:49:37.123Z" without quotes.
+void append_rfc3339(std::string& out, int64_t unix_ns);
+
+}  // namespace kvfs::http

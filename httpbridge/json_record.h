@@ -1,0 +1,42 @@
+// The body {"key": ..., "value": ...} that the dialects have in common, and their answers' small pieces.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "httpbridge/request.h"
+#include "httpbridge/response.h"
+#include "httpbridge/values.h"
+#include "store/result.h"
+
+namespace kvfs::http {
+
+/// The body as valid JSON that begins with `opening` ('{'). A missing or curl's default Content-Type is taken as JSON.
+/// Errors: invalid.
+Result<std::string_view> json_body(const Request& request, char opening);
+
+struct JsonRecord {
+  std::string key;
+  std::string_view value;  // raw, a view into the body; null data(): none was given
+  std::string encoding;    // "base64" or empty
+  bool partial_update = false;
+  std::optional<uint64_t> ttl_ms;
+};
+/// REQUIRES: valid JSON that begins with '{'. Errors: invalid (no key, a key that is no string, a bad member).
+Result<JsonRecord> parse_json_record(std::string_view object);
+/// Likewise, and a value must be there.
+Result<JsonRecord> parse_full_record(std::string_view object);
+
+/// Stores the record's value in the request's collection.
+Result<void> store_record(Context& context, const Request& request, const JsonRecord& record);
+
+/// {"<name>": <text>, "key": <key>}; a key that is not UTF-8 goes out as "key_base64".
+void append_key_member(std::string& out, std::string_view key);
+
+/// Key to value as a JSON object, keys in order; what was cut or could not be told is said in header fields:
+/// Kvfs-Truncated, Kvfs-Cursor, Link; Kvfs-Omitted-Keys (not UTF-8, so no JSON name).
+/// Returns how many members the object has.
+Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query, Response& response);
+
+}  // namespace kvfs::http

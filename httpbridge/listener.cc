@@ -1,0 +1,185 @@
+#include "httpbridge/listener.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+
+namespace kvfs::http {
+
+namespace {
+
+using ReusePort = net::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+Error bind_error(const ListenAddress& address, const net::ErrorCode& error) {
+  const std::string what = "cannot listen on " + address.text + ": ";
+  if (error == net::asio::error::address_in_use)
+    return {Errc::busy, what + "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with [http] listen or PORT"};
+  if (error == net::asio::error::access_denied)
+    return {Errc::access_denied, what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
+  if (error.value() == EADDRNOTAVAIL) return {Errc::invalid, what + "this machine has no such address"};
+  return {Errc::io, what + error.message()};
+}
+
+/// The address of a host name, numeric or "localhost".
+Result<net::asio::ip::address> resolve(const ListenAddress& address) {
+  if (address.host == "*") return net::asio::ip::address(net::asio::ip::address_v6::any());
+  if (address.host == "localhost") return net::asio::ip::address(net::asio::ip::address_v4::loopback());
+  net::ErrorCode error;
+  auto parsed = net::asio::ip::make_address(address.host, error);
+  if (!error) return parsed;
+  net::IoContext io;
+  net::Tcp::resolver resolver(io);
+  const auto found = resolver.resolve(address.host, "", error);
+  if (error || found.empty())
+    return {Errc::invalid, "cannot listen on " + address.text + ": no address for the name '" + address.host + "'"};
+  return found.begin()->endpoint().address();
+}
+
+bool machine_has_ipv6() {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  ::close(fd);
+  return true;
+}
+
+net::ErrorCode open_and_bind(net::Acceptor<net::Tcp>& acceptor, const net::Tcp::endpoint& endpoint, bool both_families,
+                             bool share) {
+  net::ErrorCode error;
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return error;
+  acceptor.set_option(net::asio::socket_base::reuse_address(true), error);
+  if (share) acceptor.set_option(ReusePort(true), error);
+  if (endpoint.protocol() == net::Tcp::v6()) acceptor.set_option(net::asio::ip::v6_only(!both_families), error);
+  acceptor.bind(endpoint, error);
+  return error;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::bind(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept) {
+  std::unique_ptr<Listener> listener(new Listener(std::move(address), std::move(workers), std::move(on_accept)));
+  const auto bound = listener->address_.unix_path.empty() ? listener->bind_tcp() : listener->bind_unix();
+  if (!bound) return bound.error();
+  return listener;
+}
+
+Listener::~Listener() {
+  if (unix_) ::unlink(address_.unix_path.c_str());
+}
+
+Result<void> Listener::bind_tcp() {
+  auto resolved = resolve(address_);
+  if (!resolved) return resolved.error();
+  const bool everywhere = address_.host == "*";
+  if (everywhere && !machine_has_ipv6()) *resolved = net::asio::ip::address_v4::any();
+  loopback_ = resolved->is_loopback();
+  net::Tcp::endpoint endpoint(*resolved, address_.port);
+  if (address_.port != 0) {
+    // Sockets that share a port would also share it with another server: a probe that does not share finds that one.
+    net::Acceptor<net::Tcp> probe(workers_.front()->io());
+    net::ErrorCode error = open_and_bind(probe, endpoint, everywhere, false);
+    if (!error) probe.listen(1, error);
+    if (error) return bind_error(address_, error);
+  }
+  for (Worker* worker : workers_) {
+    auto acceptor = std::make_unique<net::Acceptor<net::Tcp>>(worker->io());
+    net::ErrorCode error = open_and_bind(*acceptor, endpoint, everywhere, true);
+    if (!error) acceptor->listen(worker->options().backlog, error);
+    if (!error) endpoint = acceptor->local_endpoint(error);
+    if (error) return bind_error(address_, error);
+    address_.port = endpoint.port();
+    tcp_.push_back(std::move(acceptor));
+  }
+  return {};
+}
+
+Result<void> Listener::bind_unix() {
+  loopback_ = true;
+  const std::string& path = address_.unix_path;
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode)) return {Errc::exists, "cannot listen on " + path + ": it exists and is not a socket"};
+    net::asio::basic_stream_socket<net::Local, net::Executor> probe(workers_.front()->io());
+    net::ErrorCode refused;
+    probe.connect(net::Local::endpoint(path), refused);
+    if (!refused) return bind_error(address_, net::asio::error::address_in_use);
+    ::unlink(path.c_str());  // of a server that is no more
+  }
+  auto acceptor = std::make_unique<net::Acceptor<net::Local>>(workers_.front()->io());
+  net::ErrorCode error;
+  acceptor->open(net::Local(), error);
+  if (!error) acceptor->bind(net::Local::endpoint(path), error);
+  if (!error) acceptor->listen(workers_.front()->options().backlog, error);
+  if (error) return bind_error(address_, error);
+  unix_ = std::move(acceptor);
+  return {};
+}
+
+void Listener::start() {
+  for (size_t i = 0; i < tcp_.size(); ++i) accept_tcp(i);
+  if (unix_) accept_unix();
+}
+
+void Listener::accept_tcp(size_t index) {
+  Worker& worker = *workers_[index];
+  auto socket = std::make_unique<net::Socket>(worker.io());
+  net::Socket& target = *socket;
+  tcp_[index]->async_accept(target, [this, index, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
+    if (error == net::asio::error::operation_aborted) return;
+    if (error) {  // out of descriptors: give those who hold some time to let go
+      auto pause = std::make_shared<net::asio::steady_timer>(worker.io(), std::chrono::milliseconds(100));
+      pause->async_wait([this, index, pause](const net::ErrorCode& stopped) {
+        if (!stopped && tcp_[index]->is_open()) accept_tcp(index);
+      });
+      return;
+    }
+    net::ErrorCode ignored;
+    net::Tcp::endpoint peer;
+    auto remote = socket->remote_endpoint(ignored);
+    if (!ignored && remote.size() <= peer.capacity()) {
+      std::memcpy(peer.data(), remote.data(), remote.size());
+      peer.resize(remote.size());
+    }
+    socket->set_option(net::Tcp::no_delay(true), ignored);
+    auto address = peer.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+      address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
+    on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
+    if (tcp_[index]->is_open()) accept_tcp(index);
+  });
+}
+
+void Listener::accept_unix() {
+  Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  auto socket = std::make_shared<net::Socket>(worker.io());
+  unix_->async_accept(*socket, [this, &worker, socket](const net::ErrorCode& error) {
+    if (error == net::asio::error::operation_aborted) return;
+    if (!error) {
+      net::asio::post(worker.io(), [this, &worker, socket] {
+        on_accept_(worker, std::move(*socket), address_, "unix", true);
+      });
+    }
+    if (unix_->is_open()) accept_unix();
+  });
+}
+
+void Listener::stop() {
+  for (size_t i = 0; i < tcp_.size(); ++i) {
+    net::asio::post(workers_[i]->io(), [acceptor = tcp_[i].get()] {
+      net::ErrorCode ignored;
+      acceptor->close(ignored);
+    });
+  }
+  if (unix_) {
+    net::asio::post(workers_.front()->io(), [acceptor = unix_.get()] {
+      net::ErrorCode ignored;
+      acceptor->close(ignored);
+    });
+  }
+}
+
+}  // namespace kvfs::http

@@ -1,0 +1,25 @@
+// ETags and conditional requests (RFC 9110, section 13). An ETag is the entry's version in decimal, quoted, strong.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "httpbridge/request.h"
+#include "store/keyspace.h"
+
+namespace kvfs::http {
+
+/// `"117..."`, with the quotes.
+std::string etag(Version version);
+
+/// If-Match and If-None-Match as the store's condition. A weak or foreign tag matches nothing. Errors: invalid.
+Result<Precondition> precondition_of(const Headers& headers);
+inline bool has_precondition(const Headers& headers) {
+  return headers.if_match.data() != nullptr || headers.if_none_match.data() != nullptr;
+}
+
+/// What a GET or HEAD of an entry that is there must answer: 200, 304 or 412. Errors: invalid.
+Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime_ns);
+
+}  // namespace kvfs::http

@@ -1,0 +1,173 @@
+#include "httpbridge/request_parser.h"
+
+#include <boost/beast/core/string.hpp>
+
+namespace kvfs::http {
+
+namespace beast = boost::beast;
+
+namespace {
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+bool same(std::string_view a, std::string_view b) { return beast::iequals({a.data(), a.size()}, {b.data(), b.size()}); }
+
+Method method_of(beast::http::verb method) {
+  using Verb = beast::http::verb;
+  switch (method) {
+    case Verb::get: return Method::get;
+    case Verb::head: return Method::head;
+    case Verb::put: return Method::put;
+    case Verb::post: return Method::post;
+    case Verb::patch: return Method::patch;
+    case Verb::delete_: return Method::del;
+    case Verb::options: return Method::options;
+    default: return Method::other;
+  }
+}
+
+/// A request target as this server takes it: printable ASCII and bytes above it (clients that do not encode UTF-8).
+bool sane_target(std::string_view target) {
+  for (const char c : target)
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return false;
+  return true;
+}
+
+}  // namespace
+
+RequestParser::RequestParser(Request& request, const HttpOptions& options) : request_(request), options_(options) {
+  header_limit(static_cast<uint32_t>(options.header_bytes_max));
+  body_limit(boost::none);
+  eager(false);
+}
+
+int RequestParser::status_of(const error_code& error) {
+  using Code = beast::http::error;
+  if (error == Code::header_limit) return 431;
+  if (error == Code::body_limit) return 413;
+  if (error == Code::bad_version) return 505;
+  return 400;
+}
+
+void RequestParser::refuse(int status, std::string_view detail, error_code& ec) {
+  refused_status_ = status;
+  refused_detail_ = detail;
+  ec = beast::http::error::bad_field;
+}
+
+void RequestParser::on_request_impl(beast::http::verb method, string_view method_name, string_view target, int version,
+                                    error_code& ec) {
+  request_.method = method_of(method);
+  request_.method_name = view(method_name);
+  std::string_view path = view(target);
+  request_.http_1_0 = version < 11;
+  if (path.size() > options_.target_bytes_max) return refuse(414, "the request target is longer than target_bytes_max", ec);
+  if (!sane_target(path)) return refuse(400, "the request target holds control characters", ec);
+  request_.target = path;
+  if (const size_t fragment = path.find('#'); fragment != std::string_view::npos) path = path.substr(0, fragment);
+  if (path.empty() || path.front() != '/') {  // absolute form, as proxies are asked
+    const size_t scheme = path.find("://");
+    const size_t slash = scheme == std::string_view::npos ? scheme : path.find('/', scheme + 3);
+    if (path == "*" && request_.method == Method::options)
+      ;
+    else if (scheme == std::string_view::npos)
+      return refuse(400, "the request target must begin with '/'", ec);
+    else
+      path = slash == std::string_view::npos ? std::string_view("/") : path.substr(slash);
+  }
+  const size_t question = path.find('?');
+  request_.path = path.substr(0, question);
+  request_.query = question == std::string_view::npos ? std::string_view() : path.substr(question + 1);
+}
+
+void RequestParser::take(std::string_view& slot, std::string_view value, error_code& ec) {
+  if (slot.data() != nullptr) return refuse(400, "a header field that may come once came twice", ec);
+  slot = value;
+}
+
+void RequestParser::take_list(std::string_view& slot, std::string_view value) {
+  if (slot.data() == nullptr) {
+    slot = value;
+    return;
+  }
+  joined_.push_back(std::string(slot).append(", ").append(value));
+  slot = joined_.back();
+}
+
+void RequestParser::on_field_impl(field name, string_view name_text, string_view text, error_code& ec) {
+  if (in_trailer_) return;  // trailers may not change what the head said
+  if (++fields_ > options_.header_count_max) return refuse(431, "more header fields than header_count_max", ec);
+  // Beast gives a folded field from a buffer of its own; folding is obsolete and used for smuggling alone.
+  const std::string_view value = view(text);
+  const std::string_view label = view(name_text);
+  if (!value.empty() && (value.data() < label.data() || value.data() > label.data() + options_.header_bytes_max))
+    return refuse(400, "folded header fields are not taken", ec);
+  for (const char c : value)
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t') return refuse(400, "a header field holds control characters", ec);
+  const std::string_view present = value.data() == nullptr ? std::string_view("") : value;
+  Headers& h = request_.headers;
+  switch (name) {
+    case field::accept: return take_list(h.accept, present);
+    case field::accept_encoding: return take_list(h.accept_encoding, present);
+    case field::access_control_request_method: return take(h.request_method, present, ec);
+    case field::authorization: return take(h.authorization, present, ec);
+    case field::content_encoding: return take(h.content_encoding, present, ec);
+    case field::content_range: return take(h.content_range, present, ec);
+    case field::content_type: return take(h.content_type, present, ec);
+    case field::expect: return take(h.expect, present, ec);
+    case field::host: return take(h.host, present, ec);
+    case field::if_match: return take_list(h.if_match, present);
+    case field::if_modified_since: return take(h.if_modified_since, present, ec);
+    case field::if_none_match: return take_list(h.if_none_match, present);
+    case field::if_range: return take(h.if_range, present, ec);
+    case field::if_unmodified_since: return take(h.if_unmodified_since, present, ec);
+    case field::origin: return take(h.origin, present, ec);
+    case field::range: return take(h.range, present, ec);
+    case field::referer: return take(h.referer, present, ec);
+    case field::user_agent: return take(h.user_agent, present, ec);
+    case field::transfer_encoding:
+      if (request_.http_1_0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding", ec);
+      if (!same(present, "chunked")) return refuse(501, "only Transfer-Encoding: chunked is taken", ec);
+      return;
+    case field::unknown: return take_other(label, present, ec);
+    default: return;
+  }
+}
+
+void RequestParser::take_other(std::string_view name, std::string_view value, error_code& ec) {
+  Headers& h = request_.headers;
+  if (same(name, "X-API-Key")) return take(h.x_api_key, value, ec);
+  if (same(name, "X-Request-Id")) return take(h.x_request_id, value, ec);
+  if (same(name, "Last-Event-ID")) return take(h.last_event_id, value, ec);
+  if (name.size() < 5 || !same(name.substr(0, 5), "kvfs-")) return;
+  if (same(name, "Kvfs-Ttl")) return take(h.kvfs_ttl, value, ec);
+  if (same(name, "Kvfs-Sync")) return take(h.kvfs_sync, value, ec);
+  if (same(name, "Kvfs-Tenant")) return take(h.kvfs_tenant, value, ec);
+}
+
+void RequestParser::on_header_impl(error_code& ec) {
+  in_trailer_ = true;
+  request_.keep_alive = keep_alive();
+  request_.chunked = chunked();
+  if (const auto length = content_length()) request_.content_length = *length;
+  if (!request_.http_1_0 && request_.headers.host.data() == nullptr)
+    return refuse(400, "HTTP/1.1 requests name a Host", ec);
+}
+
+void RequestParser::on_body_init_impl(const boost::optional<uint64_t>&, error_code&) {}
+
+size_t RequestParser::on_body_impl(string_view body, error_code&) {
+  body_piece_ = view(body);
+  return body.size();
+}
+
+void RequestParser::on_chunk_header_impl(uint64_t, string_view, error_code&) {}
+
+size_t RequestParser::on_chunk_body_impl(uint64_t, string_view body, error_code&) {
+  body_piece_ = view(body);
+  return body.size();
+}
+
+void RequestParser::on_finish_impl(error_code&) {}
+
+}  // namespace kvfs::http

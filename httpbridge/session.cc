@@ -1,0 +1,478 @@
+#include "httpbridge/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/beast/http/error.hpp>
+#include <charconv>
+#include <ctime>
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr size_t kHeadBytes = 4096;              // read at first; grows up to header_bytes_max
+constexpr size_t kBulkBytes = 128 * 1024;        // for bodies
+constexpr size_t kFlushBytes = 64 * 1024;        // answers are collected up to this
+constexpr size_t kChunkLineBytesMax = 16 * 1024;  // a chunk's size line, or all trailers
+constexpr size_t kIdleBytesMax = 64 * 1024;      // memory that an idle connection may keep for its next answer
+constexpr size_t kDiscardBytesMax = 256 * 1024;  // a refused body is read up to this, so that the connection can stay
+constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
+constexpr uint32_t kLingerMs = 2000;
+constexpr size_t kChunkFrameBytes = 32;  // for "<hex>\r\n" and "\r\n" around a piece
+
+int64_t precise_now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+int64_t coarse_unix_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
+
+bool token_begins(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+bool is_continue(std::string_view expect) {
+  constexpr std::string_view kContinue = "100-continue";
+  if (expect.size() != kContinue.size()) return false;
+  for (size_t i = 0; i < expect.size(); ++i)
+    if ((expect[i] | 0x20) != (kContinue[i] | 0x20)) return false;
+  return true;
+}
+
+}  // namespace
+
+Session::Session(Worker& worker, Transport transport, std::string peer, bool loopback)
+    : worker_(worker), transport_(std::move(transport)) {
+  connection_.peer = std::move(peer);
+  connection_.loopback = loopback;
+}
+
+void Session::start() {
+  worker_.add(shared_from_this());
+  set_deadline(worker_.options().header_timeout_ms);
+  await(net::Socket::wait_read);
+}
+
+void Session::set_deadline(uint32_t after_ms) {
+  deadline_ms_ = after_ms == 0 ? 0 : worker_.coarse_now_ms() + after_ms;
+}
+
+void Session::run() {
+  size_t budget = worker_.options().pipelined_requests_max;
+  while (stage_ != Stage::closed) {
+    if (out_.size() - sent_ >= kFlushBytes && !flush()) return;
+    const bool finished = stage_ == Stage::linger || (close_after_ && stage_ == Stage::head);
+    const Step step = finished ? Step::need_input : advance();
+    if (step == Step::again) {
+      if (--budget > 0) continue;
+      if (!flush()) return;
+      net::asio::post(worker_.io(), [self = shared_from_this()] { self->run(); });
+      return;
+    }
+    if (stage_ == Stage::closed || !flush()) return;
+    if (stage_ == Stage::source) return await_source();
+    if (close_after_ && stage_ == Stage::head) linger();
+    if (!fill()) return;
+  }
+}
+
+Session::Step Session::advance() {
+  switch (stage_) {
+    case Stage::head: return advance_head();
+    case Stage::body: return advance_body();
+    case Stage::source: return advance_source();
+    case Stage::linger:
+    case Stage::closed: break;
+  }
+  return Step::need_input;
+}
+
+Session::Step Session::advance_head() {
+  while (head_.unread().starts_with("\r\n")) head_.consume(2);  // as RFC 9112 asks of servers
+  const std::string_view unread = head_.unread();
+  if (unread.empty()) return Step::need_input;
+  const HttpOptions& options = worker_.options();
+  if (!token_begins(unread.front()) && unread != "\r") {
+    refuse(400, "this is not an HTTP request");
+    return Step::again;
+  }
+  if (started_ns_ == 0) {
+    started_ns_ = precise_now_ns();
+    set_deadline(options.header_timeout_ms);
+    request_end_ms_ = options.request_timeout_ms == 0 ? 0 : worker_.coarse_now_ms() + options.request_timeout_ms;
+  }
+  const size_t end = unread.find("\r\n\r\n");
+  if (end == std::string_view::npos || end + 4 > options.header_bytes_max) {
+    if (unread.size() < options.header_bytes_max && end == std::string_view::npos) return Step::need_input;
+    refuse(431, "the header is larger than header_bytes_max, " + std::to_string(options.header_bytes_max) + " bytes");
+    return Step::again;
+  }
+  parser_.emplace(request_, options);
+  boost::system::error_code error;
+  const size_t used = parser_->put({unread.data(), end + 4}, error);
+  if (error || !parser_->is_header_done()) {
+    const int status = parser_->refused_status() != 0 ? parser_->refused_status() : RequestParser::status_of(error);
+    const std::string detail = parser_->refused_status() != 0 ? std::string(parser_->refused_detail()) : "malformed request: " + error.message();
+    refuse(status, detail);
+    return Step::again;
+  }
+  head_.consume_in_place(used);
+  request_.peer = connection_.peer;
+  request_.loopback = connection_.loopback;
+  begin_body(worker_.service().admit(worker_.context(), connection_, request_, response_));
+  return Step::again;
+}
+
+void Session::begin_body(Service::Next next) {
+  answered_early_ = next == Service::Next::answer;
+  const std::string_view expect = request_.headers.expect;
+  if (expect.data() != nullptr && !is_continue(expect)) {
+    worker_.service().fail(request_, response_, 417, "the only expectation that is met is 100-continue");
+    answered_early_ = close_after_ = true;
+  }
+  if (parser_->is_done()) return finish_request();
+  if (!answered_early_ && request_.route->body == BodyUse::none &&
+      (request_.chunked || request_.content_length > kDiscardBytesMax)) {
+    worker_.service().fail(request_, response_, 413, "this request takes no body");
+    answered_early_ = true;
+  }
+  const bool awaits_continue = expect.data() != nullptr && !request_.http_1_0 && head_.empty();
+  if (answered_early_ && (awaits_continue || request_.chunked || request_.content_length > kDiscardBytesMax)) {
+    close_after_ = true;
+    return answer();
+  }
+  body_mode_ = answered_early_ || request_.route->body == BodyUse::none ? BodyMode::discard
+               : request_.upload                                        ? BodyMode::upload
+                                                                        : BodyMode::memory;
+  if (awaits_continue) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  if (request_.chunked || request_.content_length > head_.unread().size()) {
+    bulk_.prepare(kBulkBytes);
+    bulk_.append(head_.unread());
+    head_.consume_in_place(head_.unread().size());
+  }
+  stage_ = Stage::body;
+  set_deadline(worker_.options().read_timeout_ms);
+}
+
+Session::Step Session::advance_body() {
+  InputBuffer& input = bulk_.capacity() > 0 ? bulk_ : head_;
+  const std::string_view unread = input.unread();
+  if (unread.empty()) return Step::need_input;
+  boost::system::error_code error;
+  parser_->clear_body_piece();
+  const size_t used = parser_->put({unread.data(), unread.size()}, error);
+  if (error && error != boost::beast::http::error::need_more) {
+    refuse(400, "malformed body: " + error.message());
+    return Step::again;
+  }
+  if (!take_body_piece(parser_->body_piece())) return Step::again;
+  if (&input == &head_)
+    input.consume_in_place(used);
+  else
+    input.consume(used);
+  if (parser_->is_done()) {
+    finish_request();
+    return Step::again;
+  }
+  if (used == 0 && unread.size() > kChunkLineBytesMax) {
+    refuse(400, "a chunk's size line, or the trailers, are too long");
+    return Step::again;
+  }
+  return error ? Step::need_input : Step::again;
+}
+
+bool Session::take_body_piece(std::string_view piece) {
+  if (piece.empty()) return true;
+  switch (body_mode_) {
+    case BodyMode::discard: return true;
+    case BodyMode::upload:
+      if (auto taken = worker_.service().take_upload(request_, piece); !taken) {
+        worker_.service().fail(request_, response_, taken.error());
+        close_after_ = true;
+        answer();
+        return false;
+      }
+      return true;
+    case BodyMode::memory: break;
+  }
+  if (!request_.chunked && piece.size() == request_.content_length && bulk_.capacity() == 0) {
+    request_.body = piece;  // all of it, and it stays where it is
+    return true;
+  }
+  if (body_.size() + piece.size() > worker_.options().body_bytes_max) {
+    worker_.service().fail(request_, response_, 413, "the body is larger than body_bytes_max, " +
+                                                         std::to_string(worker_.options().body_bytes_max) + " bytes");
+    close_after_ = true;
+    answer();
+    return false;
+  }
+  body_.append(piece);
+  request_.body = body_;
+  return true;
+}
+
+void Session::finish_request() {
+  if (!answered_early_) worker_.service().handle(worker_.context(), request_, response_);
+  answer();
+}
+
+void Session::answer() {
+  if (!request_.keep_alive || worker_.draining()) close_after_ = true;
+  const bool unknown_size = response_.source && !response_.source->size();
+  if (unknown_size && request_.http_1_0) close_after_ = true;
+  response_.close = close_after_;
+  const size_t before = out_.size();
+  response_.append_head(request_, coarse_unix_seconds(), out_);
+  const bool silent = request_.method == Method::head || response_.status == 204 || response_.status == 304;
+  answer_bytes_ = 0;
+  if (!silent && response_.source) {
+    stage_ = Stage::source;
+    source_waits_ = false;
+    set_deadline(worker_.options().write_timeout_ms);
+    response_.source->set_wake([weak = weak_from_this(), &io = worker_.io()] {
+      net::asio::post(io, [weak] {
+        const auto self = weak.lock();
+        if (!self || !self->source_waits_) return;
+        self->source_waits_ = false;
+        self->run();
+      });
+    });
+    return;
+  }
+  if (!silent) {
+    out_.append(response_.body);
+    answer_bytes_ = response_.body.size();
+  }
+  worker_.context().metrics.bytes_out.add(out_.size() - before);
+  after_answer();
+}
+
+void Session::refuse(int status, std::string_view detail) {
+  worker_.context().metrics.malformed.add();
+  response_.reset();
+  worker_.service().fail(request_, response_, status, detail);
+  close_after_ = true;
+  answer();
+}
+
+void Session::after_answer() {
+  const uint64_t duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
+  const Operation operation = request_.route != nullptr ? request_.route->operation : Operation::other;
+  worker_.context().metrics.count(operation, response_.status, duration_us);
+  if (worker_.shared().access_log != nullptr) log_request();
+  parser_.reset();
+  request_.reset();
+  request_.caller = {};
+  response_.reset();
+  if (response_.body.capacity() > kIdleBytesMax) std::string().swap(response_.body);
+  if (body_.capacity() > kIdleBytesMax) std::string().swap(body_);
+  body_.clear();
+  head_.consume(0);
+  if (bulk_.capacity() > 0) {
+    head_.append(bulk_.unread());
+    bulk_.release();
+  }
+  head_.shrink(2 * kHeadBytes);
+  started_ns_ = 0;
+  request_end_ms_ = 0;
+  stage_ = Stage::head;
+  set_deadline(worker_.options().idle_timeout_ms);
+}
+
+void Session::log_request() {
+  AccessLog::Line line;
+  line.peer = connection_.peer;
+  line.user = request_.caller.name;
+  line.method = request_.method_name;
+  line.target = request_.target;
+  line.http_1_0 = request_.http_1_0;
+  line.status = response_.status;
+  line.body_bytes = answer_bytes_;
+  line.referer = request_.headers.referer;
+  line.user_agent = request_.headers.user_agent;
+  line.duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
+  worker_.shared().access_log->write(line, coarse_unix_seconds());
+}
+
+Session::Step Session::advance_source() {
+  BodySource& source = *response_.source;
+  const bool chunked = !source.size() && !request_.http_1_0;
+  const std::span<char> scratch = worker_.scratch();
+  const std::span<char> data = scratch.subspan(kChunkFrameBytes, scratch.size() - 2 * kChunkFrameBytes);
+  Result<BodySource::Piece> piece = Errc::io;
+  try {
+    piece = source.read(data);
+  } catch (const std::exception& e) {
+    piece = Result<BodySource::Piece>(Errc::io, e.what());
+  }
+  if (!piece) {
+    spdlog::error("http: {} {}: the answer was cut: {}", request_.method_name, request_.path, piece.error().message());
+    abort();
+    return Step::need_input;
+  }
+  answer_bytes_ += piece->bytes;
+  if (piece->bytes > 0) {
+    char* begin = data.data();
+    size_t bytes = piece->bytes;
+    if (chunked) {
+      char line[kChunkFrameBytes];
+      char* end = std::to_chars(line, line + sizeof line - 2, bytes, 16).ptr;
+      *end++ = '\r';
+      *end++ = '\n';
+      const auto line_bytes = static_cast<size_t>(end - line);
+      begin -= line_bytes;
+      std::memcpy(begin, line, line_bytes);
+      std::memcpy(data.data() + bytes, "\r\n", 2);
+      bytes += line_bytes + 2;
+    }
+    send_direct({begin, bytes});
+  }
+  if (piece->state == BodySource::State::done) {
+    if (chunked) out_.append("0\r\n\r\n");
+    after_answer();
+    return Step::again;
+  }
+  return piece->state == BodySource::State::wait ? Step::need_input : Step::again;
+}
+
+void Session::send_direct(std::span<const char> bytes) {
+  worker_.context().metrics.bytes_out.add(bytes.size());
+  if (out_.size() == sent_) {
+    out_.clear();
+    sent_ = 0;
+    while (!bytes.empty()) {
+      const auto moved = transport_.write(bytes);
+      if (moved.outcome != Transport::Outcome::moved) break;  // flush() meets it again
+      set_deadline(worker_.options().write_timeout_ms);
+      bytes = bytes.subspan(moved.bytes);
+    }
+  }
+  out_.append(bytes.data(), bytes.size());
+}
+
+bool Session::flush() {
+  while (sent_ < out_.size()) {
+    const auto moved = transport_.write({out_.data() + sent_, out_.size() - sent_});
+    switch (moved.outcome) {
+      case Transport::Outcome::moved: sent_ += moved.bytes; continue;
+      case Transport::Outcome::wait_read:
+      case Transport::Outcome::wait_write:
+        set_deadline(worker_.options().write_timeout_ms);
+        await(moved.outcome == Transport::Outcome::wait_read ? net::Socket::wait_read : net::Socket::wait_write);
+        return false;
+      case Transport::Outcome::closed: abort(); return false;
+    }
+  }
+  if (out_.capacity() > kIdleBytesMax)
+    std::string().swap(out_);
+  else
+    out_.clear();
+  sent_ = 0;
+  return true;
+}
+
+bool Session::fill() {
+  if (last_read_short_ && !transport_.may_hold_more()) {
+    last_read_short_ = false;
+    await(net::Socket::wait_read);
+    return false;
+  }
+  const bool lingers = stage_ == Stage::linger;
+  InputBuffer& input = stage_ == Stage::body ? bulk_ : head_;
+  const std::span<char> room = lingers                  ? worker_.scratch()
+                               : stage_ == Stage::body ? input.prepare(kBulkBytes / 2)
+                                                       : input.prepare(input.capacity() == 0 ? kHeadBytes : kHeadBytes / 2);
+  const auto moved = transport_.read(room);
+  switch (moved.outcome) {
+    case Transport::Outcome::moved: break;
+    case Transport::Outcome::wait_read: await(net::Socket::wait_read); return false;
+    case Transport::Outcome::wait_write: await(net::Socket::wait_write); return false;
+    case Transport::Outcome::closed: abort(); return false;
+  }
+  worker_.context().metrics.bytes_in.add(moved.bytes);
+  last_read_short_ = moved.bytes < room.size();
+  if (lingers) {
+    linger_left_ -= std::min(linger_left_, moved.bytes);
+    if (linger_left_ == 0) abort();
+    return stage_ != Stage::closed;
+  }
+  input.commit(moved.bytes);
+  if (stage_ == Stage::body) set_deadline(worker_.options().read_timeout_ms);
+  return true;
+}
+
+void Session::await(net::Socket::wait_type what) {
+  bool Session::*const flag = what == net::Socket::wait_read ? &Session::waits_to_read_ : &Session::waits_to_write_;
+  if (this->*flag || stage_ == Stage::closed) return;
+  this->*flag = true;
+  transport_.socket().async_wait(what, [self = shared_from_this(), flag](const net::ErrorCode& error) {
+    (*self).*flag = false;
+    if (error || self->stage_ == Stage::closed) return;
+    try {
+      self->run();
+    } catch (const std::exception& e) {
+      spdlog::error("http: a connection from {} failed: {}", self->connection_.peer, e.what());
+      self->abort();
+    }
+  });
+}
+
+// The source has nothing now: its wake goes on, or the client's end of the connection ends it.
+void Session::await_source() {
+  source_waits_ = true;
+  set_deadline(0);
+  if (waits_to_read_) return;
+  waits_to_read_ = true;
+  transport_.socket().async_wait(net::Socket::wait_read, [self = shared_from_this()](const net::ErrorCode& error) {
+    self->waits_to_read_ = false;
+    if (error || self->stage_ == Stage::closed) return;
+    if (self->transport_.peer_closed()) return self->abort();
+    if (self->stage_ != Stage::source) self->run();  // otherwise a pipelined request, which can wait for its turn
+  });
+}
+
+// Closing at once would let the client's unread bytes destroy the answer on its way.
+void Session::linger() {
+  transport_.shutdown_send();
+  stage_ = Stage::linger;
+  linger_left_ = kLingerBytesMax;
+  set_deadline(kLingerMs);
+}
+
+void Session::check_deadline(int64_t now_ms) {
+  const bool request_late = request_end_ms_ != 0 && now_ms >= request_end_ms_ && stage_ != Stage::source;
+  if (!request_late && (deadline_ms_ == 0 || now_ms < deadline_ms_)) return;
+  const bool sending = sent_ < out_.size();
+  const bool half_a_request = (stage_ == Stage::head && !head_.empty()) || stage_ == Stage::body;
+  if (stage_ != Stage::linger) worker_.context().metrics.timeouts.add();
+  if (half_a_request && !sending) {
+    const auto self = shared_from_this();
+    refuse(408, "the request came too slowly; see header_timeout_ms, read_timeout_ms and request_timeout_ms");
+    transport_.write({out_.data(), out_.size()});
+    transport_.shutdown_send();
+  }
+  abort();
+}
+
+void Session::drain() {
+  const bool idle = stage_ == Stage::head && head_.empty() && sent_ == out_.size();
+  if (idle || stage_ == Stage::linger) return abort();
+  if (stage_ == Stage::source && response_.streaming) {
+    if (sent_ == out_.size() && !request_.http_1_0) transport_.write(std::string_view("0\r\n\r\n"));
+    abort();
+  }
+}
+
+void Session::abort() {
+  if (stage_ == Stage::closed) return;
+  stage_ = Stage::closed;
+  response_.source.reset();
+  transport_.close();
+  worker_.remove(*this);
+}
+
+}  // namespace kvfs::http

@@ -1,0 +1,88 @@
+// One connection: bytes to requests, requests to the service, answers to bytes. Everything runs on its worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "httpbridge/input_buffer.h"
+#include "httpbridge/request_parser.h"
+#include "httpbridge/service.h"
+#include "httpbridge/transport.h"
+#include "httpbridge/worker.h"
+
+namespace kvfs::http {
+
+/// Owned by its worker until abort(). Invariants: at most one wait for each direction is pending; `request_` holds views into `head_` from admit() until its
+/// answer has been made, and `head_` does not move in between.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Worker& worker, Transport transport, std::string peer, bool loopback);
+
+  void start();
+  /// Called by the worker now and then: ends what is overdue.
+  void check_deadline(int64_t now_ms);
+  /// No further request; an idle connection ends at once.
+  void drain();
+  void abort();
+
+  size_t worker_slot = 0;
+
+ private:
+  enum class Stage { head, body, source, linger, closed };
+  enum class BodyMode { memory, upload, discard };
+  /// What run() does after a step.
+  enum class Step { again, need_input, yield };
+
+  void run();
+  Step advance();
+  Step advance_head();
+  Step advance_body();
+  Step advance_source();
+  void begin_body(Service::Next next);
+  bool take_body_piece(std::string_view piece);
+  void finish_request();
+  void answer();
+  void refuse(int status, std::string_view detail);
+  void after_answer();
+
+  bool flush();
+  bool fill();
+  void send_direct(std::span<const char> bytes);
+  void await(net::Socket::wait_type what);
+  void await_source();
+  void linger();
+  void set_deadline(uint32_t after_ms);
+  void log_request();
+
+  Worker& worker_;
+  Transport transport_;
+  Connection connection_;
+  Request request_;
+  Response response_;
+  std::optional<RequestParser> parser_;
+
+  Stage stage_ = Stage::head;
+  BodyMode body_mode_ = BodyMode::memory;
+  bool answered_early_ = false;  // the answer was decided by the head; the body is dropped first
+  bool close_after_ = false;
+  bool waits_to_read_ = false;
+  bool waits_to_write_ = false;
+  bool source_waits_ = false;    // for its wake
+  bool last_read_short_ = false;
+  size_t linger_left_ = 0;
+
+  InputBuffer head_;
+  InputBuffer bulk_;  // a body that did not come with its head
+  std::string body_;
+  std::string out_;
+  size_t sent_ = 0;
+  uint64_t answer_bytes_ = 0;
+
+  int64_t deadline_ms_ = 0;    // coarse clock; 0: none
+  int64_t request_end_ms_ = 0;  // likewise, of request_timeout_ms
+  int64_t started_ns_ = 0;
+};
+
+}  // namespace kvfs::http

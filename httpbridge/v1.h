@@ -1,0 +1,40 @@
+// The canonical API's handlers; the table that names them is in v1.cc, what they promise in docs/http.md.
+#pragma once
+
+#include "httpbridge/values.h"
+
+namespace kvfs::http {
+
+// v1_values.cc: one key
+Result<void> v1_get(Context& context, Request& request, Response& response);
+Result<void> v1_put(Context& context, Request& request, Response& response);
+Result<void> v1_delete(Context& context, Request& request, Response& response);
+// v1_patch.cc: a change to a value: appended bytes, a range of bytes, JSON merge patch, JSON patch
+Result<void> v1_patch(Context& context, Request& request, Response& response);
+// v1_actions.cc: ?incr=, ?rename_to=, ?copy_to=, ?ttl=
+Result<void> v1_post(Context& context, Request& request, Response& response);
+// v1_list.cc
+Result<void> v1_list(Context& context, Request& request, Response& response);
+// v1_batch.cc
+Result<void> v1_batch(Context& context, Request& request, Response& response);
+// v1_admin.cc: collections and tenants as resources
+Result<void> v1_collections(Context& context, Request& request, Response& response);
+Result<void> v1_put_collection(Context& context, Request& request, Response& response);
+Result<void> v1_delete_collection(Context& context, Request& request, Response& response);
+Result<void> admin_tenants(Context& context, Request& request, Response& response);
+Result<void> admin_get_tenant(Context& context, Request& request, Response& response);
+Result<void> admin_put_tenant(Context& context, Request& request, Response& response);
+
+/// The origin of this door, and strict durability where the request has `Kvfs-Sync: 1`.
+WriteOptions write_options_of(const Context& context, const Request& request);
+
+/// True, with `response` saying 428, where the collection demands a precondition and the request has none.
+bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request);
+
+/// ETag, Kvfs-Ttl and 201 or 204 of a value that was put.
+void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms);
+
+/// Status 428 with its problem.
+void fail_precondition_required(Response& response);
+
+}  // namespace kvfs::http

@@ -1,0 +1,180 @@
+// GET, HEAD, PUT and DELETE of one key: raw bytes, their type, ETags, conditions, ranges, time to live.
+#include "httpbridge/http_date.h"
+#include "httpbridge/precondition.h"
+#include "httpbridge/range.h"
+#include "httpbridge/ttl.h"
+#include "httpbridge/v1.h"
+#include "httpbridge/value_source.h"
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr uint64_t kDirectBytesMax = 256 * 1024;  // larger answers are read while they are sent
+constexpr std::string_view kUnknownType = "application/octet-stream";
+
+void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
+  response.content_type = entry.content_type.empty() ? kUnknownType : entry.content_type;
+  response.add("ETag", etag(entry.version));
+  thread_local int64_t formatted_for = INT64_MIN;
+  thread_local std::string formatted;
+  if (const int64_t modified = entry.mtime_ns / 1'000'000'000; modified != formatted_for) {
+    formatted = format_http_date(modified);
+    formatted_for = modified;
+  }
+  response.add("Last-Modified", formatted);
+  if (entry.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(entry.expires_ms, now_ms));
+  if (entry.type == ValueType::counter) response.add("Kvfs-Type", "counter");
+  if (entry.type == ValueType::set) response.add("Kvfs-Type", "set");
+}
+
+/// If-Range: a range counts only for the version (or the date) the client has a part of.
+bool range_counts(const Headers& headers, const Entry& entry) {
+  if (headers.range.data() == nullptr) return false;
+  if (headers.if_range.empty()) return true;
+  if (headers.if_range.front() == '"') return headers.if_range == etag(entry.version);
+  return parse_http_date(headers.if_range) == entry.mtime_ns / 1'000'000'000;
+}
+
+Result<void> fill_body(const ReadTxn& txn, const Entry& entry, ByteRange range, bool head, Response& response) {
+  if (head) {
+    response.content_length = range.length;
+    return {};
+  }
+  if (!entry.chunked && entry.type == ValueType::bytes) {
+    response.body.assign(entry.inline_value.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length)));
+    return {};
+  }
+  if (range.length > kDirectBytesMax) {
+    response.source = std::make_unique<ValueSource>(ValueReader(txn, entry), range.offset, range.length);
+    return {};
+  }
+  response.body.resize(static_cast<size_t>(range.length));
+  const auto got = read_value(txn, entry, range.offset, response.body.size(), response.body.data());
+  if (!got) return got.error();
+  response.body.resize(*got);
+  return {};
+}
+
+Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response) {
+  const auto status = evaluate_read(request.headers, entry.version, entry.mtime_ns);
+  if (!status) return status.error();
+  if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(entry.version)};
+  tell_entry(response, entry, txn.now_ms());
+  response.status = *status;
+  if (*status == 304) return {};
+  ByteRange range{0, entry.size};
+  response.add("Accept-Ranges", "bytes");
+  if (range_counts(request.headers, entry)) {
+    const RangeOutcome outcome = evaluate_range(request.headers.range, entry.size);
+    const std::string size = std::to_string(entry.size);
+    if (outcome.kind == RangeOutcome::Kind::unsatisfiable) {
+      response.add("Content-Range", "bytes */" + size);
+      set_error(response, request.route->style, 416, "the value has " + size + " bytes");
+      return {};
+    }
+    if (outcome.kind == RangeOutcome::Kind::part) {
+      range = outcome.range;
+      response.status = 206;
+      response.add("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
+                                        std::to_string(range.offset + range.length - 1) + "/" + size);
+    }
+  }
+  return fill_body(txn, entry, range, request.method == Method::head, response);
+}
+
+}  // namespace
+
+WriteOptions write_options_of(const Context& context, const Request& request) {
+  WriteOptions options = context.write_options;
+  const std::string_view sync = request.headers.kvfs_sync;
+  if (sync == "1" || sync == "true" || sync == "strict") {
+    options.durability.emplace();
+    options.durability->mode = Durability::Mode::strict;
+  }
+  return options;
+}
+
+bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request) {
+  return !has_precondition(request.headers) && settings_of(txn, collection).require_preconditions;
+}
+
+void fail_precondition_required(Response& response) {
+  set_error(response, ErrorStyle::problem, 428, "this collection takes changes only with If-Match or If-None-Match",
+            "precondition_required");
+}
+
+void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms) {
+  response.status = outcome.created ? 201 : 204;
+  response.add("ETag", etag(outcome.version));
+  if (outcome.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(outcome.expires_ms, now_ms));
+}
+
+Result<void> v1_get(Context& context, Request& request, Response& response) {
+  const auto collection = collection_of(context, request);
+  if (!collection) return collection.error();
+  return context.store.read([&](const ReadTxn& txn) -> Result<void> {
+    const auto entry = get(txn, *collection, request.key);
+    if (!entry) return entry.error();
+    return answer_entry(txn, *entry, request, response);
+  });
+}
+
+Result<void> v1_put(Context& context, Request& request, Response& response) {
+  PutOptions options;
+  auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  options.precondition = std::move(*precondition);
+  options.content_type = content_type_of(request.headers);
+  if (options.content_type && options.content_type->size() > kContentTypeBytesMax)
+    return {Errc::invalid, "Content-Type may have at most 255 bytes"};
+  const auto expiry = expiry_of(request, context.store.now_ms());
+  if (!expiry) return expiry.error();
+  options.expires_ms = *expiry;
+
+  auto payload = request.upload ? Payload::make(*request.upload)
+                                : Payload::make(context.store, request.body, context.options.value_bytes_max);
+  if (!payload) return payload.error();
+  bool demanded = false;
+  auto outcome = context.store.write(
+      [&](WriteTxn& txn) -> Result<PutOutcome> {
+        const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
+        if (!collection) return collection.error();
+        demanded = lacks_demanded_precondition(txn, *collection, request);
+        if (demanded) return {Errc::precondition_failed, {}};
+        return payload->put(txn, *collection, request.key, options);
+      },
+      write_options_of(context, request));
+  if (demanded) {
+    fail_precondition_required(response);
+    return {};
+  }
+  if (!outcome) return outcome.error();
+  payload->published();
+  tell_put(response, *outcome, context.store.now_ms());
+  return {};
+}
+
+Result<void> v1_delete(Context& context, Request& request, Response& response) {
+  auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  bool demanded = false;
+  const auto removed = context.store.write(
+      [&](WriteTxn& txn) -> Result<Version> {
+        const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
+        if (!collection) return collection.error();
+        demanded = lacks_demanded_precondition(txn, *collection, request);
+        if (demanded) return {Errc::precondition_failed, {}};
+        return remove(txn, *collection, request.key, *precondition);
+      },
+      write_options_of(context, request));
+  if (demanded) {
+    fail_precondition_required(response);
+    return {};
+  }
+  if (!removed) return removed.error();
+  response.status = 204;
+  return {};
+}
+
+}  // namespace kvfs::http

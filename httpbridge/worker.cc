@@ -1,0 +1,91 @@
+#include "httpbridge/worker.h"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <ctime>
+
+#include "httpbridge/session.h"
+
+namespace kvfs::http {
+
+namespace {
+constexpr auto kTick = std::chrono::milliseconds(250);
+}
+
+Worker::Worker(Shared& shared, MetricsShard& metrics)
+    : shared_(shared), context_(shared.service, metrics), timer_(io_), scratch_(new char[kScratchBytes]) {}
+
+Worker::~Worker() {
+  stop();
+  join();
+}
+
+void Worker::start() {
+  tick();
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "kvfs-http");
+    for (;;) {
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& e) {
+        spdlog::error("http: {}", e.what());
+      }
+    }
+  });
+}
+
+void Worker::stop() { io_.stop(); }
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+int64_t Worker::coarse_now_ms() const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * int64_t{1000} + now.tv_nsec / 1'000'000;
+}
+
+void Worker::add(std::shared_ptr<Session> session) {
+  session->worker_slot = sessions_.size();
+  sessions_.push_back(std::move(session));
+  shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  context_.metrics.connections_opened.add();
+}
+
+void Worker::remove(Session& session) {
+  const size_t slot = session.worker_slot;
+  sessions_.back()->worker_slot = slot;
+  std::swap(sessions_[slot], sessions_.back());
+  sessions_.pop_back();  // whoever called holds the session
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  context_.metrics.connections_closed.add();
+}
+
+void Worker::drain() {
+  draining_ = true;
+  const std::vector<std::shared_ptr<Session>> sessions = sessions_;
+  for (const auto& session : sessions) session->drain();
+}
+
+// One timer for all sessions: deadlines are late by a tick at most.
+void Worker::tick() {
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const net::ErrorCode& error) {
+    if (error) return;
+    const int64_t now_ms = coarse_now_ms();
+    // Backwards: a session that ends is replaced by one that was looked at already.
+    for (size_t i = sessions_.size(); i-- > 0;) {
+      if (i >= sessions_.size()) continue;
+      const std::shared_ptr<Session> session = sessions_[i];
+      session->check_deadline(now_ms);
+    }
+    if (shared_.access_log != nullptr) shared_.access_log->flush();
+    tick();
+  });
+}
+
+}  // namespace kvfs::http

@@ -1,0 +1,71 @@
+// One thread of the door: its event loop, its sessions, its clock. What sessions share without locks.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "httpbridge/access_log.h"
+#include "httpbridge/net.h"
+#include "httpbridge/service.h"
+
+namespace kvfs::http {
+
+class Session;
+
+/// What all workers of a server share.
+struct Shared {
+  Service& service;
+  AccessLog* access_log = nullptr;  // may be null
+  std::atomic<size_t> connections{0};
+};
+
+/// All functions but post(), stop() and join() run on the worker's own thread (or before start()).
+class Worker {
+ public:
+  static constexpr size_t kScratchBytes = 256 * 1024;
+
+  Worker(Shared& shared, MetricsShard& metrics);
+  ~Worker();
+
+  void start();
+  void stop();
+  void join();
+
+  net::IoContext& io() { return io_; }
+  Shared& shared() { return shared_; }
+  Service& service() { return shared_.service; }
+  Context& context() { return context_; }
+  const HttpOptions& options() const { return context_.options; }
+
+  /// Milliseconds of a monotonic clock, as of the last tick or event.
+  int64_t coarse_now_ms() const;
+  /// For a body's bytes between source and socket.
+  std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
+
+  /// Keeps the session alive until remove().
+  void add(std::shared_ptr<Session> session);
+  void remove(Session& session);
+  /// Idle connections end now, the others with their answer.
+  void drain();
+  bool draining() const { return draining_; }
+
+ private:
+  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
+  void tick();
+
+  Shared& shared_;
+  Context context_;
+  net::IoContext io_{1};
+  Timer timer_;
+  std::vector<std::shared_ptr<Session>> sessions_;
+  std::unique_ptr<char[]> scratch_;
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace kvfs::http

@@ -1,0 +1,158 @@
+// API keys, tenants and rates.
+#include "httpbridge/auth.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/httpbridge/door.h"
+
+namespace kvfs::http {
+namespace {
+
+HttpOptions two_tenants() {
+  HttpOptions options;
+  options.keys = {{"one", "key-1", "", "tenant1", false, false},
+                  {"two", "key-2", "", "tenant2", false, false},
+                  {"reader", "key-r", "", "tenant1", true, false},
+                  
+                  {"root", "key-a", "", "", false, true}};
+  return options;
+}
+
+TEST(Auth, TenantsDoNotSeeEachOther) {
+  Door door(two_tenants());
+  const Fields one = {{"X-API-Key", "key-1"}}, two = {{"Authorization", "Bearer key-2"}};
+  EXPECT_EQ(door.put("/v1/c/k", "of one", one).status, 201);
+  EXPECT_EQ(door.get("/v1/c/k", two).status, 404);
+  EXPECT_EQ(door.get("/objects/k?collection=c", two).status, 404);
+  EXPECT_EQ(door.put("/v1/c/k", "of two", two).status, 201);
+  EXPECT_EQ(door.get("/v1/c/k", one).body, "of one");
+  EXPECT_EQ(door.get("/kv/k?collection=c", two).body, "of two");
+}
+
+TEST(Auth, NoKeyAndUnknownKeysAre401) {
+  Door door(two_tenants());
+  for (const Fields& fields : {Fields{}, Fields{{"X-API-Key", "key-3"}}, Fields{{"X-API-Key", ""}}, Fields{{"Authorization", "Bearer "}},
+                               Fields{{"Authorization", "key-1"}, {"X-API-Key", "nope"}}}) {
+    const Answer answer = door.get("/record/k", fields);
+    EXPECT_EQ(answer.status, 401);
+    EXPECT_EQ(answer.field("WWW-Authenticate"), "Bearer realm=\"kvfs\"");
+    EXPECT_TRUE(answer.body.starts_with("{\"error\":"));
+  }
+  EXPECT_EQ(door.get("/health").status, 200);
+}
+
+TEST(Auth, AReadOnlyKeyReads) {
+  Door door(two_tenants());
+  door.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}});
+  const Fields reader = {{"X-API-Key", "key-r"}};
+  EXPECT_EQ(door.get("/v1/c/k", reader).body, "v");
+  for (const Answer& answer : {door.put("/v1/c/k", "w", reader), door.del("/v1/c/k", reader), door.post("/put", R"({"key":"a","value":1})", reader)})
+    EXPECT_EQ(answer.status, 403);
+}
+
+TEST(Auth, AnAdministratorOfAllTenantsNamesOne) {
+  Door door(two_tenants());
+  door.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}});
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-a"}}).status, 400);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-a"}, {"Kvfs-Tenant", "tenant1"}}).body, "v");
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-2"}, {"Kvfs-Tenant", "tenant1"}}).status, 404);
+}
+
+TEST(Auth, AKeyOfAConnectionCountsForItsRequestAlone) {
+  Door door(two_tenants());
+  EXPECT_EQ(door.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}}).status, 201);
+  EXPECT_EQ(door.get("/v1/c/k").status, 401);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-2"}}).status, 404);
+}
+
+TEST(Auth, AReloadTakesKeysAwayFromOpenConnections) {
+  Door door(two_tenants());
+  const Fields one = {{"X-API-Key", "key-1"}};
+  EXPECT_EQ(door.put("/v1/c/k", "v", one).status, 201);
+  HttpOptions rotated = two_tenants();
+  rotated.keys[0].key = "key-1-new";
+  ASSERT_TRUE(door.service().reload(rotated));
+  EXPECT_EQ(door.get("/v1/c/k", one).status, 401);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-1-new"}}).body, "v");
+  rotated.keys[1].tenant = "a/b";
+  EXPECT_FALSE(door.service().reload(rotated));
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-1-new"}}).body, "v");
+}
+
+TEST(Auth, WithoutKeysOnlyLoopbackIsAnonymous) {
+  Door door;
+  EXPECT_EQ(door.put("/v1/c/k", "v").status, 201);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "whatever"}}).status, 200);
+  door.connection().loopback = false;
+  EXPECT_EQ(door.get("/v1/c/k").status, 401);
+  HttpOptions open;
+  open.anonymous = true;
+  Door anybody(open);
+  anybody.connection().loopback = false;
+  EXPECT_EQ(anybody.put("/v1/c/k", "v").status, 201);
+}
+
+TEST(KeyTable, SaysWhatIsWrongWithAKey) {
+  struct {
+    ApiKey key;
+    const char* says;
+  } const cases[] = {{{"n", "", "", "t"}, "either the key itself or its SHA-256"},
+                     {{"n", "k", std::string(64, 'a'), "t"}, "either the key itself or its SHA-256"},
+                     {{"n", "", "abc", "t"}, "64 hexadecimal digits"},
+                     {{"n", "k", "", ""}, "names no tenant"},
+                     {{"n", "k", "", "a/b"}, "tenant"}};
+  for (const auto& c : cases) {
+    HttpOptions options;
+    options.keys = {c.key};
+    const auto table = KeyTable::build(options);
+    ASSERT_FALSE(table);
+    EXPECT_NE(table.error().detail.find(c.says), std::string::npos) << table.error().detail;
+  }
+}
+
+TEST(KeyTable, TakesHashes) {
+  HttpOptions options;
+  // printf %s secret | sha256sum
+  options.keys = {{"n", "", "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", "t"}};
+  const auto table = KeyTable::build(options);
+  ASSERT_TRUE(table);
+  EXPECT_TRUE((*table)->find("secret"));
+  EXPECT_FALSE((*table)->find("Secret"));
+}
+
+TEST(Rates, BeyondThemIs429WithRetryAfter) {
+  HttpOptions options = two_tenants();
+  options.key_rate = {0.5, 2};
+  Door door(options);
+  const Fields one = {{"X-API-Key", "key-1"}};
+  EXPECT_EQ(door.put("/v1/c/k", "v", one).status, 201);
+  EXPECT_EQ(door.get("/v1/c/k", one).field("RateLimit-Remaining"), "0");
+  const Answer limited = door.get("/v1/c/k", one);
+  EXPECT_EQ(limited.status, 429);
+  EXPECT_EQ(limited.field("Retry-After"), "2");
+  EXPECT_EQ(limited.field("RateLimit-Limit"), "2");
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-2"}}).status, 404);
+  EXPECT_EQ(door.get("/health", one).status, 200);
+}
+
+TEST(RateLimiter, RefillsAsTimePasses) {
+  RateLimiter limiter;
+  const RateLimit rate{10, 5};
+  constexpr int64_t kSecond = 1'000'000'000;
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limiter.take(rate, "a", 0).allowed);
+  EXPECT_FALSE(limiter.take(rate, "a", 0).allowed);
+  EXPECT_TRUE(limiter.take(rate, "b", 0).allowed);
+  EXPECT_TRUE(limiter.take(rate, "a", kSecond / 10).allowed);
+  EXPECT_FALSE(limiter.take(rate, "a", kSecond / 10).allowed);
+  EXPECT_EQ(limiter.take(rate, "a", 100 * kSecond).remaining, 4u);
+}
+
+TEST(RateLimiter, ForgetsFullBuckets) {
+  RateLimiter limiter;
+  const RateLimit rate{10, 5};
+  for (int i = 0; i < 200'000; ++i) limiter.take(rate, "address" + std::to_string(i), int64_t{i} * 1'000'000);
+  EXPECT_LT(limiter.size(), 40'000u);
+}
+
+}  // namespace
+}  // namespace kvfs::http

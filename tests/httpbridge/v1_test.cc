@@ -1,0 +1,202 @@
+// The canonical API over a store in memory (docs/http.md).
+#include <gtest/gtest.h>
+
+#include "httpbridge/http_date.h"
+#include "tests/httpbridge/door.h"
+
+namespace kvfs::http {
+namespace {
+
+TEST(V1, KeepsBytesAndType) {
+  Door door;
+  const std::string bytes("\x00\x01\xff\r\n", 5);
+  const Answer created = door.put("/v1/c/k", bytes, {{"Content-Type", "image/png"}});
+  EXPECT_EQ(created.status, 201);
+  EXPECT_EQ(created.body, "");
+  const Answer got = door.get("/v1/c/k");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.body, bytes);
+  EXPECT_EQ(got.field("Content-Type"), "image/png");
+  EXPECT_EQ(got.field("Content-Length"), "5");
+  EXPECT_EQ(got.field("ETag"), created.field("ETag"));
+  EXPECT_EQ(door.put("/v1/c/k", "new").status, 204);
+  EXPECT_EQ(door.get("/v1/c/k").field("Content-Type"), "application/octet-stream");
+  EXPECT_EQ(door.del("/v1/c/k").status, 204);
+  EXPECT_EQ(door.del("/v1/c/k").status, 404);
+  EXPECT_EQ(door.get("/v1/c/k").status, 404);
+}
+
+TEST(V1, TakesTheKeyByteForByte) {
+  Door door;
+  for (const char* path : {"http://example.com", "http://example.com/x", "user:1001", "a/../b", ".", "..", "%00", "a%00b", "a//b",
+                           "/x", "x/", "a%2Fb", "%ff%fe", "a+b", "a%20b", "%3Fq", "%23", "%25", "a;b=c", "\xc3\xa9", "b/./c"}) {
+    const std::string target = std::string("/v1/keys/") + path;
+    EXPECT_EQ(door.put(target, path).status, 201) << path;
+    EXPECT_EQ(door.get(target).body, path);
+  }
+  EXPECT_EQ(door.get("/v1/keys/%61%2f%62").body, "a%2Fb");
+  EXPECT_EQ(door.get("/v1/keys/a/b").body, "a%2Fb");
+}
+
+TEST(V1, BadKeysAre400WithAProblem) {
+  Door door;
+  for (const char* path : {"%", "%4", "%zz", "a%g0"}) {
+    const Answer answer = door.put(std::string("/v1/c/") + path, "v");
+    EXPECT_EQ(answer.status, 400) << path;
+    EXPECT_EQ(answer.field("Content-Type"), "application/problem+json");
+  }
+  EXPECT_EQ(door.put("/v1/c/" + std::string(256, 'k'), "v").status, 400);
+  EXPECT_EQ(door.put("/v1/c/" + std::string(255, 'k'), "v").status, 201);
+  EXPECT_EQ(door.put("/v1/%2e%2e/k", "v").status, 400);
+}
+
+TEST(V1, HeadSaysWhatGetWouldSendWithoutIt) {
+  Door door;
+  door.put("/v1/c/k", "hello", {{"Content-Type", "text/plain"}});
+  const Answer head = door.ask("HEAD", "/v1/c/k");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.field("Content-Length"), "5");
+  EXPECT_EQ(head.field("Content-Type"), "text/plain");
+  EXPECT_EQ(door.ask("HEAD", "/v1/c/none").status, 404);
+}
+
+TEST(V1, ConditionsOfReads) {
+  Door door;
+  const std::string tag = door.put("/v1/c/k", "v").field("ETag");
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-None-Match", tag}}).status, 304);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-None-Match", "\"1\", " + tag}}).status, 304);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-None-Match", "W/" + tag}}).status, 304);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-None-Match", "\"1\""}}).status, 200);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-None-Match", "*"}}).status, 304);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-Match", tag}}).status, 200);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-Match", "\"1\""}}).status, 412);
+  const std::string modified = door.get("/v1/c/k").field("Last-Modified");
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-Modified-Since", modified}}).status, 304);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}).status, 200);
+  EXPECT_EQ(door.get("/v1/c/k", {{"If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}).status, 412);
+}
+
+TEST(V1, ConditionsOfWrites) {
+  Door door;
+  EXPECT_EQ(door.put("/v1/c/k", "v", {{"If-Match", "*"}}).status, 412);
+  const std::string first = door.put("/v1/c/k", "1", {{"If-None-Match", "*"}}).field("ETag");
+  EXPECT_EQ(door.put("/v1/c/k", "2", {{"If-None-Match", "*"}}).status, 412);
+  const Answer second = door.put("/v1/c/k", "2", {{"If-Match", first}});
+  EXPECT_EQ(second.status, 204);
+  EXPECT_EQ(door.put("/v1/c/k", "3", {{"If-Match", first}}).status, 412);
+  EXPECT_EQ(door.get("/v1/c/k").body, "2");
+  EXPECT_EQ(door.del("/v1/c/k", {{"If-Match", first}}).status, 412);
+  EXPECT_EQ(door.del("/v1/c/k", {{"If-Match", second.field("ETag")}}).status, 204);
+}
+
+TEST(V1, Ranges) {
+  Door door;
+  const std::string tag = door.put("/v1/c/k", "0123456789").field("ETag");
+  struct {
+    const char* range;
+    int status;
+    const char* body;
+    const char* content_range;
+  } const cases[] = {
+      {"bytes=0-3", 206, "0123", "bytes 0-3/10"},      {"bytes=7-", 206, "789", "bytes 7-9/10"},
+      {"bytes=-2", 206, "89", "bytes 8-9/10"},         {"bytes=5-99", 206, "56789", "bytes 5-9/10"},
+      {"bytes=-99", 206, "0123456789", "bytes 0-9/10"}, {"bytes=3-2", 200, "0123456789", ""},
+      {"bytes=0-1,4-5", 200, "0123456789", ""},        {"lines=0-1", 200, "0123456789", ""},
+      {"bytes=x-1", 200, "0123456789", ""},            {"bytes=0-18446744073709551616", 206, "0123456789", "bytes 0-9/10"},
+  };
+  for (const auto& c : cases) {
+    const Answer answer = door.get("/v1/c/k", {{"Range", c.range}});
+    EXPECT_EQ(answer.status, c.status) << c.range;
+    EXPECT_EQ(answer.body, c.body) << c.range;
+    EXPECT_EQ(answer.field("Content-Range"), c.content_range) << c.range;
+  }
+  for (const char* range : {"bytes=10-", "bytes=10-20", "bytes=-0"}) {
+    const Answer answer = door.get("/v1/c/k", {{"Range", range}});
+    EXPECT_EQ(answer.status, 416) << range;
+    EXPECT_EQ(answer.field("Content-Range"), "bytes */10");
+  }
+  EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", tag}}).status, 206);
+  EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", "\"1\""}}).status, 200);
+}
+
+TEST(V1, LargeValuesAreKeptAndReadByRange) {
+  Door door;
+  std::string bytes(3'000'000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 251);
+  EXPECT_EQ(door.put("/v1/c/large", bytes).status, 201);
+  EXPECT_EQ(door.get("/v1/c/large").body, bytes);
+  EXPECT_EQ(door.get("/v1/c/large", {{"Range", "bytes=65530-65545"}}).body, bytes.substr(65530, 16));
+  EXPECT_EQ(door.get("/v1/c/large", {{"Range", "bytes=100000-2900000"}}).body, bytes.substr(100000, 2800001));
+}
+
+TEST(V1, TimeToLiveByFieldAndQuery) {
+  Door door;
+  EXPECT_EQ(door.put("/v1/c/a", "v", {{"Kvfs-Ttl", "60"}}).field("Kvfs-Ttl"), "60");
+  door.put("/v1/c/b", "v?ttl", {});
+  door.put("/v1/c/b?ttl=1.5", "v");
+  door.pass_ms(1000);
+  EXPECT_EQ(door.get("/v1/c/a").field("Kvfs-Ttl"), "59");
+  EXPECT_EQ(door.get("/v1/c/b").field("Kvfs-Ttl"), "0.5");
+  door.pass_ms(500);
+  EXPECT_EQ(door.get("/v1/c/b").status, 404);
+  door.put("/v1/c/a", "v");
+  EXPECT_EQ(door.get("/v1/c/a").field("Kvfs-Ttl"), "");
+  for (const char* bad : {"-1", "x", "1x", "1.", "", "99999999999999999999"})
+    EXPECT_EQ(door.put("/v1/c/a", "v", {{"Kvfs-Ttl", bad}}).status, 400) << bad;
+}
+
+TEST(V1, ListsInPagesByPrefixAndDelimiter) {
+  Door door;
+  for (const char* key : {"a", "b/1", "b/2", "c/x/1", "d"}) door.put(std::string("/v1/c/") + key, "val", {{"Content-Type", "text/plain"}});
+  const Answer all = door.get("/v1/c");
+  EXPECT_EQ(all.status, 200);
+  EXPECT_TRUE(all.body.starts_with(R"({"keys":[{"key":"a","size":3,"version":")")) << all.body;
+  EXPECT_EQ(all.body.find("cursor"), std::string::npos);
+  EXPECT_EQ(door.get("/v1/c/").body, all.body);
+  const Answer top = door.get("/v1/c?delimiter=/");
+  EXPECT_NE(top.body.find(R"("prefixes":["b/","c/"])"), std::string::npos) << top.body;
+  EXPECT_EQ(top.body.find("b/1"), std::string::npos);
+  const Answer page = door.get("/v1/c?limit=2&values=1");
+  EXPECT_NE(page.body.find(R"("value":"val")"), std::string::npos) << page.body;
+  ASSERT_NE(page.field("Kvfs-Cursor"), "");
+  const Answer next = door.get("/v1/c?limit=2&cursor=" + page.field("Kvfs-Cursor"));
+  EXPECT_NE(next.body.find(R"("key":"b/2")"), std::string::npos) << next.body;
+  EXPECT_EQ(next.body.find(R"("key":"b/1")"), std::string::npos) << next.body;
+  EXPECT_TRUE(door.get("/v1/c?reverse=1&limit=1").body.starts_with(R"({"keys":[{"key":"d")"));
+  EXPECT_TRUE(door.get("/v1/c?start=b/2&end=d").body.starts_with(R"({"keys":[{"key":"b/2")"));
+  EXPECT_EQ(door.get("/v1/nothing").status, 404);
+  EXPECT_EQ(door.get("/v1/c?limit=0").status, 400);
+  EXPECT_EQ(door.get("/v1/c?cursor=%21").status, 400);
+}
+
+TEST(V1, ListsKeysThatAreNoTextAsBase64) {
+  Door door;
+  door.put("/v1/c/%ff%00", "v");
+  EXPECT_TRUE(door.get("/v1/c").body.starts_with(R"({"keys":[{"key_base64":"/wA=")")) << door.get("/v1/c").body;
+}
+
+TEST(V1, StreamsAWholeCollectionAsLines) {
+  Door door;
+  for (int i = 0; i < 2500; ++i) door.put("/v1/c/key" + std::to_string(i), "v");
+  const Answer lines = door.get("/v1/c", {{"Accept", "application/x-ndjson"}});
+  EXPECT_EQ(lines.field("Content-Type"), "application/x-ndjson");
+  EXPECT_EQ(lines.field("Transfer-Encoding"), "chunked");
+  EXPECT_EQ(std::count(lines.body.begin(), lines.body.end(), '\n'), 2500);
+}
+
+TEST(V1, EchoesTheRequestId) {
+  Door door;
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-Request-Id", "abc-1"}}).field("X-Request-Id"), "abc-1");
+}
+
+TEST(HttpDate, IsABijectionOnSeconds) {
+  EXPECT_EQ(format_http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
+  for (const int64_t seconds : {int64_t{0}, int64_t{951782400}, int64_t{1709164800}, int64_t{-1}, int64_t{253402300799}})
+    EXPECT_EQ(parse_http_date(format_http_date(seconds)), seconds);
+  for (const char* bad : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
+                          "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT"})
+    EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
+}
+
+}  // namespace
+}  // namespace kvfs::http

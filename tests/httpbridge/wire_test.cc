@@ -1,0 +1,302 @@
+// Framing, limits and endings on real sockets.
+#include "tests/httpbridge/wire.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+namespace kvfs::http {
+namespace {
+
+constexpr std::string_view kPut = "PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+constexpr std::string_view kGet = "GET /v1/c/k HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST(Wire, KeepsAConnectionForManyRequests) {
+  WireServer server;
+  Wire wire(server.port());
+  for (int i = 0; i < 3; ++i) {
+    wire.send(kPut);
+    EXPECT_EQ(wire.receive().status, i == 0 ? 201 : 204);
+    wire.send(kGet);
+    EXPECT_EQ(wire.receive().body, "hello");
+  }
+}
+
+TEST(Wire, AnswersPipelinedRequestsInOrder) {
+  WireServer server;
+  Wire wire(server.port());
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    const std::string body = std::to_string(i);
+    all += "PUT /v1/c/k" + body + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    all += "GET /v1/c/k" + body + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  }
+  std::thread sender([&] { wire.send(all); });
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(wire.receive().status, 201);
+    EXPECT_EQ(wire.receive().body, std::to_string(i));
+  }
+  sender.join();
+}
+
+TEST(Wire, TakesARequestSplitAnywhere) {
+  WireServer server;
+  const std::string chunked =
+      "PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX-Trailer: y\r\n\r\n";
+  for (const std::string& request : {std::string(kPut), chunked}) {
+    for (size_t split = 1; split < request.size(); ++split) {
+      Wire wire(server.port());
+      wire.send(std::string_view(request).substr(0, split));
+      std::this_thread::yield();
+      wire.send(std::string_view(request).substr(split));
+      EXPECT_LT(wire.receive().status, 300) << split;
+      wire.send(kGet);
+      EXPECT_EQ(wire.receive().body, "hello") << split;
+    }
+  }
+}
+
+TEST(Wire, TakesARequestByteByByte) {
+  WireServer server;
+  Wire wire(server.port());
+  for (const char c : std::string(kPut) + std::string(kGet)) wire.send({&c, 1});
+  EXPECT_EQ(wire.receive().status, 201);
+  EXPECT_EQ(wire.receive().body, "hello");
+}
+
+TEST(Wire, StreamsLargeBodiesBothWays) {
+  WireServer server;
+  std::string bytes(20'000'000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 + i / 997);
+  Wire wire(server.port());
+  wire.send("PUT /v1/c/large HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(bytes.size()) + "\r\n\r\n");
+  wire.send(bytes);
+  EXPECT_EQ(wire.receive().status, 201);
+  wire.send("GET /v1/c/large HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(wire.receive().body == bytes);
+  wire.send("PUT /v1/c/chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (size_t at = 0; at < bytes.size(); at += 1'000'000) {
+    wire.send("f4240\r\n");
+    wire.send(std::string_view(bytes).substr(at, 1'000'000));
+    wire.send("\r\n");
+  }
+  wire.send("0\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 201);
+  wire.send("GET /v1/c/chunked HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(wire.receive().body == bytes);
+}
+
+TEST(Wire, AnUploadThatBreaksOffPublishesNothing) {
+  WireServer server;
+  {
+    Wire wire(server.port());
+    wire.send("PUT /v1/c/large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + std::string(500'000, 'x'));
+  }
+  Wire wire(server.port());
+  wire.send("GET /v1/c/large HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 404);
+}
+
+TEST(Wire, Meets100Continue) {
+  WireServer server;
+  Wire wire(server.port());
+  wire.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 100);
+  wire.send("hello");
+  EXPECT_EQ(wire.receive().status, 201);
+  wire.send("PUT /v1/c/% HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 400);
+  EXPECT_TRUE(wire.closed());
+  Wire other(server.port());
+  other.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_EQ(other.receive().status, 417);
+}
+
+TEST(Wire, HeadHasNoBodyAndTheConnectionGoesOn) {
+  WireServer server;
+  Wire wire(server.port());
+  wire.send(kPut);
+  wire.receive();
+  wire.send("HEAD /v1/c/k HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(wire.receive(true).field("Content-Length"), "5");
+  wire.send("HEAD /objects HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(wire.receive(true).status, 200);
+  wire.send("HEAD /v1/c HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n");
+  EXPECT_EQ(wire.receive(true).status, 200);
+  wire.send(kGet);
+  EXPECT_EQ(wire.receive().body, "hello");
+}
+
+TEST(Wire, HttpOneZeroAndConnectionCloseEnd) {
+  WireServer server;
+  Wire old(server.port());
+  old.send("GET /health HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(old.receive().status, 200);
+  EXPECT_TRUE(old.closed());
+  Wire kept(server.port());
+  kept.send("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(kept.receive().field("Connection"), "keep-alive");
+  kept.send("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(kept.receive().field("Connection"), "close");
+  EXPECT_TRUE(kept.closed());
+}
+
+TEST(Wire, ABodyThatNobodyTakesIsDropped) {
+  WireServer server;
+  Wire wire(server.port());
+  wire.send("GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_EQ(wire.receive().status, 200);
+  wire.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x'));
+  EXPECT_EQ(wire.receive().status, 404);
+  wire.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 200);
+}
+
+TEST(Wire, HostileRequestsAreRefused) {
+  WireServer server;
+  const std::string host = "Host: x\r\n";
+  struct {
+    std::string bytes;
+    int status;
+  } const cases[] = {
+      {"\x16\x03\x01\x02", 400},
+      {"GET\r\n\r\n", 400},
+      {"GET /health\r\n\r\n", 400},
+      {"GET /health HTTP/2.0\r\n" + host + "\r\n", 505},
+      {"GET health HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET /health HTTP/1.1\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\n" + host + host + "\r\n", 400},
+      {"GET /health HTTP/1.1\r\n" + host + "Bad Name: x\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\n" + host + "Name : x\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\n" + host + "X: a\r\n folded\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\n" + host + "X: " + std::string(1, '\x01') + "\r\n\r\n", 400},
+      {"GET /he\x01lth HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET /" + std::string(15'000, 'a') + " HTTP/1.1\r\n" + host + "\r\n", 414},
+      {"GET /health HTTP/1.1\r\n" + host + "X: " + std::string(20'000, 'a') + "\r\n\r\n", 431},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: 5x\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: 99999999999999999999\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Length: 9999999999999999999\r\n\r\n", 413},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 501},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: identity\r\n\r\n", 501},
+      {"PUT /v1/c/k HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n", 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n5;" + std::string(40'000, 'e'), 400},
+      {"PUT /v1/c/k HTTP/1.1\r\n" + host + "Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", 415},
+      {"POST /put HTTP/1.1\r\n" + host + "Content-Length: 1000000000000\r\n\r\n", 413},
+      {"GET /health HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 413},
+  };
+  for (const auto& c : cases) {
+    Wire wire(server.port());
+    wire.send(c.bytes);
+    EXPECT_EQ(wire.receive().status, c.status) << c.bytes.substr(0, 200);
+    EXPECT_TRUE(c.status == 415 || wire.closed()) << c.bytes.substr(0, 200);
+  }
+  Wire many(server.port());
+  std::string fields;
+  for (int i = 0; i < 200; ++i) fields += "X" + std::to_string(i) + ": y\r\n";
+  many.send("GET /health HTTP/1.1\r\n" + host + fields + "\r\n");
+  EXPECT_EQ(many.receive().status, 431);
+}
+
+TEST(Wire, SlowHeadsAndBodiesAreEnded) {
+  HttpOptions options;
+  options.header_timeout_ms = 300;
+  options.read_timeout_ms = 300;
+  options.idle_timeout_ms = 300;
+  WireServer server(options);
+  Wire head(server.port()), body(server.port()), idle(server.port());
+  head.send("GET /health HTT");
+  body.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nhalf");
+  idle.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(idle.receive().status, 200);
+  EXPECT_EQ(head.receive().status, 408);
+  EXPECT_TRUE(head.closed());
+  EXPECT_EQ(body.receive().status, 408);
+  EXPECT_TRUE(body.closed());
+  EXPECT_TRUE(idle.closed());
+}
+
+TEST(Wire, ConnectionsBeyondTheLimitAreTold) {
+  HttpOptions options;
+  options.connections_per_address_max = 2;
+  WireServer server(options);
+  Wire one(server.port()), two(server.port());
+  for (Wire* wire : {&one, &two}) {
+    wire->send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(wire->receive().status, 200);
+  }
+  Wire three(server.port());
+  EXPECT_EQ(three.receive().status, 503);
+  EXPECT_TRUE(three.closed());
+}
+
+TEST(Server, ListensOnSeveralAddressesAndAUnixSocket) {
+  const std::string path = std::filesystem::temp_directory_path() / ("kvfs_wire_test_" + std::to_string(getpid()) + ".sock");
+  HttpOptions options;
+  options.listen = {"127.0.0.1:0", "localhost:0", "unix:" + path};
+  {
+    WireServer server(options);
+    ASSERT_EQ(server.server().ports().size(), 3u);
+    for (int i = 0; i < 4; ++i) {
+      Wire local(path);
+      local.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+      EXPECT_EQ(local.receive().body, R"({"status":"healthy"})");
+    }
+    Wire second(server.server().ports()[1]);
+    second.send("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(second.receive().status, 200);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(Server, SaysWhatToDoWhereItCannotListen) {
+  WireServer first;
+  StoreOptions store_options;
+  store_options.engine.kind = "memory";
+  const auto store = std::move(*Store::open(store_options));
+  const auto error_of = [&](std::vector<std::string> listen) {
+    HttpOptions options;
+    options.listen = std::move(listen);
+    const auto started = HttpServer::start(*store, options);
+    return started ? Error{Errc::exists, "started"} : started.error();
+  };
+  const Error busy = error_of({"127.0.0.1:" + std::to_string(first.port())});
+  EXPECT_EQ(busy.code, Errc::busy);
+  EXPECT_NE(busy.detail.find("in use"), std::string::npos);
+  EXPECT_EQ(error_of({"127.0.0.1"}).code, Errc::invalid);
+  EXPECT_EQ(error_of({"127.0.0.1:99999"}).code, Errc::invalid);
+  EXPECT_EQ(error_of({"::1:3300"}).code, Errc::invalid);
+  EXPECT_EQ(error_of({"tls:127.0.0.1:0"}).code, Errc::invalid);
+  const Error open = error_of({"0.0.0.0:0"});
+  EXPECT_EQ(open.code, Errc::invalid);
+  EXPECT_NE(open.detail.find("anonymous = yes"), std::string::npos);
+}
+
+TEST(Server, StopLetsRequestsInFlightFinish) {
+  WireServer server;
+  Wire upload(server.port()), idle(server.port());
+  idle.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(idle.receive().status, 200);
+  upload.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000\r\n\r\n");
+  EXPECT_EQ(upload.receive().status, 100);
+  std::thread stopper([&] { server.server().stop(); });
+  EXPECT_TRUE(idle.closed());
+  upload.send(std::string(20'000, 'x'));
+  const Wire::Reply reply = upload.receive();
+  EXPECT_EQ(reply.status, 201);
+  EXPECT_EQ(reply.field("Connection"), "close");
+  EXPECT_TRUE(upload.closed());
+  stopper.join();
+}
+
+}  // namespace
+}  // namespace kvfs::http
