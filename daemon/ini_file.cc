@@ -1,0 +1,112 @@
+#include "daemon/ini_file.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <ini.h>
+#include <string.h>
+
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "daemon/config_value.h"
+
+namespace kvfs {
+
+namespace {
+
+/// What inih reads from and reports to. It is given the lines one at a time, so the line is known to the handler.
+struct Parse {
+  std::string_view rest;
+  int line = 0;
+  std::string error;
+  int error_line = 0;
+  IniFile file;
+
+  void fail(std::string message) {
+    if (!error.empty()) return;
+    error = std::move(message);
+    error_line = line;
+  }
+};
+
+void note_section(Parse& parse, std::string_view line) {
+  line = trimmed(line);
+  if (line.empty() || line.front() != '[') return;
+  const size_t end = line.find(']');
+  if (end == std::string_view::npos) return parse.fail("a section's name must end in ']'");
+  const std::string_view name = line.substr(1, end - 1);
+  if (name.size() > kIniSectionBytesMax) {
+    return parse.fail(fmt::format("a section's name is longer than {} bytes", kIniSectionBytesMax));
+  }
+  parse.file.sections.push_back({.section = std::string(name), .line = parse.line});
+}
+
+char* read_line(char* buffer, int capacity, void* context) {
+  auto& parse = *static_cast<Parse*>(context);
+  if (parse.rest.empty()) return nullptr;
+  ++parse.line;
+  const size_t newline = parse.rest.find('\n');
+  std::string_view line = parse.rest.substr(0, newline);
+  parse.rest.remove_prefix(newline == std::string_view::npos ? parse.rest.size() : newline + 1);
+  if (line.find('\0') != std::string_view::npos) parse.fail("the line holds a NUL byte");
+  if (line.size() + 2 > static_cast<size_t>(capacity)) {
+    parse.fail(fmt::format("the line is longer than {} bytes", capacity - 2));
+    line = line.substr(0, static_cast<size_t>(capacity) - 2);
+  }
+  note_section(parse, line);
+  char* end = std::copy(line.begin(), line.end(), buffer);
+  *end++ = '\n';
+  *end = '\0';
+  return buffer;
+}
+
+int take_assignment(void* context, const char* section, const char* key, const char* value) {
+  auto& parse = *static_cast<Parse*>(context);
+  const auto& before = parse.file.assignments;
+  const bool continued = !before.empty() && before.back().section == section && before.back().key == key;
+  parse.file.assignments.push_back(
+      {.section = section, .key = key, .value = value, .line = parse.line, .continued = continued});
+  return 1;
+}
+
+void configure_inih() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    ini_use_stack = false;
+    ini_initial_alloc = kIniLineBytesMax;
+    ini_max_line = kIniLineBytesMax;
+  });
+}
+
+}  // namespace
+
+Result<IniFile> parse_ini(std::string_view text, std::string_view name) {
+  configure_inih();
+  Parse parse;
+  parse.rest = text;
+  const int failed_line = ini_parse_stream(read_line, &parse, take_assignment, &parse);
+  if (failed_line < 0) return {Errc::io, fmt::format("{}: not enough memory", name)};
+  if (failed_line > 0 && (parse.error.empty() || failed_line < parse.error_line)) {
+    parse.error = "neither a [section], nor key = value, nor a comment";
+    parse.error_line = failed_line;
+  }
+  if (!parse.error.empty()) return {Errc::invalid, fmt::format("{}:{}: {}", name, parse.error_line, parse.error)};
+  return std::move(parse.file);
+}
+
+Result<IniFile> read_ini(const std::string& path) {
+  errno = 0;
+  std::ifstream in(path);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  if (!in || in.bad()) {
+    const int error = errno == 0 ? EIO : errno;
+    const Errc code = error == ENOENT ? Errc::not_found : error == EACCES ? Errc::access_denied : Errc::io;
+    return {code, fmt::format("configuration file {}: {}", path, ::strerror(error))};
+  }
+  return parse_ini(text.str(), path);
+}
+
+}  // namespace kvfs

@@ -1,0 +1,34 @@
+// Reads a file in INI syntax into assignments with their lines. Knows nothing of what the keys mean.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/result.h"
+
+namespace kvfs {
+
+struct IniAssignment {
+  std::string section;
+  std::string key;
+  std::string value;
+  int line = 0;
+  bool continued = false;  // the same key as the assignment before: an indented line, or the key again
+};
+
+inline constexpr int kIniLineBytesMax = 8192;
+inline constexpr size_t kIniSectionBytesMax = 49;  // inih cuts what is longer, so it is refused
+
+/// Sections that hold no key are in `sections` all the same, with their lines in `IniAssignment::line`.
+struct IniFile {
+  std::vector<IniAssignment> assignments;
+  std::vector<IniAssignment> sections;
+};
+
+/// `name` is what errors call the text. Errors: invalid, as "NAME:LINE: what is wrong".
+Result<IniFile> parse_ini(std::string_view text, std::string_view name);
+/// Errors: not_found, access_denied, io (naming the file), invalid.
+Result<IniFile> read_ini(const std::string& path);
+
+}  // namespace kvfs
