@@ -40,7 +40,7 @@ void note_section(Parse& parse, std::string_view line) {
   if (name.size() > kIniSectionBytesMax) {
     return parse.fail(fmt::format("a section's name is longer than {} bytes", kIniSectionBytesMax));
   }
-  parse.file.sections.push_back({.section = std::string(name), .line = parse.line});
+  parse.file.sections.push_back({std::string(name), parse.line});
 }
 
 char* read_line(char* buffer, int capacity, void* context) {
@@ -64,10 +64,7 @@ char* read_line(char* buffer, int capacity, void* context) {
 
 int take_assignment(void* context, const char* section, const char* key, const char* value) {
   auto& parse = *static_cast<Parse*>(context);
-  const auto& before = parse.file.assignments;
-  const bool continued = !before.empty() && before.back().section == section && before.back().key == key;
-  parse.file.assignments.push_back(
-      {.section = section, .key = key, .value = value, .line = parse.line, .continued = continued});
+  parse.file.assignments.push_back({section, key, value, parse.line});
   return 1;
 }
 

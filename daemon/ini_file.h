@@ -14,16 +14,19 @@ struct IniAssignment {
   std::string key;
   std::string value;
   int line = 0;
-  bool continued = false;  // the same key as the assignment before: an indented line, or the key again
+};
+
+struct IniSection {
+  std::string name;
+  int line = 0;
 };
 
 inline constexpr int kIniLineBytesMax = 8192;
 inline constexpr size_t kIniSectionBytesMax = 49;  // inih cuts what is longer, so it is refused
 
-/// Sections that hold no key are in `sections` all the same, with their lines in `IniAssignment::line`.
 struct IniFile {
-  std::vector<IniAssignment> assignments;
-  std::vector<IniAssignment> sections;
+  std::vector<IniAssignment> assignments;  // an indented line is one more assignment of the key before it
+  std::vector<IniSection> sections;        // also those without keys
 };
 
 /// `name` is what errors call the text. Errors: invalid, as "NAME:LINE: what is wrong".

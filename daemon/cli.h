@@ -1,0 +1,37 @@
+// The command line: what was typed, and one function for each subcommand.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/background.h"
+#include "daemon/config.h"
+#include "daemon/exit_code.h"
+
+namespace kvfs {
+
+/// Options that stand before and after subcommands.
+struct CommonOptions {
+  std::string config_file;
+  std::vector<std::string> settings;  // arguments of -o
+};
+void add_common_options(CLI::App& app, CommonOptions& options);
+
+/// The configuration by these options and this process's environment, or why not.
+std::variant<Config, Failure> load_config(const CommonOptions& options);
+
+/// Prints "kvfs: MESSAGE" and returns the code.
+int report(const Failure& failure);
+
+/// Each adds its subcommand; its callback sets `run`, called when parsing is done.
+void add_mount_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+void add_serve_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+
+/// What mount and serve share: starts, tells `readiness`, waits for signals, stops. `mount_point` nullopt: no mount.
+int run_daemon(const CommonOptions& common, const Config& config, const std::optional<std::string>& mount_point,
+               bool foreground, Readiness readiness);
+
+}  // namespace kvfs

@@ -1,0 +1,84 @@
+#include "daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "daemon/options.h"
+
+namespace kvfs {
+
+namespace {
+
+ExitCode exit_code_of_store(Errc code) {
+  return code == Errc::busy ? ExitCode::store_locked : ExitCode::store;
+}
+
+/// The first entry of a directory that would be hidden by a mount; nullopt where it is empty or cannot be read, which
+/// the mount itself will report better.
+std::optional<std::string> hidden_entry(const std::string& mount_point) {
+  std::error_code error;
+  const std::filesystem::directory_iterator entries(mount_point, error);
+  if (error || entries == std::filesystem::directory_iterator()) return std::nullopt;
+  if (std::filesystem::exists(mount_point + "/.kvfs/version", error)) return std::nullopt;  // a kvfs, which is refused later
+  return entries->path().filename().string();
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& config,
+                                                             const std::optional<std::string>& mount_point,
+                                                             EventWaiter& events) {
+  std::unique_ptr<Daemon> daemon(new Daemon());
+  auto store = Store::open(store_options(config));
+  if (!store) return Failure{exit_code_of_store(store.error().code), store.error().message()};
+  daemon->store_ = std::move(*store);
+  if (const auto tenants = apply_tenants(config, *daemon->store_); !tenants) {
+    return Failure{ExitCode::store, tenants.error().message()};
+  }
+  if (mount_point) {
+    if (auto failure = daemon->start_mount(config, *mount_point, events)) return *failure;
+  }
+  return daemon;
+}
+
+std::optional<Failure> Daemon::start_mount(const Config& config, const std::string& mount_point, EventWaiter& events) {
+  if (const auto cleared = clear_stale_mount(mount_point); !cleared) {
+    return Failure{ExitCode::mount_point, cleared.error().message()};
+  }
+  if (!config.boolean("mount", "nonempty")) {
+    if (const auto entry = hidden_entry(mount_point)) {
+      return Failure{ExitCode::mount_point, fmt::format("mount point {} is not empty (it has {}); empty it, choose another one, "
+                                                        "or hide its entries with -o nonempty",
+                                                        mount_point, *entry)};
+    }
+  }
+  auto mount = Mount::start(*store_, mount_options(config, mount_point));
+  if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
+  mount_ = std::move(*mount);
+  unmount_watcher_ = std::thread([this, &events] {
+    mount_->wait();
+    events.notify_unmounted();
+  });
+  return std::nullopt;
+}
+
+std::vector<std::string> Daemon::urls() const { return {}; }
+
+Result<void> Daemon::reload(const Config& config) { return apply_tenants(config, *store_); }
+
+Result<void> Daemon::stop() {
+  if (mount_) mount_->stop();
+  if (unmount_watcher_.joinable()) unmount_watcher_.join();
+  mount_.reset();
+  return store_->sync();
+}
+
+Daemon::~Daemon() {
+  if (mount_) mount_->stop();
+  if (unmount_watcher_.joinable()) unmount_watcher_.join();
+}
+
+}  // namespace kvfs

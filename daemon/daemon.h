@@ -1,0 +1,46 @@
+// A running kvfs: store, mount and doors, built in this order and ended in the reverse one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/exit_code.h"
+#include "daemon/signals.h"
+#include "fusefs/mount.h"
+#include "store/store.h"
+
+namespace kvfs {
+
+/// Used by one thread.
+class Daemon {
+ public:
+  /// Returns when everything answers, or with everything undone. `mount_point` nullopt: no mount. `events` outlives it.
+  static std::variant<std::unique_ptr<Daemon>, Failure> start(const Config& config,
+                                                              const std::optional<std::string>& mount_point,
+                                                              EventWaiter& events);
+  ~Daemon();
+
+  /// The addresses that it serves, for people; without the mount.
+  std::vector<std::string> urls() const;
+
+  /// Takes over the options that may change while it runs. Errors: invalid; then everything stays as it was.
+  Result<void> reload(const Config& config);
+
+  /// Drains the doors, publishes what the mount has staged, unmounts, makes everything durable. Errors: io.
+  Result<void> stop();
+
+ private:
+  Daemon() = default;
+  std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
+
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Mount> mount_;
+  std::thread unmount_watcher_;
+};
+
+}  // namespace kvfs

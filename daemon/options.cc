@@ -1,0 +1,72 @@
+#include "daemon/options.h"
+
+#include <unistd.h>
+
+namespace kvfs {
+
+namespace {
+
+double seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1000.0; }
+
+bool allow_other(const Config& config) {
+  const std::string choice = config.text("mount", "allow_other");
+  return choice == "yes" || (choice == "auto" && ::geteuid() == 0);
+}
+
+}  // namespace
+
+StoreOptions store_options(const Config& config) {
+  StoreOptions options;
+  options.engine.kind = config.text("store", "engine");
+  options.engine.path = config.text("store", "path");
+  options.engine.durability = parse_durability(config.text("store", "fsync")).value();
+  options.engine.max_size_bytes = config.size("store", "max_size");
+  options.feed_capacity = static_cast<size_t>(config.integer("store", "feed_changes_max"));
+  options.expiry_interval_ms = config.duration_ms("store", "expiry_interval");
+  options.expiry_batch_max = static_cast<size_t>(config.integer("store", "expiry_batch_max"));
+  return options;
+}
+
+MountOptions mount_options(const Config& config, const std::string& mount_point) {
+  MountOptions options;
+  options.mount_point = mount_point;
+  options.source = config.text("mount", "source");
+  options.allow_other = allow_other(config);
+  options.read_only = config.boolean("mount", "read_only");
+  options.fuse_options = config.list("mount", "options");
+  options.loop.threads_max = static_cast<unsigned>(config.integer("mount", "threads"));
+  options.loop.spin_us = static_cast<unsigned>(config.integer("mount", "poll_us"));
+  auto& files = options.filesystem;
+  files.entry_timeout_s = seconds(config.duration_ms("mount", "entry_timeout"));
+  files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));
+  files.negative_timeout_s = seconds(config.duration_ms("mount", "negative_timeout"));
+  files.direct_io_writes = config.boolean("mount", "direct_io_writes");
+  files.staging.memory_per_file_bytes_max = config.size("mount", "staged_memory_per_file_max");
+  files.staging.memory_total_bytes_max = config.size("mount", "staged_memory_max");
+  files.staging.publish_bytes = config.size("mount", "publish_size");
+  return options;
+}
+
+Result<void> apply_tenants(const Config& config, Store& store) {
+  for (const std::string& name : config.tenants()) {
+    const std::string section = Config::tenant_section(name);
+    const auto uid = static_cast<uint32_t>(config.integer(section, "uid"));
+    const auto gid = static_cast<uint32_t>(config.integer(section, "gid"));
+    const auto tenant = store.ensure_tenant(name, uid, gid);
+    if (!tenant) return tenant.error();
+    const uint64_t quota_bytes = config.size(section, "quota_bytes");
+    const auto quota_keys = static_cast<uint64_t>(config.integer(section, "quota_keys"));
+    const auto changed = store.write([&](WriteTxn& txn) -> Result<void> {
+      Settings settings = settings_of(txn, *tenant);
+      if (settings.quota_bytes == quota_bytes && settings.quota_keys == quota_keys) return {};
+      settings.quota_bytes = quota_bytes;
+      settings.quota_keys = quota_keys;
+      set_settings(txn, *tenant, settings);
+      return {};
+    });
+    if (!changed) return changed.error();
+  }
+  return {};
+}
+
+}  // namespace kvfs
