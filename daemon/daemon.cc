@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "daemon/options.h"
+#include "daemon/version.h"
 
 namespace kvfs {
 
@@ -31,7 +32,7 @@ std::optional<std::string> hidden_entry(const std::string& mount_point) {
 std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& config,
                                                              const std::optional<std::string>& mount_point,
                                                              EventWaiter& events) {
-  std::unique_ptr<Daemon> daemon(new Daemon());
+  std::unique_ptr<Daemon> daemon(new Daemon(config));
   auto store = Store::open(store_options(config));
   if (!store) return Failure{exit_code_of_store(store.error().code), store.error().message()};
   daemon->store_ = std::move(*store);
@@ -55,7 +56,9 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
                                                         mount_point, *entry)};
     }
   }
-  auto mount = Mount::start(*store_, mount_options(config, mount_point));
+  MountOptions options = mount_options(config, mount_point);
+  options.filesystem.control_files = control_files();
+  auto mount = Mount::start(*store_, std::move(options));
   if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
   mount_ = std::move(*mount);
   unmount_watcher_ = std::thread([this, &events] {
@@ -67,7 +70,21 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
 
 std::vector<std::string> Daemon::urls() const { return {}; }
 
-Result<void> Daemon::reload(const Config& config) { return apply_tenants(config, *store_); }
+std::vector<ControlFile> Daemon::control_files() {
+  const auto version = [](DirId) { return fmt::format("kvfs {}\n", kVersion); };
+  const auto config = [this](DirId) {
+    const std::lock_guard lock(config_mutex_);
+    return config_text_;
+  };
+  return {{.name = "version", .in_tenants = true, .read = version}, {.name = "config", .in_tenants = false, .read = config}};
+}
+
+Result<void> Daemon::reload(const Config& config) {
+  if (auto done = apply_tenants(config, *store_); !done) return done;
+  const std::lock_guard lock(config_mutex_);
+  config_text_ = config.print();
+  return {};
+}
 
 Result<void> Daemon::stop() {
   if (mount_) mount_->stop();

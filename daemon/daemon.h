@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -35,8 +36,12 @@ class Daemon {
   Result<void> stop();
 
  private:
-  Daemon() = default;
+  explicit Daemon(const Config& config) : config_text_(config.print()) {}
+  std::vector<ControlFile> control_files();
   std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
+
+  std::mutex config_mutex_;
+  std::string config_text_;  // guarded by config_mutex_
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Mount> mount_;

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "daemon/cli.h"
+#include "daemon/version.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ int main(int argc, char** argv) {
   bool check_config = false;
   std::function<int()> run;
   kvfs::add_common_options(app, common);
-  app.set_version_flag("-V,--version", "kvfs " KVFS_VERSION);
+  app.set_version_flag("-V,--version", std::string("kvfs ") + kvfs::kVersion);
   app.add_flag("--print-config", print_config, "Print all options with their values and origins");
   app.add_flag("--check-config", check_config, "Check the configuration");
   app.require_subcommand(0, 1);

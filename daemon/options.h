@@ -5,7 +5,6 @@
 
 #include "daemon/config.h"
 #include "fusefs/mount.h"
-#include "httpbridge/options.h"
 #include "store/result.h"
 #include "store/store.h"
 
@@ -13,8 +12,6 @@ namespace kvfs {
 
 StoreOptions store_options(const Config& config);
 MountOptions mount_options(const Config& config, const std::string& mount_point);
-/// Errors: as configured_keys().
-Result<http::HttpOptions> http_options(const Config& config);
 
 /// Makes the tenants of the configuration with their owners, and sets their quotas. Errors: of the store.
 Result<void> apply_tenants(const Config& config, Store& store);

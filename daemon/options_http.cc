@@ -1,5 +1,6 @@
+#include "daemon/options_http.h"
+
 #include "daemon/api_keys.h"
-#include "daemon/options.h"
 
 namespace kvfs {
 
