@@ -96,7 +96,8 @@ void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {
 }
 
 void Filesystem::note_error(std::string_view request, const Error& error) {
-  if (!error.detail.empty()) last_errors_.add(request, error);
+  // Questions that are always answered so (ls asks for ACLs) say nothing.
+  if (!error.detail.empty() && error.code != Errc::unsupported) last_errors_.add(request, error);
 }
 
 void Filesystem::publish_all() {

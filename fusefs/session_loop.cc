@@ -24,6 +24,10 @@ struct Buffer {
 
 namespace {
 
+// After so many requests in a row without waiting, it is worth asking whether there are more than one thread can do.
+// A lone client that shares our CPU makes long runs, too: it runs when we have replied, and asks before we read again.
+constexpr unsigned kRunBeforeAsking = 8;
+
 /// The loop whose reader this thread is while it processes a request.
 thread_local SessionLoop* reading_for = nullptr;
 thread_local bool handed_over = false;
@@ -113,26 +117,25 @@ void SessionLoop::run() {
     reading_for = this;
     handed_over = false;
     while (!handed_over) {
-      bool came_at_once = false;
-      if (!receive(buffer, came_at_once)) {
+      if (!receive(buffer)) {
         reading_for = nullptr;
         end();
         return;
       }
-      // A request that was waiting already: there is more than one thread can do.
-      if (came_at_once) hand_over();
+      if (has_backlog()) hand_over();
       fuse_session_process_buf(session_, &buffer.buf);
     }
     reading_for = nullptr;
   }
 }
 
-bool SessionLoop::receive(Buffer& buffer, bool& came_at_once) {
-  came_at_once = true;
+bool SessionLoop::receive(Buffer& buffer) {
+  bool came_at_once = true;
   int64_t idle_since_ns = 0;
   while (!ended_) {
     const int got = fuse_session_receive_buf(session_, &buffer.buf);
     if (got > 0) {
+      at_once_ = came_at_once ? at_once_ + 1 : 0;
       if (!came_at_once && options_.spin_us > 0)
         quick_succession_ = now_ns() - idle_since_ns < int64_t{options_.spin_us} * 2000;
       return true;
@@ -143,6 +146,14 @@ bool SessionLoop::receive(Buffer& buffer, bool& came_at_once) {
     came_at_once = false;
     if (!wait_for_request(idle_since_ns)) return false;
   }
+  return false;
+}
+
+bool SessionLoop::has_backlog() {
+  if (at_once_ < kRunBeforeAsking || options_.threads_max <= 1) return false;
+  pollfd event{device_, POLLIN, 0};
+  if (poll(&event, 1, 0) == 1) return true;
+  at_once_ = 0;
   return false;
 }
 
