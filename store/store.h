@@ -76,6 +76,7 @@ class Store {
   Feed& feed() { return *feed_; }
   Engine& engine() { return *engine_; }
   ChunkStore& chunks() { return engine_->chunks(); }
+  Runtime& runtime() { return *runtime_; }
   Origin new_origin() { return next_origin_.fetch_add(1); }
 
   /// The tenant's directory, made if absent; its owner if it is new. For tenants named in the configuration.
