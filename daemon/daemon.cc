@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "daemon/options.h"
+#include "daemon/options_http.h"
 #include "daemon/version.h"
 
 namespace kvfs {
@@ -42,6 +43,7 @@ std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& confi
   if (mount_point) {
     if (auto failure = daemon->start_mount(config, *mount_point, events)) return *failure;
   }
+  if (auto failure = daemon->start_http(config)) return *failure;
   return daemon;
 }
 
@@ -68,7 +70,20 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   return std::nullopt;
 }
 
-std::vector<std::string> Daemon::urls() const { return {}; }
+std::optional<Failure> Daemon::start_http(const Config& config) {
+  auto options = http_options(config);
+  if (!options) return Failure{ExitCode::configuration, options.error().message()};
+  if (options->listen.empty()) return std::nullopt;
+  auto server = http::HttpServer::start(*store_, std::move(*options));
+  if (!server) {
+    const bool configuration = server.error().code == Errc::invalid;
+    return Failure{configuration ? ExitCode::configuration : ExitCode::listen, server.error().message()};
+  }
+  http_ = std::move(*server);
+  return std::nullopt;
+}
+
+std::vector<std::string> Daemon::urls() const { return http_ ? http_->urls() : std::vector<std::string>(); }
 
 std::vector<ControlFile> Daemon::control_files() {
   const auto version = [](DirId) { return fmt::format("kvfs {}\n", kVersion); };
@@ -80,6 +95,11 @@ std::vector<ControlFile> Daemon::control_files() {
 }
 
 Result<void> Daemon::reload(const Config& config) {
+  const auto options = http_options(config);
+  if (!options) return options.error();
+  if (http_) {
+    if (auto done = http_->reload(*options); !done) return done;
+  }
   if (auto done = apply_tenants(config, *store_); !done) return done;
   const std::lock_guard lock(config_mutex_);
   config_text_ = config.print();
@@ -87,6 +107,8 @@ Result<void> Daemon::reload(const Config& config) {
 }
 
 Result<void> Daemon::stop() {
+  if (http_) http_->stop();
+  http_.reset();
   if (mount_) mount_->stop();
   if (unmount_watcher_.joinable()) unmount_watcher_.join();
   mount_.reset();
@@ -94,6 +116,7 @@ Result<void> Daemon::stop() {
 }
 
 Daemon::~Daemon() {
+  http_.reset();
   if (mount_) mount_->stop();
   if (unmount_watcher_.joinable()) unmount_watcher_.join();
 }

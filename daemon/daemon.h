@@ -1,4 +1,4 @@
-// A running kvfs: store, mount and doors, built in this order and ended in the reverse one.
+// A running kvfs: store, mount and servers, built in this order and ended in the reverse one.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/signals.h"
 #include "fusefs/mount.h"
+#include "httpbridge/server.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -39,6 +40,7 @@ class Daemon {
   explicit Daemon(const Config& config) : config_text_(config.print()) {}
   std::vector<ControlFile> control_files();
   std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
+  std::optional<Failure> start_http(const Config& config);
 
   std::mutex config_mutex_;
   std::string config_text_;  // guarded by config_mutex_
@@ -46,6 +48,7 @@ class Daemon {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Mount> mount_;
   std::thread unmount_watcher_;
+  std::unique_ptr<http::HttpServer> http_;
 };
 
 }  // namespace kvfs

@@ -43,6 +43,14 @@ void note_section(Parse& parse, std::string_view line) {
   parse.file.sections.push_back({std::string(name), parse.line});
 }
 
+/// Where a ; after a space stands, or the end.
+size_t comment_start(std::string_view line) {
+  for (size_t i = 1; i < line.size(); ++i) {
+    if (line[i] == ';' && (line[i - 1] == ' ' || line[i - 1] == '\t')) return i;
+  }
+  return line.size();
+}
+
 char* read_line(char* buffer, int capacity, void* context) {
   auto& parse = *static_cast<Parse*>(context);
   if (parse.rest.empty()) return nullptr;
@@ -56,6 +64,7 @@ char* read_line(char* buffer, int capacity, void* context) {
     line = line.substr(0, static_cast<size_t>(capacity) - 2);
   }
   note_section(parse, line);
+  line = line.substr(0, comment_start(line));  // inih leaves comments in indented lines
   char* end = std::copy(line.begin(), line.end(), buffer);
   *end++ = '\n';
   *end = '\0';
