@@ -1,7 +1,7 @@
 // What a daemon that died leaves behind.
 #include <spawn.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +14,9 @@ namespace kvfs {
 namespace {
 
 bool is_stale(const std::string& mount_point) {
-  struct stat st {};
-  return stat(mount_point.c_str(), &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  // Not stat: the kernel may still answer it from its cache.
+  struct statvfs numbers {};
+  return statvfs(mount_point.c_str(), &numbers) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 bool unmount_as_user(const std::string& mount_point) {
