@@ -3,10 +3,12 @@ set -euo pipefail
 
 say() { printf '%s\n' "$*"; }
 
-# Installs what is missing of contrib/packages.txt; does nothing, quickly, where all is there.
+# install_packages [build]: installs what is missing of contrib/packages.txt, or of its part for building; does nothing,
+# quickly, where all is there.
 install_packages() {
-  local missing
-  missing=$(sed 's/#.*//' contrib/packages.txt | xargs -n1 | while read -r package; do
+  local missing part='$'
+  [ "${1:-}" != build ] || part='/^# tests/'
+  missing=$(sed -n "1,${part}p" contrib/packages.txt | sed 's/#.*//' | xargs -n1 | while read -r package; do
     dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || printf '%s ' "$package"
   done)
   [ -n "$missing" ] || return 0

@@ -1,12 +1,14 @@
 // The life of the daemon between start and stop: log, events, reload.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "daemon/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/service_notice.h"
 #include "daemon/signals.h"
+#include "daemon/version.h"
 
 namespace kvfs {
 
@@ -57,7 +59,8 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     auto started = Daemon::start(config, mount_point, events);
     if (const auto* failure = std::get_if<Failure>(&started)) return fail(*failure, readiness);
     auto daemon = std::move(std::get<std::unique_ptr<Daemon>>(started));
-    if (mount_point) spdlog::info("store {} is mounted at {}", config.text("store", "path"), *mount_point);
+    spdlog::info("kvfs {}, process {} started, store {}", kVersion, ::getpid(), config.text("store", "path"));
+    if (mount_point) spdlog::info("mounted at {}", *mount_point);
     for (const std::string& url : daemon->urls()) spdlog::info("serving {}", url);
     notify_service_manager("READY=1");
     readiness.ready();
