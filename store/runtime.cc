@@ -14,6 +14,12 @@ Version Runtime::next_version() {
   return next;
 }
 
+void Runtime::observe_version(Version version) {
+  Version last = last_version_.load();
+  while (last < version && !last_version_.compare_exchange_weak(last, version)) {
+  }
+}
+
 void Runtime::load_leases(Version version_lease, Inode inode_lease) {
   last_version_ = std::max(version_lease, (clock_ns_() / 1'000'000) << 16);
   next_inode_ = std::max(inode_lease, kFirstInode);

@@ -29,6 +29,8 @@ class Runtime {
   /// is ahead, otherwise one more than the last. Only within a transaction, so that versions grow in commit order.
   Version next_version();
   Version last_version() const { return last_version_.load(); }
+  /// A version that came from elsewhere: all that are given out from now on are greater.
+  void observe_version(Version version);
   Inode next_inode() { return next_inode_.fetch_add(1); }
 
   /// Versions and inodes below the leases may have been given out: after a restart, allocation goes on above them.
