@@ -11,6 +11,8 @@ constexpr const char* kMetaTable = "meta";
 constexpr std::string_view kSequenceKey = "sequence";
 constexpr std::string_view kFormatKey = "format";
 constexpr uint32_t kFormat = 1;
+constexpr const char* kDataFile = "data.mdb";  // LMDB's name
+constexpr const char* kUnfinishedDirectory = "new";
 
 Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
   {
@@ -32,6 +34,39 @@ Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
 }  // namespace
 
 Result<std::unique_ptr<Base>> Base::open(const std::string& path) {
+  auto directory = open_directory(path);
+  if (!directory) return directory.error();
+  auto present = (*directory)->open(kDataFile, Directory::Open::existing);
+  if (!present) {
+    if (present.error().code != Errc::not_found) return present.error();
+    if (auto made = make(path, **directory); !made) return made.error();
+  }
+  // Also when the file was there: its maker may have been killed before it came to this.
+  if (auto synced = (*directory)->sync(); !synced) return synced.error();
+  return open_made(path);
+}
+
+// LMDB neither initialises a new file atomically nor syncs its name: it is made elsewhere and moved when it is
+// complete.
+Result<void> Base::make(const std::string& path, Directory& directory) {
+  const std::string unfinished = path + "/" + kUnfinishedDirectory;
+  auto elsewhere = open_directory(unfinished);
+  if (!elsewhere) return elsewhere.error();
+  const auto empty = [&]() -> Result<void> {
+    auto names = (*elsewhere)->list();
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      if (auto unlinked = (*elsewhere)->unlink(name); !unlinked) return unlinked;
+    }
+    return {};
+  };
+  if (auto emptied = empty(); !emptied) return emptied;
+  if (auto made = open_made(unfinished); !made) return made.error();
+  const std::string data = std::string(kUnfinishedDirectory) + "/" + kDataFile;
+  return directory.rename(data, kDataFile);
+}
+
+Result<std::unique_ptr<Base>> Base::open_made(const std::string& path) {
   std::unique_ptr<Base> base(new Base);
   lmdb::EnvOptions options;
   options.path = path;

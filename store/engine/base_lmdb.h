@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "store/engine/engine.h"
+#include "store/engine/file.h"
 #include "store/engine/memtable.h"
 #include "store/lmdb.h"
 
@@ -55,6 +56,8 @@ class Base {
 
  private:
   Base() = default;
+  static Result<void> make(const std::string& path, Directory& directory);
+  static Result<std::unique_ptr<Base>> open_made(const std::string& path);
   Sequence sequence_in(const lmdb::Txn& txn) const;
   void measure();
 

@@ -58,6 +58,7 @@ Result<void> ChunkLog::load() {
     segment.end = std::min(segment.end, found->second.end);
     segment.live.assign(found->second.live);
   }
+  closed_cleanly_ = known;
   if (!known) {  // every page may be live until retain_only() says otherwise
     for (auto& [number, segment] : segments_) {
       segment.live.set(0, segment.end, true);

@@ -30,6 +30,8 @@ class ChunkLog final : public ChunkStore {
   void discard(const ChunkRef& ref) override;
   std::unique_ptr<Pin> pin() override;
   bool unclean() const override { return unclean_.load(); }
+  /// False also where there is no chunk: a power loss may have taken all files.
+  bool closed_cleanly() const { return closed_cleanly_; }
   Result<void> retain_only(const std::function<Result<void>(const Keep&)>& enumerate) override;
   uint64_t bytes_used() const override;
 
@@ -76,6 +78,7 @@ class ChunkLog final : public ChunkStore {
   const std::atomic<Sequence>& visible_;
   Admit admit_;  // constant after the first append
   std::atomic<bool> unclean_{false};
+  bool closed_cleanly_ = false;  // constant after opening
   std::atomic<bool> frozen_{false};
 
   std::mutex sync_mutex_;  // one sync at a time; before mutex_

@@ -1,6 +1,7 @@
 #include "store/engine/journal_scan.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,18 @@
 
 namespace kvfs {
 namespace {
+
+// Where a header could begin at the earliest, seeing that its sequence number is not zero: preallocated segments are
+// mostly zeros.
+uint64_t skip_zeros(std::string_view bytes, uint64_t offset) {
+  constexpr size_t kStep = 512;
+  constexpr size_t kSequenceEnd = 24;
+  static constexpr char kZeros[kStep] = {};
+  while (offset + kStep <= bytes.size() && std::memcmp(bytes.data() + offset, kZeros, kStep) == 0) {
+    offset += kStep - kSequenceEnd;
+  }
+  return offset;
+}
 
 class Scanner {
  public:
@@ -99,6 +112,8 @@ class Scanner {
   // Where a header that could belong to the history's future begins, or the end.
   uint64_t find_header(std::string_view bytes, uint64_t offset) const {
     for (; offset + kJournalHeaderBytes <= bytes.size(); ++offset) {
+      offset = skip_zeros(bytes, offset);
+      if (offset + kJournalHeaderBytes > bytes.size()) break;
       const auto header = decode_record_header(bytes.substr(offset), segment_.salt);
       if (header && header->first > last_) return offset;
     }
