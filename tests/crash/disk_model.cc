@@ -161,6 +161,9 @@ void DiskModel::sync_directory(const std::string& directory) {
   std::vector<NameEvent> others;
   for (NameEvent& event : name_events_) {
     if (parent_of(event.to.empty() ? event.from : event.to) == directory) {
+      // The file is here now, whether or not its creation elsewhere had been synced.
+      std::erase_if(others, [&](const NameEvent& other) { return other.to == event.from && other.file == event.file; });
+      if (!event.from.empty() && !event.to.empty()) durable_names_[event.from] = event.file;
       apply(durable_names_, event);
     } else {
       others.push_back(std::move(event));
