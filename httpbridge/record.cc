@@ -3,6 +3,7 @@
 #include "httpbridge/json_text.h"
 #include "httpbridge/json_tree.h"
 #include "httpbridge/json_value.h"
+#include "httpbridge/modify.h"
 
 namespace kvfs::http {
 
@@ -28,23 +29,16 @@ Result<std::string> updated(const Value& present, const JsonRecord& record) {
   return bytes;
 }
 
-/// Read, change, write if nobody else did meanwhile; again otherwise.
 Result<void> update_partially(Context& context, const Request& request, const JsonRecord& record) {
-  constexpr int kAttempts = 64;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto present = fetch_value(context, request, record.key);
-    if (!present) return present.error();
-    const auto bytes = updated(*present, record);
-    if (!bytes) return bytes.error();
-    PutOptions options;
-    options.precondition.if_match = std::vector<Version>{present->version};
-    options.keep_content_type = true;
-    options.keep_expiry = true;
-    const auto stored = store_value(context, request, record.key, *bytes, options);
-    if (stored) return {};
-    if (stored.error().code != Errc::precondition_failed) return stored.error();
-  }
-  return {Errc::busy, "the record changes too often; try again"};
+  const auto stored = modify_value(context, request, record.key, {}, context.write_options,
+                                   [&](const Value* present) -> Result<Modified> {
+                                     if (present == nullptr) return Errc::not_found;
+                                     auto bytes = updated(*present, record);
+                                     if (!bytes) return bytes.error();
+                                     return Modified{std::move(*bytes), {}};
+                                   });
+  if (!stored) return stored.error();
+  return {};
 }
 
 void not_found(Response& response) { response.text(404, kJson, R"({"error":"Record not found"})"); }

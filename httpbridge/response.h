@@ -32,6 +32,8 @@ class BodySource {
 
   /// `wake` may be called from any thread, also needlessly; it only signals. Set before the first read().
   virtual void set_wake(std::function<void()> wake) { (void)wake; }
+  /// When a waiting source wants to be read again even so, in milliseconds of std::chrono::steady_clock; 0: never.
+  virtual int64_t due_ms() const { return 0; }
 };
 
 class Response {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "httpbridge/url.h"
+#include "httpbridge/watch_hub.h"
 
 namespace kvfs::http {
 
@@ -21,10 +22,16 @@ bool changes_data(const Route& route) { return route.access == Access::write || 
 
 }  // namespace
 
-Context::Context(Service& of, MetricsShard& shard)
-    : store(of.store()), options(of.options()), service(of), metrics(shard) {
+Context::Context(Service& of, MetricsShard& shard, std::function<void(std::function<void()>)> post)
+    : store(of.store()),
+      options(of.options()),
+      service(of),
+      metrics(shard),
+      watch_hub(std::make_unique<WatchHub>(of.store().feed(), std::move(post))) {
   write_options.origin = of.origin();
 }
+
+Context::~Context() = default;
 
 Service::Service(Store& store, HttpOptions options, size_t threads)
     : store_(store), options_(std::move(options)), origin_(store.new_origin()), started_ms_(store.now_ms()) {

@@ -38,17 +38,21 @@ struct Connection {
 };
 
 class Service;
+class WatchHub;
 
 /// What handlers work with; one for each thread.
 class Context {
  public:
-  Context(Service& service, MetricsShard& shard);
+  /// `post` runs a function later on the context's thread (see WatchHub).
+  Context(Service& service, MetricsShard& shard, std::function<void(std::function<void()>)> post);
+  ~Context();
 
   Store& store;
   const HttpOptions& options;
   Service& service;
   MetricsShard& metrics;
   WriteOptions write_options;  // carries the door's origin
+  const std::unique_ptr<WatchHub> watch_hub;
 };
 
 /// Thread safety: all functions may be called from any thread, each with its own context, connection and request.

@@ -68,7 +68,8 @@ void Session::run() {
     const bool finished = stage_ == Stage::linger || (close_after_ && stage_ == Stage::head);
     const Step step = finished ? Step::need_input : advance();
     if (step == Step::again) {
-      if (--budget > 0) continue;
+      budget -= std::min(budget, stage_ == Stage::source ? size_t{16} : size_t{1});
+      if (budget > 0) continue;
       if (!flush()) return;
       net::asio::post(worker_.io(), [self = shared_from_this()] { self->run(); });
       return;
@@ -444,6 +445,12 @@ void Session::linger() {
 }
 
 void Session::check_deadline(int64_t now_ms) {
+  if (stage_ == Stage::source && source_waits_) {
+    const int64_t due_ms = response_.source->due_ms();
+    if (due_ms == 0 || now_ms < due_ms) return;
+    source_waits_ = false;
+    return run();
+  }
   const bool request_late = request_end_ms_ != 0 && now_ms >= request_end_ms_ && stage_ != Stage::source;
   if (!request_late && (deadline_ms_ == 0 || now_ms < deadline_ms_)) return;
   const bool sending = sent_ < out_.size();

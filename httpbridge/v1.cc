@@ -13,7 +13,17 @@ std::span<const Route> v1_routes() {
       {get, "/v1/{collection}/{key}", v1_get, Op::read, Access::read, BodyUse::none, kProblem},
       {put, "/v1/{collection}/{key}", v1_put, Op::write, Access::write, BodyUse::value, kProblem},
       {del, "/v1/{collection}/{key}", v1_delete, Op::erase, Access::write, BodyUse::none, kProblem},
+      {patch, "/v1/{collection}/{key}", v1_patch, Op::patch, Access::write, BodyUse::memory, kProblem},
+      {post, "/v1/{collection}/{key}", v1_post, Op::patch, Access::write, BodyUse::none, kProblem},
       {get, "/v1/{collection}", v1_list, Op::scan, Access::read, BodyUse::none, kProblem},
+      {post, "/v1/{collection}", v1_batch, Op::batch, Access::write, BodyUse::memory, kProblem},
+      {put, "/v1/{collection}", v1_put_collection, Op::admin, Access::admin, BodyUse::memory, kProblem},
+      {del, "/v1/{collection}", v1_delete_collection, Op::admin, Access::admin, BodyUse::none, kProblem},
+      {get, "/v1", v1_collections, Op::scan, Access::read, BodyUse::none, kProblem},
+      {post, "/v1", v1_batch, Op::batch, Access::write, BodyUse::memory, kProblem},
+      {get, "/admin/tenants", admin_tenants, Op::admin, Access::admin, BodyUse::none, kProblem},
+      {get, "/admin/tenants/{key}", admin_get_tenant, Op::admin, Access::admin, BodyUse::none, kProblem},
+      {put, "/admin/tenants/{key}", admin_put_tenant, Op::admin, Access::admin, BodyUse::memory, kProblem},
   };
   return kRoutes;
 }

@@ -6,6 +6,7 @@
 #include "httpbridge/ttl.h"
 #include "httpbridge/url.h"
 #include "httpbridge/v1.h"
+#include "httpbridge/watch.h"
 
 namespace kvfs::http {
 
@@ -181,6 +182,7 @@ class LineSource final : public BodySource {
 }  // namespace
 
 Result<void> v1_list(Context& context, Request& request, Response& response) {
+  if (wants_watch(request)) return watch_changes(context, request, response);
   auto list = parse(context, request);
   if (!list) return list.error();
   const auto collection = collection_of(context, request);

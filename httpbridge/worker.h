@@ -59,8 +59,8 @@ class Worker {
   void tick();
 
   Shared& shared_;
-  Context context_;
   net::IoContext io_{1};
+  Context context_;
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::unique_ptr<char[]> scratch_;

@@ -14,6 +14,7 @@ namespace kvfs::http {
 
 class WireServer {
  public:
+  static constexpr size_t kFeedCapacity = 3000;
   explicit WireServer(HttpOptions options = {}, std::string engine_path = {});
   uint16_t port() const { return server_->ports().front(); }
   HttpServer& server() { return *server_; }

@@ -239,6 +239,76 @@ TEST(Wire, ConnectionsBeyondTheLimitAreTold) {
   EXPECT_TRUE(three.closed());
 }
 
+TEST(Watch, TellsChangesAsTheyHappenAndGoesOnAfterAnId) {
+  WireServer server;
+  Wire watch(server.port()), wire(server.port());
+  watch.send("GET /v1/c?prefix=k HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+  EXPECT_NE(watch.receive_through("\r\n\r\n").find("Content-Type: text/event-stream"), std::string::npos);
+  watch.receive_through("id: ");
+  const std::string from = watch.receive_through("\n\n");
+  wire.send("PUT /v1/c/other HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+  wire.receive();
+  wire.send(kPut);
+  wire.receive();
+  watch.receive_through("event: put\ndata: ");
+  const std::string event = watch.receive_through("\n\n");
+  EXPECT_TRUE(event.starts_with(R"({"kind":"put","collection":"c","key":"k","size":5,"created":true,)")) << event;
+  wire.send("DELETE /v1/c/k HTTP/1.1\r\nHost: x\r\n\r\n");
+  wire.receive();
+  EXPECT_NE(watch.receive_through("\n\n").find("event: remove"), std::string::npos);
+
+  Wire resumed(server.port());
+  resumed.send("GET /v1/c?watch HTTP/1.1\r\nHost: x\r\nLast-Event-ID: " + from.substr(0, from.size() - 2) + "\r\n\r\n");
+  EXPECT_NE(resumed.receive_through("event: put").find("200 OK"), std::string::npos);
+  resumed.receive_through("event: put");
+  resumed.receive_through("event: remove");
+}
+
+TEST(Watch, BeatsWhileNothingHappens) {
+  HttpOptions options;
+  options.watch_heartbeat_ms = 50;
+  WireServer server(options);
+  Wire watch(server.port());
+  watch.send("GET /v1 HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+  watch.receive_through(": heartbeat\n\n");
+  EXPECT_EQ(watch.receive_through(": heartbeat\n\n").empty(), false);
+}
+
+TEST(Watch, LongPollAnswersAtTheChangeOrTheTimeout) {
+  WireServer server;
+  Wire poll(server.port()), wire(server.port());
+  poll.send("GET /v1/c?watch=poll&timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Wire::Reply empty = poll.receive();
+  EXPECT_TRUE(empty.body.starts_with(R"({"changes":[],"last":")")) << empty.body;
+  poll.send("GET /v1/c?watch=poll&timeout=9 HTTP/1.1\r\nHost: x\r\n\r\n");
+  wire.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+  wire.receive();
+  for (int i = 0; i < 1000; ++i) {  // the poll may begin after the first change
+    wire.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    wire.receive();
+  }
+  EXPECT_NE(poll.receive().body.find(R"("key":"k")"), std::string::npos);
+}
+
+TEST(Watch, ALateReaderIsToldThatItMissedChanges) {
+  WireServer server;
+  Wire wire(server.port());
+  wire.send("GET /v1/c?watch=poll&timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n");
+  wire.receive();
+  wire.send(kPut);
+  wire.receive();
+  const uint64_t first = server.store().feed().last();
+  for (size_t i = 0; i < WireServer::kFeedCapacity + 1; ++i) {
+    wire.send(kPut);
+    EXPECT_EQ(wire.receive().status, 204);
+  }
+  const std::string after = std::to_string(first);
+  wire.send("GET /v1/c?watch=poll&after=" + after + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(wire.receive().body.find(R"("missed":true)"), std::string::npos);
+  wire.send("GET /v1/c HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nLast-Event-ID: " + after + "\r\n\r\n");
+  EXPECT_NE(wire.receive_through("event: missed\n"), "");
+}
+
 TEST(Server, ListensOnSeveralAddressesAndAUnixSocket) {
   const std::string path = std::filesystem::temp_directory_path() / ("kvfs_wire_test_" + std::to_string(getpid()) + ".sock");
   HttpOptions options;

@@ -1,0 +1,127 @@
+// POST to one key: an action named in the query. ?incr=N, ?rename_to=KEY, ?copy_to=KEY (with &to_collection=), ?ttl=SECONDS.
+#include <charconv>
+
+#include "httpbridge/json_text.h"
+#include "httpbridge/precondition.h"
+#include "httpbridge/ttl.h"
+#include "httpbridge/url.h"
+#include "httpbridge/v1.h"
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  int64_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && stop == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+void tell_version(Response& response, Version version) {
+  response.add("ETag", etag(version));
+  response.body.append("\"version\":\"");
+  append_json_number(response.body, version);
+  response.body.append("\"}");
+}
+
+/// A value that is not there counts as 0.
+Result<void> increment(Context& context, const Request& request, const std::string& by_text, Response& response) {
+  const auto by = parse_integer(by_text.empty() ? "1" : by_text);
+  if (!by) return {Errc::invalid, "incr must be a whole number of 64 bits"};
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  int64_t sum = 0;
+  const auto outcome = context.store.write(
+      [&](WriteTxn& txn) -> Result<PutOutcome> {
+        const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
+        if (!collection) return collection.error();
+        PutOptions options;
+        options.precondition = *precondition;
+        options.keep_content_type = options.keep_expiry = true;
+        options.content_type = "text/plain";
+        sum = *by;
+        const auto entry = get(txn, *collection, request.key);
+        if (!entry && entry.error().code != Errc::not_found) return entry.error();
+        if (entry) {
+          if (entry->type == ValueType::set) return {Errc::wrong_type, "a set is no number"};
+          options.type = entry->type;
+          const auto text = read_whole_value(txn, *entry, 64);
+          const auto present = text ? parse_integer(*text) : std::nullopt;
+          if (!present) return {Errc::wrong_type, "the value is not a whole number of 64 bits"};
+          if (__builtin_add_overflow(*present, *by, &sum)) return {Errc::out_of_range, "the sum does not fit into 64 bits"};
+        }
+        return put(txn, *collection, request.key, std::to_string(sum), options);
+      },
+      write_options_of(context, request));
+  if (!outcome) return outcome.error();
+  response.text(200, kJson, "{\"value\":" + std::to_string(sum) + ",");
+  tell_version(response, outcome->version);
+  return {};
+}
+
+Result<void> transfer(Context& context, const Request& request, const std::string& to, bool rename, Response& response) {
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  const auto named = query_value(request.query, "to_collection");
+  if (!named) return named.error();
+  const std::string to_collection = named->value_or(request.collection);
+  const auto outcome = context.store.write(
+      [&](WriteTxn& txn) -> Result<PutOutcome> {
+        const auto from = find_collection(txn, request.caller.tenant_dir, request.collection);
+        if (!from) return from.error();
+        const auto target = ensure_collection(txn, request.caller.tenant_dir, to_collection);
+        if (!target) return target.error();
+        return rename ? rename_key(txn, *from, request.key, *target, to, *precondition)
+                      : copy_key(txn, *from, request.key, *target, to, *precondition);
+      },
+      write_options_of(context, request));
+  if (!outcome) return outcome.error();
+  response.add("Location", "/v1/" + percent_encode(to_collection) + "/" + percent_encode(to));
+  response.text(outcome->created ? 201 : 200, kJson, "{");
+  if (valid_utf8(to)) {
+    response.body.append("\"key\":");
+    append_json_string(response.body, to);
+    response.body.push_back(',');
+  }
+  tell_version(response, outcome->version);
+  return {};
+}
+
+Result<void> change_ttl(Context& context, const Request& request, const std::string& seconds, Response& response) {
+  const auto ms = parse_ttl_ms(seconds);
+  if (!ms) return ms.error();
+  const uint64_t expires_ms = *ms == 0 ? 0 : context.store.now_ms() + *ms;
+  const auto version = context.store.write(
+      [&](WriteTxn& txn) -> Result<Version> {
+        const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
+        if (!collection) return collection.error();
+        return set_expiry(txn, *collection, request.key, expires_ms);
+      },
+      write_options_of(context, request));
+  if (!version) return version.error();
+  if (expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(expires_ms, context.store.now_ms()));
+  response.text(200, kJson, "{");
+  tell_version(response, *version);
+  return {};
+}
+
+}  // namespace
+
+Result<void> v1_post(Context& context, Request& request, Response& response) {
+  for (QueryFields fields(request.query);;) {
+    const auto more = fields.next();
+    if (!more) return more.error();
+    if (!*more) break;
+    const std::string value = fields.value();
+    if (fields.name() == "incr") return increment(context, request, value, response);
+    if (fields.name() == "rename_to") return transfer(context, request, value, true, response);
+    if (fields.name() == "copy_to") return transfer(context, request, value, false, response);
+    if (fields.name() == "ttl") return change_ttl(context, request, value, response);
+  }
+  return {Errc::invalid, "name an action: ?incr=N, ?rename_to=KEY, ?copy_to=KEY or ?ttl=SECONDS; to store a value use PUT"};
+}
+
+}  // namespace kvfs::http

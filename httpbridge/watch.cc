@@ -1,0 +1,253 @@
+#include "httpbridge/watch.h"
+
+#include <charconv>
+#include <chrono>
+
+#include "httpbridge/json_text.h"
+#include "httpbridge/url.h"
+#include "httpbridge/watch_hub.h"
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr size_t kChangesAtOnce = 256;
+
+int64_t steady_now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Which changes a watch is told of.
+struct Filter {
+  std::string tenant;
+  std::string collection;  // empty: all
+  std::string prefix;
+
+  bool names(std::string_view in, std::string_view key) const {
+    return !in.empty() && (collection.empty() || in == collection) && key.starts_with(prefix);
+  }
+  bool takes(const Change& change) const {
+    if (change.tenant != tenant) return false;
+    const bool moves = change.kind == ChangeKind::rename || change.kind == ChangeKind::link;
+    if (change.node == Kind::directory && change.kind != ChangeKind::rename) return false;
+    return names(change.collection, change.key) || (moves && names(change.to_collection, change.to_key));
+  }
+};
+
+void append_text(std::string& out, std::string_view name, std::string_view bytes) {
+  out.append(",\"").append(name);
+  if (valid_utf8(bytes)) {
+    out.append("\":");
+    append_json_string(out, bytes);
+  } else {
+    out.append("_base64\":\"");
+    append_base64(out, bytes);
+    out.push_back('"');
+  }
+}
+
+void append_change(std::string& out, const Change& change) {
+  out.append("{\"kind\":\"").append(to_string(change.kind)).append("\"");
+  append_text(out, "collection", change.collection);
+  append_text(out, "key", change.key);
+  if (change.kind == ChangeKind::rename || change.kind == ChangeKind::link) {
+    append_text(out, "to_collection", change.to_collection);
+    append_text(out, "to_key", change.to_key);
+    if (change.node == Kind::directory) out.append(",\"directory\":true");
+  }
+  if (change.kind == ChangeKind::put) {
+    out.append(",\"size\":");
+    append_json_number(out, change.size);
+    out.append(change.created ? ",\"created\":true" : ",\"created\":false");
+  }
+  out.append(",\"version\":\"");
+  append_json_number(out, change.version);
+  out.append("\",\"id\":\"");
+  append_json_number(out, change.id);
+  out.append("\"}");
+}
+
+/// What both kinds of watch share: the place in the feed, the wake, the count of watches.
+class WatchSource : public BodySource {
+ public:
+  WatchSource(Context& context, Filter filter, uint64_t after) : context_(context), filter_(std::move(filter)), after_(after) {
+    context_.service.watches().fetch_add(1);
+    context_.metrics.watches_opened.add();
+  }
+  ~WatchSource() override {
+    context_.service.watches().fetch_sub(1);
+    context_.metrics.watches_closed.add();
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+  void set_wake(std::function<void()> wake) override { wake_ = context_.watch_hub->add(std::move(wake)); }
+  int64_t due_ms() const override { return due_ms_; }
+
+ protected:
+  /// What is new for this watch, oldest first; moves on in the feed. `missed`: there were others that are gone.
+  std::vector<ChangePtr> take(bool& missed) {
+    std::vector<ChangePtr> taken;
+    missed = false;
+    for (;;) {
+      Feed::Batch batch = context_.store.feed().read(after_, kChangesAtOnce);
+      missed = missed || batch.missed;
+      const bool any = !batch.changes.empty();
+      after_ = std::max(after_, batch.next);
+      for (ChangePtr& change : batch.changes)
+        if (filter_.takes(*change)) taken.push_back(std::move(change));
+      if (!any || !taken.empty() || missed) break;
+    }
+    if (missed) context_.metrics.changes_missed.add();
+    return taken;
+  }
+
+  Context& context_;
+  const Filter filter_;
+  uint64_t after_;
+  int64_t due_ms_ = 0;
+  std::string text_;
+  size_t at_ = 0;
+
+  /// Copies out what is left of text_.
+  size_t copy_text(std::span<char> out) {
+    const size_t bytes = text_.copy(out.data(), out.size(), at_);
+    at_ += bytes;
+    if (at_ == text_.size()) {
+      text_.clear();
+      at_ = 0;
+    }
+    return bytes;
+  }
+
+ private:
+  std::shared_ptr<void> wake_;
+};
+
+class EventSource final : public WatchSource {
+ public:
+  EventSource(Context& context, Filter filter, uint64_t after) : WatchSource(context, std::move(filter), after) {
+    text_ = "retry: 1000\nid: " + std::to_string(after) + "\n\n";
+    rest();
+  }
+
+  Result<Piece> read(std::span<char> out) override {
+    if (text_.empty()) {
+      bool missed = false;
+      const auto changes = take(missed);
+      if (missed) text_.append("event: missed\ndata: {\"missed\":true}\n\n");
+      for (const ChangePtr& change : changes) {
+        text_.append("id: ");
+        append_json_number(text_, change->id);
+        text_.append("\nevent: ").append(to_string(change->kind)).append("\ndata: ");
+        append_change(text_, *change);
+        text_.append("\n\n");
+      }
+      if (text_.empty() && due_ms_ != 0 && steady_now_ms() >= due_ms_) text_ = ": heartbeat\n\n";
+      if (text_.empty()) return Piece{0, State::wait};
+      rest();
+    }
+    return Piece{copy_text(out), State::more};
+  }
+
+ private:
+  void rest() {
+    const uint32_t heartbeat_ms = context_.options.watch_heartbeat_ms;
+    due_ms_ = heartbeat_ms == 0 ? 0 : steady_now_ms() + heartbeat_ms;
+  }
+};
+
+class PollSource final : public WatchSource {
+ public:
+  PollSource(Context& context, Filter filter, uint64_t after, uint64_t timeout_ms)
+      : WatchSource(context, std::move(filter), after) {
+    due_ms_ = steady_now_ms() + static_cast<int64_t>(timeout_ms);
+  }
+
+  Result<Piece> read(std::span<char> out) override {
+    if (text_.empty()) {
+      bool missed = false;
+      const auto changes = take(missed);
+      if (changes.empty() && !missed && steady_now_ms() < due_ms_) return Piece{0, State::wait};
+      text_ = "{\"changes\":[";
+      for (size_t i = 0; i < changes.size(); ++i) {
+        if (i > 0) text_.push_back(',');
+        append_change(text_, *changes[i]);
+      }
+      text_.append("],\"last\":\"");
+      append_json_number(text_, after_);
+      text_.append(missed ? "\",\"missed\":true}" : "\",\"missed\":false}");
+    }
+    const size_t bytes = copy_text(out);
+    return Piece{bytes, text_.empty() ? State::done : State::more};
+  }
+};
+
+std::optional<uint64_t> parse_id(std::string_view text) {
+  uint64_t id = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  return !text.empty() && error == std::errc() && stop == text.data() + text.size() ? std::optional(id) : std::nullopt;
+}
+
+struct WatchRequest {
+  Filter filter;
+  uint64_t after = 0;
+  bool poll = false;
+  uint64_t timeout_ms = 30'000;
+};
+
+Result<WatchRequest> parse(Context& context, const Request& request) {
+  WatchRequest watch;
+  watch.filter.tenant = request.caller.tenant;
+  if (request.collection_named) watch.filter.collection = request.collection;
+  std::optional<std::string> after;
+  if (request.headers.last_event_id.data() != nullptr) after = std::string(request.headers.last_event_id);
+  for (QueryFields fields(request.query);;) {
+    const auto more = fields.next();
+    if (!more) return more.error();
+    if (!*more) break;
+    if (fields.name() == "prefix") watch.filter.prefix = fields.value();
+    if (fields.name() == "after" && !after) after = fields.value();
+    if (fields.name() == "watch") watch.poll = fields.value() == "poll";
+    if (fields.name() == "timeout") {
+      const auto seconds = parse_id(fields.value());
+      if (!seconds) return {Errc::invalid, "timeout must be a whole number of seconds"};
+      watch.timeout_ms = std::min<uint64_t>(std::min<uint64_t>(*seconds, 86'400) * 1000, context.options.long_poll_ms_max);
+    }
+  }
+  watch.after = context.store.feed().last();
+  if (after) {
+    const auto id = parse_id(*after);
+    if (!id) return {Errc::invalid, "after (or Last-Event-ID) must be an id that a watch gave"};
+    watch.after = *id;
+  }
+  return watch;
+}
+
+}  // namespace
+
+bool wants_watch(const Request& request) {
+  if (request.headers.accept.find("text/event-stream") != std::string_view::npos) return true;
+  if (request.query.find("watch") == std::string_view::npos) return false;
+  const auto asked = query_value(request.query, "watch");
+  return asked && asked->has_value();
+}
+
+Result<void> watch_changes(Context& context, Request& request, Response& response) {
+  auto watch = parse(context, request);
+  if (!watch) return watch.error();
+  if (context.service.watches().load() >= static_cast<int64_t>(context.options.watches_max)) {
+    response.add("Retry-After", "10");
+    set_error(response, request.route->style, 503, "there are watches_max, " + std::to_string(context.options.watches_max) + " watches already");
+    return {};
+  }
+  response.streaming = true;
+  if (watch->poll) {
+    response.content_type = "application/json";
+    response.source = std::make_unique<PollSource>(context, std::move(watch->filter), watch->after, watch->timeout_ms);
+  } else {
+    response.content_type = "text/event-stream";
+    response.source = std::make_unique<EventSource>(context, std::move(watch->filter), watch->after);
+  }
+  return {};
+}
+
+}  // namespace kvfs::http
