@@ -40,10 +40,12 @@ class Collector {
     added.admin = rights.admin;
     if (key.substr(0, kHashPrefix.size()) == kHashPrefix) {
       added.sha256 = key.substr(kHashPrefix.size());
-      const bool digits = std::all_of(added.sha256.begin(), added.sha256.end(), [](unsigned char c) { return ::isxdigit(c); });
+      const bool digits =
+          std::all_of(added.sha256.begin(), added.sha256.end(), [](unsigned char c) { return ::isxdigit(c); });
       if (added.sha256.size() != kHashDigits || !digits) {
-        return {Errc::invalid, fmt::format("{}: sha256: must be followed by {} hexadecimal digits (printf %s KEY | sha256sum)",
-                                           where, kHashDigits)};
+        return {Errc::invalid,
+                fmt::format("{}: sha256: must be followed by {} hexadecimal digits (printf %s KEY | sha256sum)", where,
+                            kHashDigits)};
       }
     } else {
       added.key = key;
@@ -92,12 +94,16 @@ Result<void> add_shared_file(const Config& config, Collector& collector) {
     std::string key;
     std::string tenant;
     std::string word;
-    if (!(fields >> key >> tenant)) return {Errc::invalid, fmt::format("{}: accepted: KEY TENANT [read_only|admin]", where)};
+    if (!(fields >> key >> tenant))
+      return {Errc::invalid, fmt::format("{}: accepted: KEY TENANT [read_only|admin]", where)};
     Rights rights{.read_only = false, .admin = tenant == "*"};
     while (fields >> word) {
-      if (word == "read_only") rights.read_only = true;
-      else if (word == "admin") rights.admin = true;
-      else return {Errc::invalid, fmt::format("{}: {}: accepted after the tenant: read_only, admin", where, word)};
+      if (word == "read_only")
+        rights.read_only = true;
+      else if (word == "admin")
+        rights.admin = true;
+      else
+        return {Errc::invalid, fmt::format("{}: {}: accepted after the tenant: read_only, admin", where, word)};
     }
     if (auto added = collector.add(key, tenant == "*" ? "" : tenant, rights, where); !added) return added;
   }
@@ -111,7 +117,9 @@ Result<void> add_shared(const Config& config, Collector& collector) {
     if (equals == std::string::npos || equals + 1 == item.size()) {
       return {Errc::invalid, fmt::format("{}: keys: each item must be KEY=TENANT", where)};
     }
-    if (auto added = collector.add(trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)), {}, where); !added) return added;
+    if (auto added = collector.add(trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)), {}, where);
+        !added)
+      return added;
   }
   for (const std::string& key : config.list("auth", "admin_keys")) {
     const Rights rights{.read_only = false, .admin = true};

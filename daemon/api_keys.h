@@ -18,8 +18,8 @@ struct ConfiguredKey {
   bool admin = false;
 };
 
-/// Errors: invalid (a key without tenant, given twice, a bad hash), not_found, access_denied, io (a key file). No message
-/// shows a key.
+/// Errors: invalid (a key without tenant, given twice, a bad hash), not_found, access_denied, io (a key file). No
+/// message shows a key.
 Result<std::vector<ConfiguredKey>> configured_keys(const Config& config);
 
 }  // namespace kvfs

@@ -27,9 +27,9 @@ class Readiness {
   int pipe_ = -1;
 };
 
-/// Forks. In the child (a session of its own, in the directory /) runs `daemon` and returns its exit code. In the parent
-/// waits until the child is ready, then calls `check`, or until it failed, prints that, and returns the exit code.
-/// REQUIRES: no thread has been started.
+/// Forks. In the child (a session of its own, in the directory /) runs `daemon` and returns its exit code. In the
+/// parent waits until the child is ready, then calls `check`, or until it failed, prints that, and returns the exit
+/// code. REQUIRES: no thread has been started.
 int run_in_background(const std::function<int(Readiness)>& daemon, const std::function<void()>& check);
 
 }  // namespace kvfs

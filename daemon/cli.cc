@@ -11,7 +11,8 @@
 namespace kvfs {
 
 void add_common_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("-c,--config", options.config_file, "The configuration file (default: /etc/kvfs/kvfs.ini, if there is one)");
+  app.add_option("-c,--config", options.config_file,
+                 "The configuration file (default: /etc/kvfs/kvfs.ini, if there is one)");
   app.add_option("-o", options.settings, "Mount options and SECTION.KEY=VALUE settings, separated by commas")
       ->type_name("OPT,...")
       ->allow_extra_args(false)
@@ -33,7 +34,8 @@ std::variant<Config, Failure> load_config(const CommonOptions& options) {
   }
   auto config = Config::load(sources);
   if (!config) return Failure{ExitCode::configuration, config.error().message()};
-  if (const auto keys = configured_keys(*config); !keys) return Failure{ExitCode::configuration, keys.error().message()};
+  if (const auto keys = configured_keys(*config); !keys)
+    return Failure{ExitCode::configuration, keys.error().message()};
   return std::move(*config);
 }
 

@@ -38,7 +38,8 @@ int run_mount(MountCommand command, CommonOptions common) {
 
 void add_mount_command(CLI::App& app, CommonOptions& common, std::function<int()>& run) {
   auto command = std::make_shared<MountCommand>();
-  CLI::App* mount = app.add_subcommand("mount", "Mounts the store, serves it at its other doors too, and returns when all answer");
+  CLI::App* mount =
+      app.add_subcommand("mount", "Mounts the store, serves it at its other doors too, and returns when all answer");
   add_common_options(*mount, common);
   mount->add_flag("-f,--foreground", command->foreground, "Stay in the foreground");
   mount->add_flag("-d,--debug", command->debug, "Log everything, in the foreground");

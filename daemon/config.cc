@@ -50,7 +50,8 @@ Result<void> check_section(std::string_view section, std::string_view where) {
 
 const ConfigKey& Config::row(std::string_view section, std::string_view key) const {
   const ConfigKey* found = find_config_key(table_section(section), key);
-  if (found == nullptr) throw StoreException({Errc::invalid, fmt::format("no option {}.{} in the table", section, key)});
+  if (found == nullptr)
+    throw StoreException({Errc::invalid, fmt::format("no option {}.{} in the table", section, key)});
   return *found;
 }
 

@@ -16,14 +16,16 @@ inline constexpr std::array kConfigSections = {
     ConfigSection{"mount", "The mounted file system."},
     ConfigSection{"http", "The HTTP door."},
     ConfigSection{"kv", "The routes /kv and /bulk of the HTTP door, for clients of the store that they replace."},
-    ConfigSection{"auth",
-                  "API keys: who presents one (X-API-Key, Authorization: Bearer) works in the tenant that it belongs to. "
-                  "Keys of one tenant can also stand in its own section. A key is written as it is, or as sha256: and the "
-                  "64 hexadecimal digits of its SHA-256."},
+    ConfigSection{
+        "auth",
+        "API keys: who presents one (X-API-Key, Authorization: Bearer) works in the tenant that it belongs to. "
+        "Keys of one tenant can also stand in its own section. A key is written as it is, or as sha256: and the "
+        "64 hexadecimal digits of its SHA-256."},
     ConfigSection{"log", "What the daemon says about itself."},
-    ConfigSection{"tenant",
-                  "One section for each tenant that has keys, an owner or a quota: [tenant acme], for example. The tenant "
-                  "is made at start. These keys have no environment variables."},
+    ConfigSection{
+        "tenant",
+        "One section for each tenant that has keys, an owner or a quota: [tenant acme], for example. The tenant "
+        "is made at start. These keys have no environment variables."},
 };
 
 template <size_t... Sizes>

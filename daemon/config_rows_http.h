@@ -8,13 +8,15 @@
 namespace kvfs {
 
 inline constexpr std::array kHttpRows = {
-    ConfigKey{.section = "http",
-              .key = "listen",
-              .type = ConfigType::list,
-              .default_value = "127.0.0.1:3300",
-              .help = "Addresses to listen on: 127.0.0.1:3300, [::1]:3300, *:3300 (all), unix:/path; with tls: before it, "
-                      "TLS. Empty: no HTTP. PORT in the environment changes the port of the first address. Addresses that other "
-                      "machines reach need API keys, or anonymous = yes."},
+    ConfigKey{
+        .section = "http",
+        .key = "listen",
+        .type = ConfigType::list,
+        .default_value = "127.0.0.1:3300",
+        .help =
+            "Addresses to listen on: 127.0.0.1:3300, [::1]:3300, *:3300 (all), unix:/path; with tls: before it, "
+            "TLS. Empty: no HTTP. PORT in the environment changes the port of the first address. Addresses that other "
+            "machines reach need API keys, or anonymous = yes."},
     ConfigKey{.section = "http",
               .key = "threads",
               .type = ConfigType::integer,
@@ -211,11 +213,12 @@ inline constexpr std::array kHttpRows = {
               .type = ConfigType::boolean,
               .default_value = "yes",
               .help = "/metrics and /stats of the whole server need no key."},
-    ConfigKey{.section = "http",
-              .key = "access_log",
-              .type = ConfigType::path,
-              .default_value = "",
-              .help = "A file for a line about each request in the combined log format; - for standard output, empty: none."},
+    ConfigKey{
+        .section = "http",
+        .key = "access_log",
+        .type = ConfigType::path,
+        .default_value = "",
+        .help = "A file for a line about each request in the combined log format; - for standard output, empty: none."},
     ConfigKey{.section = "http",
               .key = "tls_certificate_file",
               .type = ConfigType::path,

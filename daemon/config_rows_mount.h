@@ -17,8 +17,9 @@ inline constexpr std::array kMountRows = {
               .key = "allow_other",
               .type = ConfigType::choice,
               .default_value = "auto",
-              .help = "Users other than the daemon's may enter; mode bits and owners decide what they may do. auto: where "
-                      "the daemon is root. Others need the line user_allow_other in /etc/fuse.conf for yes.",
+              .help =
+                  "Users other than the daemon's may enter; mode bits and owners decide what they may do. auto: where "
+                  "the daemon is root. Others need the line user_allow_other in /etc/fuse.conf for yes.",
               .choices = "auto, yes, no"},
     ConfigKey{.section = "mount",
               .key = "nonempty",
@@ -42,18 +43,20 @@ inline constexpr std::array kMountRows = {
               .help = "The most threads that answer the kernel. -s means 1.",
               .minimum = 1,
               .maximum = 1024},
-    ConfigKey{.section = "mount",
-              .key = "poll_us",
-              .type = ConfigType::integer,
-              .default_value = "20",
-              .help = "Microseconds for which the reading thread looks for the next request before it sleeps, when they come "
-                      "in quick succession. It shortens each request and costs some CPU time; 0: never.",
-              .maximum = 1000},
-    ConfigKey{.section = "mount",
-              .key = "entry_timeout",
-              .type = ConfigType::duration,
-              .default_value = "1d",
-              .help = "How long the kernel may keep names. Changes from elsewhere are pushed to it, so it may be long."},
+    ConfigKey{
+        .section = "mount",
+        .key = "poll_us",
+        .type = ConfigType::integer,
+        .default_value = "20",
+        .help = "Microseconds for which the reading thread looks for the next request before it sleeps, when they come "
+                "in quick succession. It shortens each request and costs some CPU time; 0: never.",
+        .maximum = 1000},
+    ConfigKey{
+        .section = "mount",
+        .key = "entry_timeout",
+        .type = ConfigType::duration,
+        .default_value = "1d",
+        .help = "How long the kernel may keep names. Changes from elsewhere are pushed to it, so it may be long."},
     ConfigKey{.section = "mount",
               .key = "attribute_timeout",
               .type = ConfigType::duration,
@@ -73,8 +76,9 @@ inline constexpr std::array kMountRows = {
               .key = "staged_memory_per_file_max",
               .type = ConfigType::size,
               .default_value = "16M",
-              .help = "Bytes written to an open file that are held in memory; what is beyond goes to the store's chunks, "
-                      "unseen until it is published."},
+              .help =
+                  "Bytes written to an open file that are held in memory; what is beyond goes to the store's chunks, "
+                  "unseen until it is published."},
     ConfigKey{.section = "mount",
               .key = "staged_memory_max",
               .type = ConfigType::size,

@@ -12,8 +12,9 @@ inline constexpr std::array kStoreRows = {
               .key = "path",
               .type = ConfigType::path,
               .default_value = "/var/lib/kvfs",
-              .help = "The directory of the store. It is made if it is absent, its parent is not. One process has it open "
-                      "at a time. DB_PATH in the environment means the same."},
+              .help =
+                  "The directory of the store. It is made if it is absent, its parent is not. One process has it open "
+                  "at a time. DB_PATH in the environment means the same."},
     ConfigKey{.section = "store",
               .key = "engine",
               .type = ConfigType::choice,
@@ -40,11 +41,12 @@ inline constexpr std::array kStoreRows = {
               .help = "Changes kept in memory for watchers that fall behind.",
               .minimum = 1,
               .maximum = 100'000'000},
-    ConfigKey{.section = "store",
-              .key = "expiry_interval",
-              .type = ConfigType::duration,
-              .default_value = "100ms",
-              .help = "How often expired keys are removed. They are invisible from their last millisecond on in any case."},
+    ConfigKey{
+        .section = "store",
+        .key = "expiry_interval",
+        .type = ConfigType::duration,
+        .default_value = "100ms",
+        .help = "How often expired keys are removed. They are invisible from their last millisecond on in any case."},
     ConfigKey{.section = "store",
               .key = "expiry_batch_max",
               .type = ConfigType::integer,
@@ -69,13 +71,14 @@ inline constexpr std::array kAuthRows = {
               .help = "Keys of administrators, who may work in all tenants.",
               .secret = true,
               .reload = true},
-    ConfigKey{.section = "auth",
-              .key = "keys_file",
-              .type = ConfigType::path,
-              .default_value = "",
-              .help = "A file with a key and its tenant on each line, optionally followed by read_only or admin; the tenant "
-                      "* stands for all. Lines beginning with # are comments. Keep it readable by the daemon alone.",
-              .reload = true},
+    ConfigKey{
+        .section = "auth",
+        .key = "keys_file",
+        .type = ConfigType::path,
+        .default_value = "",
+        .help = "A file with a key and its tenant on each line, optionally followed by read_only or admin; the tenant "
+                "* stands for all. Lines beginning with # are comments. Keep it readable by the daemon alone.",
+        .reload = true},
 };
 
 inline constexpr std::array kTenantRows = {
@@ -122,8 +125,9 @@ inline constexpr std::array kTenantRows = {
               .key = "quota_bytes",
               .type = ConfigType::size,
               .default_value = "0",
-              .help = "The most bytes that its values may hold; 0: no quota. Beyond it writes fail: EDQUOT in the mount, "
-                      "507 over HTTP.",
+              .help =
+                  "The most bytes that its values may hold; 0: no quota. Beyond it writes fail: EDQUOT in the mount, "
+                  "507 over HTTP.",
               .reload = true},
     ConfigKey{.section = "tenant",
               .key = "quota_keys",

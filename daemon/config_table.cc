@@ -55,19 +55,30 @@ std::string accepted_sections() {
 
 std::string describe_type(const ConfigKey& key) {
   switch (key.type) {
-    case ConfigType::text: return "text";
-    case ConfigType::path: return "path";
-    case ConfigType::size: return "size";
-    case ConfigType::duration: return "duration";
-    case ConfigType::boolean: return "yes or no";
+    case ConfigType::text:
+      return "text";
+    case ConfigType::path:
+      return "path";
+    case ConfigType::size:
+      return "size";
+    case ConfigType::duration:
+      return "duration";
+    case ConfigType::boolean:
+      return "yes or no";
     case ConfigType::integer:
-      return key.maximum == std::numeric_limits<int64_t>::max() ? fmt::format("number from {} on", key.minimum)
-                                                                : fmt::format("number from {} to {}", key.minimum, key.maximum);
-    case ConfigType::number: return "number, fractions allowed";
-    case ConfigType::mode: return "octal mode";
-    case ConfigType::choice: return fmt::format("one of {}", key.choices);
-    case ConfigType::list: return "list, separated by commas";
-    case ConfigType::durability: return "one of default, strict, every=N, interval=MS";
+      return key.maximum == std::numeric_limits<int64_t>::max()
+                 ? fmt::format("number from {} on", key.minimum)
+                 : fmt::format("number from {} to {}", key.minimum, key.maximum);
+    case ConfigType::number:
+      return "number, fractions allowed";
+    case ConfigType::mode:
+      return "octal mode";
+    case ConfigType::choice:
+      return fmt::format("one of {}", key.choices);
+    case ConfigType::list:
+      return "list, separated by commas";
+    case ConfigType::durability:
+      return "one of default, strict, every=N, interval=MS";
   }
   return {};
 }
@@ -80,13 +91,20 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
   switch (key.type) {
     case ConfigType::text:
     case ConfigType::path:
-    case ConfigType::list: return {};
-    case ConfigType::size: return outcome(parse_size(value));
-    case ConfigType::duration: return outcome(parse_duration_ms(value));
-    case ConfigType::boolean: return outcome(parse_boolean(value));
-    case ConfigType::integer: return outcome(parse_integer(value, key.minimum, key.maximum));
-    case ConfigType::number: return outcome(parse_number(value));
-    case ConfigType::mode: return outcome(parse_mode(value));
+    case ConfigType::list:
+      return {};
+    case ConfigType::size:
+      return outcome(parse_size(value));
+    case ConfigType::duration:
+      return outcome(parse_duration_ms(value));
+    case ConfigType::boolean:
+      return outcome(parse_boolean(value));
+    case ConfigType::integer:
+      return outcome(parse_integer(value, key.minimum, key.maximum));
+    case ConfigType::number:
+      return outcome(parse_number(value));
+    case ConfigType::mode:
+      return outcome(parse_mode(value));
     case ConfigType::choice: {
       const auto choices = parse_list(key.choices);
       if (std::find(choices.begin(), choices.end(), value) != choices.end()) return {};
@@ -94,7 +112,8 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
     }
     case ConfigType::durability:
       if (parse_durability(value)) return {};
-      return {Errc::invalid, "is not a policy; accepted: default, strict, every=N (operations), interval=MS (milliseconds)"};
+      return {Errc::invalid,
+              "is not a policy; accepted: default, strict, every=N (operations), interval=MS (milliseconds)"};
   }
   return {};
 }

@@ -40,9 +40,12 @@ std::string without_trailing_space(std::string line) {
 std::string roff(std::string_view text) {
   std::string result;
   for (const char c : text) {
-    if (c == '\\') result += "\\e";
-    else if (c == '-') result += "\\-";
-    else result += c;
+    if (c == '\\')
+      result += "\\e";
+    else if (c == '-')
+      result += "\\-";
+    else
+      result += c;
   }
   return result.empty() || (result.front() != '.' && result.front() != '\'') ? result : "\\&" + result;
 }
@@ -63,7 +66,8 @@ std::string Config::print() const {
     for (const ConfigKey& row : config_table()) {
       if (row.section != table_name) continue;
       const std::string value = text(name, row.key);
-      const std::string line = without_trailing_space(fmt::format("{} = {}", row.key, row.secret && !value.empty() ? kMask : value));
+      const std::string line =
+          without_trailing_space(fmt::format("{} = {}", row.key, row.secret && !value.empty() ? kMask : value));
       result += fmt::format("{:<{}} ; {}\n", line, kValueColumn, origin(name, row.key));
     }
   };
@@ -79,14 +83,18 @@ std::string documented_ini() {
       "# kvfs.ini: all options of kvfs with their defaults. Remove the # before one to change it.\n"
       "#\n" +
       wrapped(
-          "Precedence: -o SECTION.KEY=VALUE on the command line, then KVFS_SECTION_KEY in the environment, then this file. "
-          "Sizes take K, M, G or T; durations ms, s, m, h or d; lists are separated by commas, and may go on in indented "
-          "lines. A ; after a space begins a comment. kvfs --check-config checks this file, kvfs --print-config shows what "
+          "Precedence: -o SECTION.KEY=VALUE on the command line, then KVFS_SECTION_KEY in the environment, then this "
+          "file. "
+          "Sizes take K, M, G or T; durations ms, s, m, h or d; lists are separated by commas, and may go on in "
+          "indented "
+          "lines. A ; after a space begins a comment. kvfs --check-config checks this file, kvfs --print-config shows "
+          "what "
           "is in effect. SIGHUP takes over the options that say so.",
           "# ");
   for (const ConfigSection& section : config_sections()) {
     const bool tenant = section.name == "tenant";
-    result += "\n" + wrapped(section.help, "# ") + fmt::format("{}[{}]\n", tenant ? "#" : "", tenant ? "tenant NAME" : section.name);
+    result += "\n" + wrapped(section.help, "# ") +
+              fmt::format("{}[{}]\n", tenant ? "#" : "", tenant ? "tenant NAME" : section.name);
     for (const ConfigKey& row : config_table()) {
       if (row.section != section.name) continue;
       result += "\n" + wrapped(row.help, "# ") + wrapped(fmt::format("({})", traits(row)), "# ");
@@ -103,7 +111,8 @@ std::string manual_page() {
       ".SH SYNOPSIS\n.I /etc/kvfs/kvfs.ini\n"
       ".SH DESCRIPTION\n"
       "The file has sections,\n.BI [ SECTION ],\nwith lines\n.IB KEY \" = \" VALUE .\n"
-      "Lines that begin with # or ; are comments; so is what follows a ; after a space. Lists are separated by commas and may\n"
+      "Lines that begin with # or ; are comments; so is what follows a ; after a space. Lists are separated by commas "
+      "and may\n"
       "go on in indented lines. Unknown sections and keys, keys given twice and bad values are errors.\n"
       ".PP\n"
       "Each option can also be given in the environment as\n.BI KVFS_ SECTION _ KEY\n"
@@ -112,11 +121,12 @@ std::string manual_page() {
       ".PP\n"
       "A size is a number of bytes with K, M, G or T (powers of 1024). A duration is a number with ms, s, m, h or d.\n";
   for (const ConfigSection& section : config_sections()) {
-    result += fmt::format(".SH [{}]\n{}\n", section.name == "tenant" ? "tenant NAME" : section.name, roff(section.help));
+    result +=
+        fmt::format(".SH [{}]\n{}\n", section.name == "tenant" ? "tenant NAME" : section.name, roff(section.help));
     for (const ConfigKey& row : config_table()) {
       if (row.section != section.name) continue;
-      result += fmt::format(".TP\n.B {}\n{}\nType: {}. Default: {}.\n", roff(row.key), roff(row.help), roff(traits(row)),
-                            row.default_value.empty() ? "empty" : roff(row.default_value));
+      result += fmt::format(".TP\n.B {}\n{}\nType: {}. Default: {}.\n", roff(row.key), roff(row.help),
+                            roff(traits(row)), row.default_value.empty() ? "empty" : roff(row.default_value));
     }
   }
   result +=

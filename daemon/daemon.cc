@@ -14,9 +14,7 @@ namespace kvfs {
 
 namespace {
 
-ExitCode exit_code_of_store(Errc code) {
-  return code == Errc::busy ? ExitCode::store_locked : ExitCode::store;
-}
+ExitCode exit_code_of_store(Errc code) { return code == Errc::busy ? ExitCode::store_locked : ExitCode::store; }
 
 /// The first entry of a directory that would be hidden by a mount; nullopt where it is empty or cannot be read, which
 /// the mount itself will report better.
@@ -24,7 +22,8 @@ std::optional<std::string> hidden_entry(const std::string& mount_point) {
   std::error_code error;
   const std::filesystem::directory_iterator entries(mount_point, error);
   if (error || entries == std::filesystem::directory_iterator()) return std::nullopt;
-  if (std::filesystem::exists(mount_point + "/.kvfs/version", error)) return std::nullopt;  // a kvfs, which is refused later
+  if (std::filesystem::exists(mount_point + "/.kvfs/version", error))
+    return std::nullopt;  // a kvfs, which is refused later
   return entries->path().filename().string();
 }
 
@@ -53,9 +52,10 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   }
   if (!config.boolean("mount", "nonempty")) {
     if (const auto entry = hidden_entry(mount_point)) {
-      return Failure{ExitCode::mount_point, fmt::format("mount point {} is not empty (it has {}); empty it, choose another one, "
-                                                        "or hide its entries with -o nonempty",
-                                                        mount_point, *entry)};
+      return Failure{ExitCode::mount_point,
+                     fmt::format("mount point {} is not empty (it has {}); empty it, choose another one, "
+                                 "or hide its entries with -o nonempty",
+                                 mount_point, *entry)};
     }
   }
   MountOptions options = mount_options(config, mount_point);
@@ -91,7 +91,8 @@ std::vector<ControlFile> Daemon::control_files() {
     const std::lock_guard lock(config_mutex_);
     return config_text_;
   };
-  return {{.name = "version", .in_tenants = true, .read = version}, {.name = "config", .in_tenants = false, .read = config}};
+  return {{.name = "version", .in_tenants = true, .read = version},
+          {.name = "config", .in_tenants = false, .read = config}};
 }
 
 Result<void> Daemon::reload(const Config& config) {

@@ -20,7 +20,8 @@ namespace {
 class JsonMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    const std::string text = boost::json::serialize(boost::json::string(message.payload.data(), message.payload.size()));
+    const std::string text =
+        boost::json::serialize(boost::json::string(message.payload.data(), message.payload.size()));
     out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return spdlog::details::make_unique<JsonMessage>(); }
@@ -29,8 +30,10 @@ class JsonMessage : public spdlog::custom_flag_formatter {
 std::unique_ptr<spdlog::formatter> formatter(const std::string& format, bool with_time) {
   auto result = std::make_unique<spdlog::pattern_formatter>();
   result->add_flag<JsonMessage>('*');
-  if (format == "json") result->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%*})");
-  else result->set_pattern(with_time ? "%Y-%m-%dT%H:%M:%S.%e%z %l: %v" : "%l: %v");
+  if (format == "json")
+    result->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%*})");
+  else
+    result->set_pattern(with_time ? "%Y-%m-%dT%H:%M:%S.%e%z %l: %v" : "%l: %v");
   return result;
 }
 
@@ -41,9 +44,12 @@ Result<void> set_up_log(const Config& config, bool foreground) {
   const bool to_syslog = path.empty() && !foreground;
   std::shared_ptr<spdlog::sinks::sink> sink;
   try {
-    if (to_syslog) sink = std::make_shared<spdlog::sinks::syslog_sink_mt>("kvfs", LOG_PID, LOG_DAEMON, true);
-    else if (path.empty()) sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    else sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
+    if (to_syslog)
+      sink = std::make_shared<spdlog::sinks::syslog_sink_mt>("kvfs", LOG_PID, LOG_DAEMON, true);
+    else if (path.empty())
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    else
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
   } catch (const spdlog::spdlog_ex& error) {
     return {Errc::access_denied, fmt::format("{}: file = {}: {}", config.origin("log", "file"), path, error.what())};
   }

@@ -38,5 +38,6 @@ int main(int argc, char** argv) {
   }
   if (print_config || check_config) return check_or_print(common, print_config);
   if (run) return run();
-  return kvfs::report({kvfs::ExitCode::usage, "no command given: kvfs mount MOUNTPOINT, or kvfs serve; see kvfs --help"});
+  return kvfs::report(
+      {kvfs::ExitCode::usage, "no command given: kvfs mount MOUNTPOINT, or kvfs serve; see kvfs --help"});
 }

@@ -20,15 +20,19 @@ struct Alias {
 
 /// Options with a meaning of their own here.
 constexpr std::array kAliases = {
-    Alias{"ro", "read_only", "yes"},           Alias{"rw", "read_only", "no"},
-    Alias{"allow_other", "allow_other", "yes"}, Alias{"no_allow_other", "allow_other", "no"},
+    Alias{"ro", "read_only", "yes"},
+    Alias{"rw", "read_only", "no"},
+    Alias{"allow_other", "allow_other", "yes"},
+    Alias{"no_allow_other", "allow_other", "no"},
     Alias{"nonempty", "nonempty", "yes"},
 };
 
 /// What FUSE and the kernel understand.
 constexpr std::array<std::string_view, 20> kPassed = {
-    "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "lazytime", "nolazytime", "suid",
-    "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "auto_unmount", "default_permissions",
+    "atime",      "noatime",     "diratime", "nodiratime",   "relatime",
+    "norelatime", "strictatime", "lazytime", "nolazytime",   "suid",
+    "nosuid",     "dev",         "nodev",    "exec",         "noexec",
+    "sync",       "async",       "dirsync",  "auto_unmount", "default_permissions",
 };
 
 /// For mount(8), fstab and systemd, of no meaning to a file system.
@@ -53,9 +57,12 @@ std::vector<std::string> split_options(std::string_view list) {
   std::vector<std::string> options(1);
   for (size_t i = 0; i < list.size(); ++i) {
     const bool escaped_comma = list[i] == '\\' && i + 1 < list.size() && list[i + 1] == ',';
-    if (escaped_comma) options.back() += list[++i];
-    else if (list[i] == ',') options.emplace_back();
-    else options.back() += list[i];
+    if (escaped_comma)
+      options.back() += list[++i];
+    else if (list[i] == ',')
+      options.emplace_back();
+    else
+      options.back() += list[i];
   }
   return options;
 }
@@ -75,10 +82,12 @@ Result<FlagSetting> parse_option(const std::string& option, const std::string& o
     if (dot != std::string::npos) return FlagSetting{name.substr(0, dot), name.substr(dot + 1), value, origin};
     if (find_config_key("mount", name) != nullptr) return FlagSetting{"mount", name, value, origin};
   }
-  return {Errc::invalid,
-          fmt::format("{}: unknown option; accepted: SECTION.KEY=VALUE as in kvfs.ini, KEY=VALUE of its section [mount], ro, rw, "
-                      "allow_other, no_allow_other, nonempty, fsname=NAME, {}",
-                      origin, fmt::join(kPassed, ", "))};
+  return {
+      Errc::invalid,
+      fmt::format(
+          "{}: unknown option; accepted: SECTION.KEY=VALUE as in kvfs.ini, KEY=VALUE of its section [mount], ro, rw, "
+          "allow_other, no_allow_other, nonempty, fsname=NAME, {}",
+          origin, fmt::join(kPassed, ", "))};
 }
 
 }  // namespace

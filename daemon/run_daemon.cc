@@ -23,8 +23,10 @@ void reload(const CommonOptions& common, const Config& running, bool foreground,
     const Config& config = std::get<Config>(loaded);
     auto done = set_up_log(config, foreground);
     if (done) done = daemon.reload(config);
-    if (!done) spdlog::error("SIGHUP: the configuration stays as it was: {}", done.error().message());
-    else spdlog::info("SIGHUP: configuration and log file taken over");
+    if (!done)
+      spdlog::error("SIGHUP: the configuration stays as it was: {}", done.error().message());
+    else
+      spdlog::info("SIGHUP: configuration and log file taken over");
     for (const std::string& key : running.changed_beyond_reload(config)) {
       spdlog::warn("SIGHUP: {} takes effect at the next start", key);
     }
@@ -32,12 +34,19 @@ void reload(const CommonOptions& common, const Config& running, bool foreground,
   notify_service_manager("READY=1");
 }
 
-void wait_for_end(const CommonOptions& common, const Config& config, bool foreground, Daemon& daemon, EventWaiter& events) {
+void wait_for_end(const CommonOptions& common, const Config& config, bool foreground, Daemon& daemon,
+                  EventWaiter& events) {
   for (;;) {
     switch (events.wait()) {
-      case Event::stop: spdlog::info("stopping"); return;
-      case Event::unmounted: spdlog::info("unmounted, stopping"); return;
-      case Event::reload: reload(common, config, foreground, daemon); break;
+      case Event::stop:
+        spdlog::info("stopping");
+        return;
+      case Event::unmounted:
+        spdlog::info("unmounted, stopping");
+        return;
+      case Event::reload:
+        reload(common, config, foreground, daemon);
+        break;
     }
   }
 }

@@ -30,7 +30,8 @@ EventWaiter::~EventWaiter() {
 
 Event EventWaiter::wait() {
   for (;;) {
-    pollfd fds[] = {{.fd = signals_, .events = POLLIN, .revents = 0}, {.fd = unmounted_, .events = POLLIN, .revents = 0}};
+    pollfd fds[] = {{.fd = signals_, .events = POLLIN, .revents = 0},
+                    {.fd = unmounted_, .events = POLLIN, .revents = 0}};
     if (::poll(fds, 2, -1) < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "poll");
     signalfd_siginfo info{};
     if ((fds[0].revents & POLLIN) != 0 && ::read(signals_, &info, sizeof info) == sizeof info) {

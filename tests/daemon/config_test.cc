@@ -26,8 +26,7 @@ class ConfigTest : public ::testing::Test {
     made_.push_back(path);
     return path;
   }
-  Result<Config> load(const std::string& ini, const EnvironmentMap& environment = {},
-                      const std::string& options = "") {
+  Result<Config> load(const std::string& ini, const EnvironmentMap& environment = {}, const std::string& options = "") {
     ConfigSources sources{.file = file(ini), .environment = environment, .flags = {}};
     auto flags = parse_mount_options(options);
     if (!flags) return flags.error();
@@ -87,7 +86,8 @@ TEST_F(ConfigTest, BadValuesAreRefusedAlsoWhereTheyWouldNotCount) {
 TEST_F(ConfigTest, LinesThatAreNoIniAreRefusedWithTheirNumber) {
   EXPECT_TRUE(contains(refusal("[store]\njust words\n"), "kvfs.ini:2"));
   EXPECT_TRUE(contains(refusal("[store\npath = x\n"), "kvfs.ini:1"));
-  EXPECT_TRUE(contains(refusal("[store]\npath = /a\n[store]\npath = /b\n"), "kvfs.ini:4: path in [store] was given before"));
+  EXPECT_TRUE(
+      contains(refusal("[store]\npath = /a\n[store]\npath = /b\n"), "kvfs.ini:4: path in [store] was given before"));
   EXPECT_TRUE(contains(refusal("[log]\nfile = " + std::string(9000, 'x') + "\n"), "longer than"));
   EXPECT_TRUE(contains(refusal("[tenant " + std::string(60, 'x') + "]\n"), "longer than 49"));
 }
@@ -125,7 +125,8 @@ TEST_F(ConfigTest, AnEmptyListenOverridesTheDefault) {
 }
 
 TEST_F(ConfigTest, VariablesThatKubernetesMakesAreNoOptions) {
-  EXPECT_TRUE(load("", {{"KVFS_HTTP_SERVICE_HOST", "10.0.0.1"}, {"KVFS_HTTP_PORT", "tcp://10.0.0.1:3300"}}).has_value());
+  EXPECT_TRUE(
+      load("", {{"KVFS_HTTP_SERVICE_HOST", "10.0.0.1"}, {"KVFS_HTTP_PORT", "tcp://10.0.0.1:3300"}}).has_value());
   EXPECT_TRUE(load("", {{"KVFS_EXE", "of somebody else"}}).has_value());
 }
 
@@ -135,7 +136,8 @@ TEST_F(ConfigTest, ListsGoOnInIndentedLines) {
 }
 
 TEST_F(ConfigTest, MountOptionsForOthersAreIgnoredAndCommasCanBeEscaped) {
-  EXPECT_TRUE(load("", {}, "defaults,_netdev,nofail,noauto,user,x-systemd.automount,x-gvfs-hide,comment=a").has_value());
+  EXPECT_TRUE(
+      load("", {}, "defaults,_netdev,nofail,noauto,user,x-systemd.automount,x-gvfs-hide,comment=a").has_value());
   const auto config = load("", {}, R"(ro,noatime,nosuid,fsname=data,http.listen=[::1]:1\,[::1]:2,threads=2)").value();
   EXPECT_TRUE(config.boolean("mount", "read_only"));
   EXPECT_EQ(config.list("mount", "options"), (std::vector<std::string>{"noatime", "nosuid"}));
@@ -153,7 +155,8 @@ TEST_F(ConfigTest, RelativePathsAreThoseOfTheCurrentDirectory) {
 
 TEST_F(ConfigTest, PrintingIsAnIniFileOfTheSameValuesWithoutSecrets) {
   const auto config = load("[store]\nfsync = strict\n[tenant acme]\nkeys = hidden-key\nquota_bytes = 10G\n", {},
-                           "http.listen=[::1]:1,auth.keys=other-secret=acme").value();
+                           "http.listen=[::1]:1,auth.keys=other-secret=acme")
+                          .value();
   const std::string printed = config.print();
   EXPECT_FALSE(contains(printed, "hidden-key"));
   EXPECT_FALSE(contains(printed, "other-secret"));
@@ -183,9 +186,10 @@ TEST_F(ConfigTest, KeysComeFromSectionsListsAndFiles) {
   const std::string shared = file("# comment\nfile-key acme read_only\nroot-key * \n", "shared.keys");
   const std::string own = file("own-key\n", "own.keys");
   const std::string hash(64, 'a');
-  const auto config = load("[auth]\nkeys = listed=beta\nadmin_keys = boss\nkeys_file = " + shared +
-                           "\n[tenant acme]\nkeys = one, sha256:" + hash + "\nread_only_keys = look\nkeys_file = " + own + "\n")
-                          .value();
+  const auto config =
+      load("[auth]\nkeys = listed=beta\nadmin_keys = boss\nkeys_file = " + shared +
+           "\n[tenant acme]\nkeys = one, sha256:" + hash + "\nread_only_keys = look\nkeys_file = " + own + "\n")
+          .value();
   const auto keys = configured_keys(config).value();
   ASSERT_EQ(keys.size(), 8U);
   const auto find = [&](const std::string& key) {
@@ -238,9 +242,13 @@ struct ValueCase {
 };
 
 TEST(ConfigValueTest, Sizes) {
-  const ValueCase cases[] = {{"0", 0},       {"512", 512},           {"1K", 1024},  {"2 MiB", 2 << 20}, {"1g", 1 << 30}, {"64kb", 65536},
-                             {"1.5G", -1},   {"", -1},               {"-1", -1},    {"K", -1},          {"1X", -1},      {"17000000T", -1},
-                             {"1 0", -1},    {"99999999999999999999", -1}};
+  const ValueCase cases[] = {{"0", 0},        {"512", 512},
+                             {"1K", 1024},    {"2 MiB", 2 << 20},
+                             {"1g", 1 << 30}, {"64kb", 65536},
+                             {"1.5G", -1},    {"", -1},
+                             {"-1", -1},      {"K", -1},
+                             {"1X", -1},      {"17000000T", -1},
+                             {"1 0", -1},     {"99999999999999999999", -1}};
   for (const auto& [text, expected] : cases) {
     const auto size = parse_size(text);
     EXPECT_EQ(size ? static_cast<int64_t>(*size) : -1, expected) << text;
@@ -248,8 +256,9 @@ TEST(ConfigValueTest, Sizes) {
 }
 
 TEST(ConfigValueTest, Durations) {
-  const ValueCase cases[] = {{"0", 0},  {"500ms", 500}, {"30s", 30'000}, {"5m", 300'000}, {"2h", 7'200'000}, {"1d", 86'400'000},
-                             {"30", -1}, {"s", -1},      {"", -1},        {"1w", -1},      {"-1s", -1}};
+  const ValueCase cases[] = {{"0", 0},          {"500ms", 500},     {"30s", 30'000}, {"5m", 300'000},
+                             {"2h", 7'200'000}, {"1d", 86'400'000}, {"30", -1},      {"s", -1},
+                             {"", -1},          {"1w", -1},         {"-1s", -1}};
   for (const auto& [text, expected] : cases) {
     const auto duration = parse_duration_ms(text);
     EXPECT_EQ(duration ? static_cast<int64_t>(*duration) : -1, expected) << text;
