@@ -155,7 +155,7 @@ Result<std::unique_ptr<Engine>> open_and_recover(const EngineOptions& options) {
   return engine;
 }
 
-Result<void> run_transaction(Engine& engine, uint64_t id, const Durability& durability, Promises& promises) {
+Result<uint64_t> run_transaction(Engine& engine, uint64_t id, const Durability& durability, Promises& promises) {
   const std::vector<Change> changes = changes_of(id);
   std::vector<ChunkRef> added;
   for (const Change& change : changes) {
@@ -175,7 +175,7 @@ Result<void> run_transaction(Engine& engine, uint64_t id, const Durability& dura
   });
   if (!committed) return committed.error();
   promises.acknowledged(n, id, durability.mode == Durability::Mode::strict);
-  return {};
+  return n;
 }
 
 Verified verify(Engine& engine) {

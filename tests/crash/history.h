@@ -38,8 +38,8 @@ class Promises {
 Result<std::unique_ptr<Engine>> open_and_recover(const EngineOptions& options);
 
 /// Runs transaction `id`: some puts, erases and chunks that depend on nothing but the id, and a log row that says the
-/// transaction's place n in the order. On success the promise is noted.
-Result<void> run_transaction(Engine& engine, uint64_t id, const Durability& durability, Promises& promises);
+/// transaction's place n in the order, which is returned. On success the promise is noted.
+Result<uint64_t> run_transaction(Engine& engine, uint64_t id, const Durability& durability, Promises& promises);
 
 struct Verified {
   std::string problem;        // empty: the store holds exactly what its first n transactions leave
