@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "store/engine/file.h"
 #include "store/result.h"
 
 namespace kvfs {
@@ -19,8 +19,10 @@ struct CleanSegment {
 using CleanMap = std::map<uint32_t, CleanSegment>;
 
 /// Durable when it returns without error. Errors: io, no_space.
-Result<void> write_clean_map(const std::string& path, const CleanMap& map);
+Result<void> write_clean_map(Directory& directory, const CleanMap& map);
 /// nullopt: absent or damaged, which both mean that the live pages are not known.
-std::optional<CleanMap> read_clean_map(const std::string& path);
+std::optional<CleanMap> read_clean_map(Directory& directory);
+/// Durable when it returns without error.
+Result<void> remove_clean_map(Directory& directory);
 
 }  // namespace kvfs

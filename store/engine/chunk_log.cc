@@ -1,15 +1,10 @@
 #include "store/engine/chunk_log.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
+#include <utility>
+#include <vector>
 
 #include "store/engine/chunk_clean_map.h"
 #include "store/engine/crc32c.h"
@@ -19,47 +14,42 @@ namespace kvfs {
 namespace {
 
 constexpr std::string_view kSegmentSuffix = ".chunks";
-constexpr std::string_view kCleanName = "/CLEAN";
 
 uint64_t offset_of(const ChunkRef& ref) { return uint64_t{ref.page} * kChunkPageBytes; }
 
-Error system_error(const std::string& what, int code) { return {Errc::io, what + ": " + std::strerror(code)}; }
+std::string segment_name(uint32_t number) {
+  char name[16];
+  std::snprintf(name, sizeof name, "%08x", number);
+  return name + std::string(kSegmentSuffix);
+}
+
+std::optional<uint32_t> parse_segment_name(std::string_view name) {
+  uint32_t number = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number, 16);
+  if (parsed.ec != std::errc{} || segment_name(number) != name) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
-std::string ChunkLog::segment_path(uint32_t number) const {
-  char name[16];
-  std::snprintf(name, sizeof name, "/%08x", number);
-  return path_ + name + std::string(kSegmentSuffix);
-}
-
-Result<std::unique_ptr<ChunkLog>> ChunkLog::open(const std::string& path, ReaderRegistry& readers,
+Result<std::unique_ptr<ChunkLog>> ChunkLog::open(std::unique_ptr<Directory> directory, ReaderRegistry& readers,
                                                  const std::atomic<Sequence>& visible) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    const Errc code = errno == ENOSPC ? Errc::no_space : errno == EACCES ? Errc::access_denied : Errc::io;
-    return Error{code, "cannot make " + path + ": " + std::strerror(errno)};
-  }
-  std::unique_ptr<ChunkLog> log(new ChunkLog(path, readers, visible));
+  std::unique_ptr<ChunkLog> log(new ChunkLog(std::move(directory), readers, visible));
   if (auto loaded = log->load(); !loaded) return loaded.error();
   return log;
 }
 
 Result<void> ChunkLog::load() {
   if (auto loaded = load_segments(); !loaded) return loaded;
-  const std::string clean = path_ + std::string(kCleanName);
-  const auto map = read_clean_map(clean);
-  bool known = map.has_value() && map->size() == segments_.size();
-  for (auto& [number, segment] : segments_) {
-    const auto found = known ? map->find(number) : decltype(map->begin()){};
-    if (!known || found == map->end()) {
-      known = false;
-      break;
+  const auto map = read_clean_map(*directory_);
+  const auto known = [&](const auto& item) { return map->contains(item.first); };
+  if (map && map->size() == segments_.size() && std::all_of(segments_.begin(), segments_.end(), known)) {
+    for (auto& [number, segment] : segments_) {
+      segment.end = std::min(segment.end, map->at(number).end);
+      segment.live.assign(map->at(number).live);
     }
-    segment.end = std::min(segment.end, found->second.end);
-    segment.live.assign(found->second.live);
-  }
-  closed_cleanly_ = known;
-  if (!known) {  // every page may be live until retain_only() says otherwise
+    closed_cleanly_ = true;
+  } else {  // every page may be live until retain_only() says otherwise
     for (auto& [number, segment] : segments_) {
       segment.live.set(0, segment.end, true);
       dirty_.insert(number);
@@ -67,80 +57,87 @@ Result<void> ChunkLog::load() {
     unclean_ = !segments_.empty();
   }
   // Gone for good before anything is appended: an old map must never be taken for the truth.
-  if (unlink(clean.c_str()) != 0 && errno != ENOENT) return system_error("cannot remove " + clean, errno);
-  return sync_directory();
+  return remove_clean_map(*directory_);
 }
 
 Result<void> ChunkLog::load_segments() {
-  DIR* directory = opendir(path_.c_str());
-  if (directory == nullptr) return system_error("cannot read " + path_, errno);
-  while (const dirent* item = readdir(directory)) {
-    const std::string_view name = item->d_name;
-    uint32_t number = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number, 16);
-    if (parsed.ec != std::errc{} || std::string_view(parsed.ptr) != kSegmentSuffix) continue;
-    struct stat data {};
-    if (stat(segment_path(number).c_str(), &data) != 0) continue;
-    Segment& segment = segments_[number];
-    const uint64_t pages = (static_cast<uint64_t>(data.st_size) + kChunkPageBytes - 1) / kChunkPageBytes;
-    segment.end = static_cast<uint32_t>(std::min<uint64_t>(pages, kChunkSegmentPages));
-    next_number_ = std::max(next_number_, number + 1);
+  const auto names = directory_->list();
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const auto number = parse_segment_name(name);
+    if (!number) continue;
+    const auto file = directory_->open(name, Directory::Open::existing);
+    if (!file) return file.error();
+    const auto size = (*file)->size();
+    if (!size) return size.error();
+    const uint64_t pages = (*size + kChunkPageBytes - 1) / kChunkPageBytes;
+    segments_[*number].end = static_cast<uint32_t>(std::min<uint64_t>(pages, kChunkSegmentPages));
+    next_number_ = std::max(next_number_, *number + 1);
   }
-  closedir(directory);
   return {};
 }
 
-Result<void> ChunkLog::sync_directory() const {
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return system_error("cannot open " + path_, errno);
-  const int rc = fsync(fd);
-  const int code = errno;
-  close(fd);
-  if (rc != 0) return system_error("cannot sync " + path_, code);
-  return {};
+void ChunkLog::delete_segment_locked(std::map<uint32_t, Segment>::iterator segment) {
+  // If this fails, the file is found when the store is opened after an unclean stop.
+  (void)directory_->unlink(segment_name(segment->first));
+  if (segment->second.file != nullptr) open_files_ -= 1;
+  dirty_.erase(segment->first);
+  segments_.erase(segment);
 }
 
-Result<std::shared_ptr<SegmentFile>> ChunkLog::make_segment() {
+Result<std::shared_ptr<File>> ChunkLog::make_segment_locked() {
   const uint32_t number = next_number_;
-  auto file = SegmentFile::open(segment_path(number), true);
+  auto file = directory_->open(segment_name(number), Directory::Open::create_new);
   if (!file) return file.error();
-  if (const auto last = segments_.find(active_); last != segments_.end() && last->second.live.live() == 0) {
-    unlink(segment_path(active_).c_str());
-    dirty_.erase(active_);
-    segments_.erase(last);
-  }
+  if (const auto last = segments_.find(active_); last != segments_.end() && last->second.live.live() == 0)
+    delete_segment_locked(last);
   next_number_ += 1;
   active_ = number;
-  segments_[number].file = *file;
+  Segment& segment = segments_[number];
+  segment.file = std::move(*file);
   open_files_ += 1;
   directory_dirty_ = true;
-  return *file;
+  return segment.file;
+}
+
+Result<std::shared_ptr<File>> ChunkLog::file_locked(uint32_t number, Segment& segment) const {
+  if (segment.file != nullptr) return segment.file;
+  if (open_files_ >= kChunkSegmentsOpenMax) {
+    for (auto& [other, open] : segments_) {
+      if (open.file == nullptr || other == active_) continue;
+      open.file.reset();
+      open_files_ -= 1;
+      break;
+    }
+  }
+  auto opened = directory_->open(segment_name(number), Directory::Open::existing);
+  if (!opened) return opened.error();
+  segment.file = std::move(*opened);
+  open_files_ += 1;
+  return segment.file;
+}
+
+Result<std::shared_ptr<File>> ChunkLog::file_of(uint32_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = segments_.find(number);
+  if (found == segments_.end())
+    return Error{Errc::corrupt, directory_->path() + "/" + segment_name(number) + " does not exist"};
+  return file_locked(number, found->second);
 }
 
 Result<ChunkLog::Place> ChunkLog::reserve(uint32_t bytes) {
   const std::lock_guard lock(mutex_);
   const uint32_t pages = pages_of(bytes);
   const auto active = segments_.find(active_);
-  std::shared_ptr<SegmentFile> file;
-  if (active == segments_.end() || active->second.end + pages > kChunkSegmentPages) {
-    auto made = make_segment();
-    if (!made) return made.error();
-    file = *made;
-  } else {
-    if (active->second.file == nullptr) {
-      auto opened = SegmentFile::open(segment_path(active_), false);
-      if (!opened) return opened.error();
-      active->second.file = *opened;
-      open_files_ += 1;
-    }
-    file = active->second.file;
-  }
+  const bool fits = active != segments_.end() && active->second.end + pages <= kChunkSegmentPages;
+  auto file = fits ? file_locked(active_, active->second) : make_segment_locked();
+  if (!file) return file.error();
   Segment& segment = segments_[active_];
   Place place;
   place.ref.segment = active_;
   place.ref.page = segment.end;
   place.ref.length = bytes;
-  place.file = std::move(file);
+  place.file = std::move(*file);
   segment.live.set(segment.end, pages, true);
   segment.end += pages;
   return place;
@@ -156,7 +153,7 @@ Result<ChunkRef> ChunkLog::append(std::string_view bytes) {
   auto place = reserve(static_cast<uint32_t>(bytes.size()));
   if (!place) return place.error();
   place->ref.crc32c = crc32c(bytes);
-  if (auto written = place->file->write(offset_of(place->ref), bytes); !written) {
+  if (auto written = place->file->write_at(offset_of(place->ref), bytes); !written) {
     discard(place->ref);
     return written.error();
   }
@@ -165,37 +162,17 @@ Result<ChunkRef> ChunkLog::append(std::string_view bytes) {
   return place->ref;
 }
 
-Result<std::shared_ptr<SegmentFile>> ChunkLog::file_of(uint32_t number) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = segments_.find(number);
-  if (found == segments_.end())
-    return Error{Errc::corrupt, "chunk segment " + segment_path(number) + " does not exist"};
-  if (found->second.file != nullptr) return found->second.file;
-  if (open_files_ >= kChunkSegmentsOpenMax) {
-    for (auto& [other, segment] : segments_) {
-      if (segment.file == nullptr || other == active_) continue;
-      segment.file.reset();
-      open_files_ -= 1;
-      break;
-    }
-  }
-  auto opened = SegmentFile::open(segment_path(number), false);
-  if (!opened) return opened.error();
-  found->second.file = *opened;
-  open_files_ += 1;
-  return *opened;
-}
-
 Result<void> ChunkLog::read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const {
   if (offset > ref.length || length > ref.length - offset) return Error{Errc::out_of_range, "beyond the chunk's end"};
   if (length == 0) return {};
   auto file = file_of(ref.segment);
   if (!file) return file.error();
-  if (auto done = (*file)->read(offset_of(ref) + offset, length, out); !done) return done;
-  if (length == ref.length && crc32c({out, length}) != ref.crc32c)
-    return Error{Errc::corrupt, segment_path(ref.segment) + ": wrong checksum at offset " +
-                                    std::to_string(offset_of(ref)) + " length " + std::to_string(length)};
-  return {};
+  const auto done = (*file)->read_at(offset_of(ref) + offset, length, out);
+  if (!done) return done.error();
+  if (*done == length && (length != ref.length || crc32c({out, length}) == ref.crc32c)) return {};
+  return Error{Errc::corrupt, directory_->path() + "/" + segment_name(ref.segment) +
+                                  (*done == length ? ": wrong checksum" : ": the file ends too early") + ", chunk at offset " +
+                                  std::to_string(offset_of(ref)) + " length " + std::to_string(ref.length)};
 }
 
 bool ChunkLog::intact(const ChunkRef& ref) const {
@@ -211,7 +188,6 @@ std::unique_ptr<ChunkStore::Pin> ChunkLog::pin() { return std::make_unique<Reade
 void ChunkLog::release(std::span<const ChunkRef> refs) {
   if (frozen_) return;
   for (const ChunkRef& ref : refs) {
-    std::shared_ptr<SegmentFile> file;
     {
       const std::lock_guard lock(mutex_);
       const auto found = segments_.find(ref.segment);
@@ -219,14 +195,13 @@ void ChunkLog::release(std::span<const ChunkRef> refs) {
       Segment& segment = found->second;
       segment.live.set(ref.page, pages_of(ref.length), false);
       if (segment.live.live() == 0 && ref.segment != active_) {
-        unlink(segment_path(ref.segment).c_str());
-        if (segment.file != nullptr) open_files_ -= 1;
-        dirty_.erase(ref.segment);
-        segments_.erase(found);
+        delete_segment_locked(found);
         continue;
       }
     }
-    if (auto opened = file_of(ref.segment)) (*opened)->punch(offset_of(ref), uint64_t{pages_of(ref.length)} * kChunkPageBytes);
+    // Where the file system cannot, the space comes back with the segment.
+    if (auto opened = file_of(ref.segment))
+      (void)(*opened)->punch_hole(offset_of(ref), uint64_t{pages_of(ref.length)} * kChunkPageBytes);
   }
 }
 
@@ -243,9 +218,7 @@ Result<void> ChunkLog::retain_only(const std::function<Result<void>(const Keep&)
     const auto found = kept.find(number);
     if (found == kept.end()) {
       const std::lock_guard lock(mutex_);
-      unlink(segment_path(number).c_str());
-      if (segments_[number].file != nullptr) open_files_ -= 1;
-      segments_.erase(number);
+      delete_segment_locked(segments_.find(number));
       continue;
     }
     auto file = file_of(number);
@@ -256,7 +229,7 @@ Result<void> ChunkLog::retain_only(const std::function<Result<void>(const Keep&)
       const bool live = found->second.test(page);
       uint32_t last = page;
       while (last < segment.end && found->second.test(last) == live) last += 1;
-      if (!live) (*file)->punch(uint64_t{page} * kChunkPageBytes, uint64_t{last - page} * kChunkPageBytes);
+      if (!live) (void)(*file)->punch_hole(uint64_t{page} * kChunkPageBytes, uint64_t{last - page} * kChunkPageBytes);
       page = last;
     }
     segment.live = found->second;
@@ -297,7 +270,7 @@ Result<void> ChunkLog::sync() {
     }
   }
   if (!directory_dirty) return {};
-  auto done = sync_directory();
+  auto done = directory_->sync();
   if (!done) freeze();
   return done;
 }
@@ -308,8 +281,7 @@ Result<void> ChunkLog::close_cleanly() {
   CleanMap map;
   const std::lock_guard lock(mutex_);
   for (const auto& [number, segment] : segments_) map[number] = {segment.end, segment.live.words()};
-  if (auto written = write_clean_map(path_ + std::string(kCleanName), map); !written) return written;
-  return sync_directory();
+  return write_clean_map(*directory_, map);
 }
 
 }  // namespace kvfs

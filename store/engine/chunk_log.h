@@ -12,6 +12,7 @@
 
 #include "store/engine/chunk_segment.h"
 #include "store/engine/chunk_store.h"
+#include "store/engine/file.h"
 #include "store/engine/reader_registry.h"
 
 namespace kvfs {
@@ -21,8 +22,8 @@ inline constexpr size_t kChunkSegmentsOpenMax = 256;  // file descriptors held f
 /// Thread safety: all functions may be called from any thread.
 class ChunkLog final : public ChunkStore {
  public:
-  /// Opens or makes the log in directory `path`. Errors: io, corrupt, access_denied, no_space.
-  static Result<std::unique_ptr<ChunkLog>> open(const std::string& path, ReaderRegistry& readers,
+  /// Opens or makes the log in `directory`, which it owns. Errors: io, access_denied, no_space.
+  static Result<std::unique_ptr<ChunkLog>> open(std::unique_ptr<Directory> directory, ReaderRegistry& readers,
                                                 const std::atomic<Sequence>& visible);
 
   Result<ChunkRef> append(std::string_view bytes) override;
@@ -56,24 +57,25 @@ class ChunkLog final : public ChunkStore {
   struct Segment {
     PageMap live;
     uint32_t end = 0;  // pages
-    std::shared_ptr<SegmentFile> file;  // null: not open now
+    std::shared_ptr<File> file;  // null: not open now
   };
 
-  ChunkLog(std::string path, ReaderRegistry& readers, const std::atomic<Sequence>& visible)
-      : path_(std::move(path)), readers_(readers), visible_(visible) {}
-  std::string segment_path(uint32_t number) const;
+  ChunkLog(std::unique_ptr<Directory> directory, ReaderRegistry& readers, const std::atomic<Sequence>& visible)
+      : directory_(std::move(directory)), readers_(readers), visible_(visible) {}
   Result<void> load();
   Result<void> load_segments();
-  Result<void> sync_directory() const;
-  Result<std::shared_ptr<SegmentFile>> file_of(uint32_t number) const;
-  Result<std::shared_ptr<SegmentFile>> make_segment();
+  Result<std::shared_ptr<File>> file_of(uint32_t number) const;
+  // Those named *_locked need mutex_.
+  Result<std::shared_ptr<File>> file_locked(uint32_t number, Segment& segment) const;
+  Result<std::shared_ptr<File>> make_segment_locked();
+  void delete_segment_locked(std::map<uint32_t, Segment>::iterator segment);
   struct Place {
     ChunkRef ref;
-    std::shared_ptr<SegmentFile> file;
+    std::shared_ptr<File> file;
   };
   Result<Place> reserve(uint32_t bytes);
 
-  const std::string path_;
+  const std::unique_ptr<Directory> directory_;
   ReaderRegistry& readers_;
   const std::atomic<Sequence>& visible_;
   Admit admit_;  // constant after the first append

@@ -1,13 +1,10 @@
-// One file of the chunk log and which of its pages are live. Knows nothing of transactions.
+// The sizes of the chunk log's segments, and which pages of one are live.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "store/engine/chunk_store.h"
-#include "store/result.h"
 
 namespace kvfs {
 
@@ -27,29 +24,6 @@ class PageMap {
  private:
   std::vector<uint64_t> words_ = std::vector<uint64_t>(kChunkSegmentPages / 64);
   uint32_t live_ = 0;
-};
-
-/// An open segment file; closed with the last user, so that it may be unlinked while it is read. Thread safety: all.
-class SegmentFile {
- public:
-  /// Errors: io, no_space, access_denied.
-  static Result<std::shared_ptr<SegmentFile>> open(const std::string& path, bool create);
-  ~SegmentFile();
-  SegmentFile(const SegmentFile&) = delete;
-  SegmentFile& operator=(const SegmentFile&) = delete;
-
-  Result<void> write(uint64_t offset, std::string_view bytes);
-  /// Errors: io, corrupt (the file ends before).
-  Result<void> read(uint64_t offset, size_t length, char* out) const;
-  Result<void> sync();
-  /// Gives the space back; best effort, since some file systems cannot.
-  void punch(uint64_t offset, uint64_t length);
-  Result<uint64_t> size() const;
-
- private:
-  SegmentFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  const int fd_;
-  const std::string path_;
 };
 
 }  // namespace kvfs

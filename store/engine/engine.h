@@ -118,6 +118,8 @@ class Engine {
   virtual SpaceUse space() const = 0;
 };
 
+class Directory;  // engine/file.h
+
 struct EngineOptions {
   std::string kind = "lmdb";  // lmdb | memory
   std::string path;           // directory, made if absent (mode 0700)
@@ -132,6 +134,8 @@ struct EngineOptions {
   bool salvage = false;                          // open a damaged journal with what is readable of it
   /// Told what an operator should know, in a sentence: what a salvage left out, why writes are refused. Any thread.
   std::function<void(const std::string&)> notice;
+  /// For tests: what journal and chunks are written through; default: open_directory() of engine/file.h.
+  std::function<Result<std::unique_ptr<Directory>>(const std::string& path)> open_directory;
 };
 
 /// Opens or makes the engine of `options.kind`. Errors: busy (another process has the store open; the detail gives its

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "store/engine/file.h"
 #include "store/engine/recovery.h"
 #include "store/engine/used_chunks.h"
 
@@ -45,13 +46,19 @@ Result<void> JournaledEngine::open_files() {
   auto base = Base::open(options_.path + "/base");
   if (!base) return base.error();
   base_ = std::move(*base);
-  auto chunks = ChunkLog::open(options_.path + "/chunks", readers_, visible_);
+  const auto open_part = [this](const char* name) {
+    const std::string path = options_.path + name;
+    return options_.open_directory ? options_.open_directory(path) : open_directory(path);
+  };
+  auto chunk_directory = open_part("/chunks");
+  if (!chunk_directory) return chunk_directory.error();
+  auto chunks = ChunkLog::open(std::move(*chunk_directory), readers_, visible_);
   if (!chunks) return chunks.error();
   chunks_ = std::move(*chunks);
   // What a killed process left in the page cache must be durable before anything is built on it.
   if (auto synced = chunks_->sync(); !synced) return synced;
   RecoveryOptions recovery;
-  recovery.journal_path = options_.path + "/journal";
+  recovery.open_directory = [&] { return open_part("/journal"); };
   recovery.memtable_entries_max = options_.memtable_entries_max;
   recovery.memtable_bytes_max = options_.memtable_bytes_max;
   recovery.salvage = options_.salvage;

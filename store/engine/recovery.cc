@@ -114,7 +114,7 @@ class Recovery {
   std::shared_ptr<Memtable> new_memtable() const { return std::make_shared<Memtable>(options_.memtable_entries_max); }
 
   Result<void> open() {
-    auto directory = open_directory(options_.journal_path);
+    auto directory = options_.open_directory();
     if (!directory) return directory.error();
     JournalOptions journal_options;
     journal_options.salvage = options_.salvage;
@@ -184,7 +184,7 @@ class Recovery {
     recovered_.last = std::max(recovered_.last, options_.salvage ? recovered_.journal->last_sequence() : 0);
     if (auto folded = fold(); !folded) return folded;
     recovered_.journal.reset();
-    auto directory = open_directory(options_.journal_path);
+    auto directory = options_.open_directory();
     if (!directory) return directory.error();
     auto names = (*directory)->list();
     if (!names) return names.error();

@@ -13,7 +13,7 @@
 namespace kvfs {
 
 struct RecoveryOptions {
-  std::string journal_path;
+  std::function<Result<std::unique_ptr<Directory>>()> open_directory;  // the journal's
   uint64_t memtable_entries_max = 0;
   uint64_t memtable_bytes_max = 0;
   bool salvage = false;
