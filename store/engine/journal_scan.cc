@@ -139,6 +139,7 @@ class Scanner {
     last_ = segment_.last = header.last();
     if (last_ > base_) ++result_.opening.records;
     stop_.reset();
+    if (durable_ > known()) stop_at(offset + header.record_bytes(), "synced records are missing after this");
   }
 
   // Remembers the first place behind the history where something is wrong.
@@ -149,6 +150,7 @@ class Scanner {
   // Records up to `durable` were synced; where the history is shorter, something before `offset` is missing.
   void learn_durable(Sequence durable, uint64_t offset) {
     durable_ = std::max(durable_, durable);
+    // So there is always a place to name for what finish() misses.
     if (durable_ > known()) stop_at(offset, "synced records are missing before this");
   }
 
