@@ -1,4 +1,5 @@
 // What operators and their machines ask: health, readiness, statistics, metrics.
+#include "httpbridge/embedded.h"
 #include "httpbridge/json_text.h"
 #include "httpbridge/metrics_text.h"
 #include "httpbridge/router.h"
@@ -67,6 +68,22 @@ Result<void> get_metrics(Context& context, Request& request, Response& response)
   return {};
 }
 
+Result<void> get_openapi(Context&, Request&, Response& response) {
+  response.text(200, kJson, openapi_document());
+  return {};
+}
+
+/// The page keeps to this server and runs nothing but its own script.
+Result<void> get_console(Context& context, Request&, Response& response) {
+  if (!context.options.console) return {Errc::not_found, "the console is turned off ([http] console)"};
+  response.text(200, "text/html; charset=utf-8", console_page());
+  response.add("Content-Security-Policy",
+               "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
+               "form-action 'none'; frame-ancestors 'none'");
+  response.add("Cache-Control", "no-cache");
+  return {};
+}
+
 }  // namespace
 
 std::span<const Route> operations_routes() {
@@ -77,6 +94,8 @@ std::span<const Route> operations_routes() {
       {get, "/health", get_health, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/ready", get_ready, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/ping", get_ping, kOther, Access::open, BodyUse::none, kDialect},
+      {get, "/openapi.json", get_openapi, kOther, Access::open, BodyUse::none, kDialect},
+      {get, "/ui", get_console, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/stats", get_stats, kOther, Access::metrics, BodyUse::none, kDialect},
       {get, "/metrics", get_metrics, kOther, Access::metrics, BodyUse::none, kDialect},
   };

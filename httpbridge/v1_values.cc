@@ -13,9 +13,15 @@ namespace {
 constexpr uint64_t kDirectBytesMax = 256 * 1024;  // larger answers are read while they are sent
 constexpr std::string_view kUnknownType = "application/octet-stream";
 
+/// A stored page must not run with the rights of this server's own console.
+bool runs_in_browsers(std::string_view type) {
+  return type.find("html") != std::string_view::npos || type.find("xml") != std::string_view::npos;
+}
+
 void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   response.content_type = entry.content_type.empty() ? kUnknownType : entry.content_type;
   response.add("ETag", etag(entry.version));
+  response.add("X-Content-Type-Options", "nosniff");
   thread_local int64_t formatted_for = INT64_MIN;
   thread_local std::string formatted;
   if (const int64_t modified = entry.mtime_ns / 1'000'000'000; modified != formatted_for) {
@@ -24,6 +30,7 @@ void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   }
   response.add("Last-Modified", formatted);
   if (entry.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(entry.expires_ms, now_ms));
+  if (runs_in_browsers(entry.content_type)) response.add("Content-Security-Policy", "sandbox");
   if (entry.type == ValueType::counter) response.add("Kvfs-Type", "counter");
   if (entry.type == ValueType::set) response.add("Kvfs-Type", "set");
 }

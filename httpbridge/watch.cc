@@ -132,15 +132,18 @@ class EventSource final : public WatchSource {
   Result<Piece> read(std::span<char> out) override {
     if (text_.empty()) {
       bool missed = false;
-      const auto changes = take(missed);
+      if (pending_.empty()) pending_ = take(missed);
       if (missed) text_.append("event: missed\ndata: {\"missed\":true}\n\n");
-      for (const ChangePtr& change : changes) {
+      size_t told = 0;
+      for (; told < pending_.size() && text_.size() < context_.options.watch_buffer_bytes_max; ++told) {
+        const ChangePtr& change = pending_[told];
         text_.append("id: ");
         append_json_number(text_, change->id);
         text_.append("\nevent: ").append(to_string(change->kind)).append("\ndata: ");
         append_change(text_, *change);
         text_.append("\n\n");
       }
+      pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(told));
       if (text_.empty() && due_ms_ != 0 && steady_now_ms() >= due_ms_) text_ = ": heartbeat\n\n";
       if (text_.empty()) return Piece{0, State::wait};
       rest();
@@ -149,6 +152,7 @@ class EventSource final : public WatchSource {
   }
 
  private:
+  std::vector<ChangePtr> pending_;  // taken from the feed, not told yet
   void rest() {
     const uint32_t heartbeat_ms = context_.options.watch_heartbeat_ms;
     due_ms_ = heartbeat_ms == 0 ? 0 : steady_now_ms() + heartbeat_ms;
