@@ -14,8 +14,6 @@ namespace kvfs {
 
 namespace {
 
-ExitCode exit_code_of_store(Errc code) { return code == Errc::busy ? ExitCode::store_locked : ExitCode::store; }
-
 /// The first entry of a directory that would be hidden by a mount; nullopt where it is empty or cannot be read, which
 /// the mount itself will report better.
 std::optional<std::string> hidden_entry(const std::string& mount_point) {
@@ -34,7 +32,7 @@ std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& confi
                                                              EventWaiter& events) {
   std::unique_ptr<Daemon> daemon(new Daemon(config));
   auto store = Store::open(store_options(config));
-  if (!store) return Failure{exit_code_of_store(store.error().code), store.error().message()};
+  if (!store) return store_failure(store.error());
   daemon->store_ = std::move(*store);
   if (const auto tenants = apply_tenants(config, *daemon->store_); !tenants) {
     return Failure{ExitCode::store, tenants.error().message()};

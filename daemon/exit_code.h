@@ -1,6 +1,8 @@
 // How kvfs ends. Scripts rely on the numbers: they are listed in kvfs(1) and do not change.
 #pragma once
 
+#include <string>
+
 #include "store/result.h"
 
 namespace kvfs {
@@ -22,5 +24,10 @@ struct Failure {
   ExitCode code = ExitCode::failure;
   std::string message;  // one line: what was refused, why, and what to do
 };
+
+/// Of opening, copying or checking a store.
+inline Failure store_failure(const Error& error) {
+  return {error.code == Errc::busy ? ExitCode::store_locked : ExitCode::store, error.message()};
+}
 
 }  // namespace kvfs

@@ -29,6 +29,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   kvfs::add_mount_command(app, common, run);
   kvfs::add_serve_command(app, common, run);
+  kvfs::add_check_command(app, common, run);
+  kvfs::add_backup_command(app, common, run);
+  kvfs::add_restore_command(app, common, run);
+  kvfs::add_compact_command(app, common, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

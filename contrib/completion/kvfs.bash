@@ -1,0 +1,37 @@
+# bash completion for kvfs: options, subcommands, and SECTION.KEY names after -o from the table itself.
+_kvfs_settings() {
+  kvfs --print-config 2>/dev/null | awk '/^\[/ { section = substr($1, 2, length($1) - 2) } / = ?/ { print section "." $1 "=" }'
+}
+
+_kvfs() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local commands='mount serve check backup restore compact' word command=
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case " $commands " in *" $word "*) command=$word; break ;; esac
+  done
+  case "$previous" in
+    -c | --config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    -o)
+      local done=
+      [[ $current == *,* ]] && done=${current%,*},
+      compopt -o nospace
+      mapfile -t COMPREPLY < <(compgen -P "$done" -W "ro rw allow_other no_allow_other nonempty noatime $(_kvfs_settings)" -- "${current##*,}")
+      return ;;
+  esac
+  if [[ $current == -* ]]; then
+    local options='-h --help -c --config -o'
+    case "$command" in
+      mount) options+=' -f --foreground -d --debug -s' ;;
+      check) options+=' --repair --quick' ;;
+      restore) options+=' --replace' ;;
+      '') options+=' -V --version --print-config --check-config' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [ -z "$command" ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+  else
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -d -- "$current")
+  fi
+}
+complete -F _kvfs kvfs
