@@ -49,6 +49,8 @@ struct Change {
   Inode inode = 0;
   uint64_t size = 0;
   Version version = 0;
+  /// What the client's command calls this change ("incrby"), for keyspace events; static storage; empty: the kind says.
+  std::string_view event;
 
   /// rename and link only: where to. (collection stays within the tenant but may differ.)
   std::string to_collection;

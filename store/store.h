@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "store/changes.h"
+#include "store/channels.h"
 #include "store/engine/engine.h"
 #include "store/keyspace.h"
 #include "store/result.h"
@@ -74,6 +75,7 @@ class Store {
   Result<void> checkpoint() { return engine_->checkpoint(); }
 
   Feed& feed() { return *feed_; }
+  Channels& channels() { return channels_; }
   Engine& engine() { return *engine_; }
   ChunkStore& chunks() { return engine_->chunks(); }
   Runtime& runtime() { return *runtime_; }
@@ -119,6 +121,7 @@ class Store {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<Feed> feed_;
+  Channels channels_;
   std::atomic<Origin> next_origin_{1};
   std::mutex sweep_mutex_;
   std::condition_variable sweep_wake_;

@@ -83,7 +83,12 @@ class WriteTxn : public ReadTxn {
   DirDelta& delta(DirId dir) { return effects_.deltas[dir]; }
   void drop_delta(DirId dir) { effects_.deltas.erase(dir); }
 
-  void record(Change change) { effects_.changes.push_back(std::move(change)); }
+  void record(Change change) {
+    change.event = event_;
+    effects_.changes.push_back(std::move(change));
+  }
+  /// What Change::event of the following changes is; static storage.
+  void name_event(std::string_view event) { event_ = event; }
 
   /// An open inode's row moved to this slot; to none: it is an orphan now.
   void inode_moved(Inode inode, std::optional<Slot> slot);
@@ -116,6 +121,7 @@ class WriteTxn : public ReadTxn {
   Transaction& rows_;
   const int64_t now_ns_;
   const Origin origin_;
+  std::string_view event_;
   Effects effects_;
 };
 

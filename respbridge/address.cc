@@ -1,0 +1,107 @@
+#include "respbridge/address.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <cstring>
+
+#include "respbridge/numbers.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+using asio::ip::tcp;
+using Endpoint = asio::generic::stream_protocol::endpoint;
+
+Error malformed(std::string_view text) {
+  return {Errc::invalid,
+          "listen address '" + std::string(text) +
+              "' is not of the form HOST:PORT, *:PORT, [IPV6]:PORT or unix:PATH, with tls: before it for TLS"};
+}
+
+/// The TCP form of a generic endpoint; a port of 0 where it is none.
+tcp::endpoint as_tcp(const Endpoint& endpoint) {
+  tcp::endpoint out;
+  const int family = endpoint.protocol().family();
+  if (family != AF_INET && family != AF_INET6) return out;
+  out.resize(endpoint.size());
+  std::memcpy(out.data(), endpoint.data(), endpoint.size());
+  return out;
+}
+
+std::string text_of(const Endpoint& endpoint) {
+  const tcp::endpoint tcp_form = as_tcp(endpoint);
+  const std::string host = tcp_form.address().to_string();
+  const std::string port = std::to_string(tcp_form.port());
+  return tcp_form.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+}
+
+bool is_unix(const Endpoint& endpoint) { return endpoint.protocol().family() == AF_UNIX; }
+
+}  // namespace
+
+Result<ListenAddress> parse_listen_address(std::string_view text) {
+  ListenAddress out;
+  out.text = text;
+  std::string_view rest = text;
+  if (rest.starts_with("tls:")) {
+    out.tls = true;
+    rest.remove_prefix(4);
+  }
+  if (rest.starts_with("unix:")) {
+    out.unix_path = rest.substr(5);
+    if (out.unix_path.empty() || out.unix_path.size() >= sizeof(sockaddr_un::sun_path)) return malformed(text);
+    out.local = true;
+    out.endpoints.emplace_back(asio::local::stream_protocol::endpoint(out.unix_path));
+    return out;
+  }
+  const size_t colon = rest.rfind(':');
+  if (colon == rest.npos || colon == 0) return malformed(text);
+  std::string host(rest.substr(0, colon));
+  const std::optional<int64_t> port = parse_integer(rest.substr(colon + 1));
+  if (!port || *port < 0 || *port > 65'535) return malformed(text);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const auto number = static_cast<uint16_t>(*port);
+  if (host == "*") {
+    out.endpoints.emplace_back(tcp::endpoint(tcp::v6(), number));  // with IPv4 through it
+    return out;
+  }
+  error_code error;
+  asio::io_context io;
+  const auto found = tcp::resolver(io).resolve(host, std::to_string(number), tcp::resolver::passive, error);
+  if (error || found.empty())
+    return {Errc::invalid, "listen address '" + out.text + "': " + (error ? error.message() : "no such host")};
+  out.local = true;
+  for (const auto& entry : found) {
+    out.local = out.local && entry.endpoint().address().is_loopback();
+    out.endpoints.emplace_back(entry.endpoint());
+    if (number == 0) break;  // one port for the address, not one for each family
+  }
+  return out;
+}
+
+std::string peer_text(const Socket& socket, bool local_end) {
+  error_code error;
+  const Endpoint endpoint = local_end ? socket.local_endpoint(error) : socket.remote_endpoint(error);
+  if (error) return "?:0";
+  if (!is_unix(endpoint)) return text_of(endpoint);
+  // Clients of a Unix socket have no name: both ends are told by the server's path.
+  const Endpoint named = socket.local_endpoint(error);
+  const auto* address = reinterpret_cast<const sockaddr_un*>(named.data());
+  const size_t path_bytes =
+      named.size() > offsetof(sockaddr_un, sun_path) ? named.size() - offsetof(sockaddr_un, sun_path) : 0;
+  return std::string(address->sun_path, ::strnlen(address->sun_path, path_bytes)) + ":0";
+}
+
+bool is_local_peer(const Socket& socket) {
+  error_code error;
+  const Endpoint endpoint = socket.remote_endpoint(error);
+  if (error) return false;
+  if (is_unix(endpoint)) return true;
+  asio::ip::address address = as_tcp(endpoint).address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  return address.is_loopback();
+}
+
+}  // namespace kvfs::resp

@@ -1,0 +1,114 @@
+// What the server knows of one connection: who it is, where it works, and what state the protocol is in. No socket.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "respbridge/options.h"
+#include "store/channels.h"
+#include "store/entry.h"
+
+namespace kvfs::resp {
+
+struct CommandSpec;
+
+/// Whom a connection acts for.
+struct Identity {
+  std::string name;    // of the key; "default" without keys
+  std::string tenant;  // whose collections it sees
+  bool read_only = false;
+  bool admin = false;
+  bool all_tenants = false;
+};
+
+/// What CLIENT LIST, CLIENT KILL and INFO see of a connection from other threads.
+struct ClientCard {
+  uint64_t id = 0;
+  int fd = -1;
+  std::string address;
+  std::string local_address;
+  uint64_t created_ms = 0;
+  std::atomic<uint64_t> active_ms{0};
+  std::atomic<const CommandSpec*> last_command{nullptr};
+  std::function<void()> kill;  // any thread; ends the connection soon
+
+  std::mutex mutex;
+  // guarded by mutex:
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::string user = "default";
+  std::string tenant;
+  uint32_t database = 0;
+  int protocol = 2;
+  int64_t queued = -1;  // commands after MULTI; -1: none
+  size_t watched = 0;
+  size_t channels = 0;
+  size_t patterns = 0;
+  size_t shard_channels = 0;
+  bool monitor = false;
+  bool no_evict = false;
+  bool no_touch = false;
+};
+
+/// Where messages that are no replies go: pushed by any thread, sent by the connection's own.
+class Outbox : public Channels::Subscriber {
+ public:
+  /// `bytes` are complete protocol messages.
+  virtual void push(std::string_view bytes) noexcept = 0;
+};
+
+/// A command kept for later, with its own copy of the arguments.
+struct QueuedCommand {
+  const CommandSpec* spec = nullptr;
+  std::vector<std::string> storage;
+  std::vector<std::string_view> args;  // views into storage
+};
+
+struct WatchedKey {
+  std::string tenant;
+  std::string collection;
+  std::string key;
+  Version version = 0;  // 0: absent
+};
+
+/// Used by the connection's thread alone.
+struct Client {
+  std::shared_ptr<ClientCard> card = std::make_shared<ClientCard>();
+  std::shared_ptr<Outbox> outbox;
+
+  bool loopback = false;
+  bool authenticated = false;
+  Identity identity;
+  uint32_t database = 0;
+  int protocol = 2;
+
+  bool in_transaction = false;
+  bool transaction_failed = false;  // a command could not be queued: EXEC will refuse
+  std::vector<QueuedCommand> queue;
+  uint64_t queue_bytes = 0;
+  std::vector<WatchedKey> watched;
+
+  std::set<std::string, std::less<>> channels;
+  std::set<std::string, std::less<>> patterns;
+  std::set<std::string, std::less<>> shard_channels;
+  bool monitor = false;
+
+  enum class Replies { on, off, skip_next, skip_this };
+  Replies replies = Replies::on;
+  bool closing = false;  // after the replies so far
+
+  size_t subscriptions() const { return channels.size() + patterns.size() + shard_channels.size(); }
+};
+
+/// Name space of sharded channels in the hub: beside the tenant's plain ones.
+inline std::string shard_space(const std::string& tenant) { return tenant + '\0' + "shard"; }
+
+}  // namespace kvfs::resp

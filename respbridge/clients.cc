@@ -1,0 +1,69 @@
+#include "respbridge/clients.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "respbridge/command.h"
+
+namespace kvfs::resp {
+
+void Clients::add(const std::shared_ptr<ClientCard>& card) {
+  const std::lock_guard lock(mutex_);
+  cards_[card->id] = card;
+  count_.store(cards_.size());
+}
+
+void Clients::remove(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  cards_.erase(id);
+  count_.store(cards_.size());
+}
+
+std::vector<std::shared_ptr<ClientCard>> Clients::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<ClientCard>> out;
+  out.reserve(cards_.size());
+  for (const auto& [id, card] : cards_) out.push_back(card);
+  return out;
+}
+
+void Clients::add_monitor(const std::string& tenant, const std::shared_ptr<Outbox>& outbox) {
+  const std::lock_guard lock(mutex_);
+  monitors_.emplace_back(tenant, outbox);
+  monitors_count_.store(monitors_.size());
+}
+
+void Clients::remove_monitor(const Outbox* outbox) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(monitors_, [&](const auto& each) { return each.second.get() == outbox; });
+  monitors_count_.store(monitors_.size());
+}
+
+void Clients::tell_monitors(std::string_view tenant, std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [of, outbox] : monitors_)
+    if (of == tenant) outbox->push(line);
+}
+
+std::string describe(ClientCard& card, uint64_t now_ms) {
+  const CommandSpec* command = card.last_command.load();
+  const uint64_t active_ms = card.active_ms.load();
+  const std::lock_guard lock(card.mutex);
+  std::string flags;
+  if (card.monitor) flags += 'O';
+  if (card.channels + card.patterns + card.shard_channels > 0) flags += 'P';
+  if (card.queued >= 0) flags += 'x';
+  if (card.no_evict) flags += 'e';
+  if (flags.empty()) flags = "N";
+  return fmt::format(
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf=0 "
+      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} redir=-1 "
+      "resp={}",
+      card.id, card.address, card.local_address, card.fd, card.name,
+      now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
+      now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
+      card.shard_channels, card.queued, command != nullptr ? command->name : "NULL", card.user, card.protocol);
+}
+
+}  // namespace kvfs::resp

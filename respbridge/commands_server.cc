@@ -1,0 +1,281 @@
+// Commands on the server: what it is, how it is set, what it stores.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+
+#include "respbridge/commands.h"
+#include "respbridge/errors.h"
+#include "respbridge/info.h"
+#include "respbridge/numbers.h"
+#include "respbridge/options_reader.h"
+#include "respbridge/service.h"
+#include "store/glob.h"
+
+namespace kvfs::resp::commands {
+
+namespace {
+
+constexpr size_t kClearedAtOnceMax = 10'000;  // keys removed by one transaction of FLUSHDB outside of EXEC
+
+/// Empties a database; in EXEC by its transaction, else by as many as it takes. False: the error has been replied.
+bool clear(Call& call, uint32_t database) {
+  if (call.scope.writer != nullptr) {
+    const DirId dir = call.collection(database);
+    if (dir == 0) return true;
+    const Result<size_t> done = clear_collection(call.writer(), dir, SIZE_MAX);
+    if (!done) call.fail(done.error());
+    return done.has_value();
+  }
+  while (true) {
+    const Result<size_t> done = call.service.store().write(
+        [&](WriteTxn& txn) -> Result<size_t> {
+          const Result<DirId> tenant = find_tenant(txn, call.client.identity.tenant);
+          if (!tenant) return size_t{0};
+          const Result<DirId> dir = find_collection(txn, *tenant, call.service.collection_name(database));
+          if (!dir) return size_t{0};
+          txn.name_event("del");
+          return clear_collection(txn, *dir, kClearedAtOnceMax);
+        },
+        call.service.write_options());
+    if (!done) return call.fail(done.error()), false;
+    if (*done == 0) return true;
+  }
+}
+
+bool is_flush_mode(Call& call) {
+  if (call.args.size() == 1) return true;
+  if (call.args.size() == 2 &&
+      (equals_ignoring_case(call.args[1], "async") || equals_ignoring_case(call.args[1], "sync")))
+    return true;
+  call.syntax_error();
+  return false;
+}
+
+std::string_view string_encoding(const Entry& entry) {
+  constexpr uint64_t kIntegerDigitsMax = 20;
+  constexpr uint64_t kEmbeddedBytesMax = 44;
+  if (!entry.chunked && entry.size <= kIntegerDigitsMax && parse_integer(entry.inline_value)) return "int";
+  return entry.size <= kEmbeddedBytesMax ? "embstr" : "raw";
+}
+
+/// The entry that OBJECT and MEMORY USAGE ask for; nullopt: null has been replied.
+std::optional<Entry> find_object(Call& call) {
+  std::optional<Entry> entry = call.find(call.args[2]);
+  if (!entry) call.reply.null();
+  return entry;
+}
+
+}  // namespace
+
+void info(Call& call) {
+  std::set<std::string, std::less<>> sections;
+  for (const std::string_view section : call.args.subspan(1)) sections.insert(lower_case(section));
+  call.reply.verbatim(info_text(call, sections));
+}
+
+void flushdb(Call& call) {
+  if (is_flush_mode(call) && clear(call, call.client.database)) call.reply.ok();
+}
+
+void flushall(Call& call) {
+  if (!is_flush_mode(call)) return;
+  for (uint32_t database = 0; database < call.service.options().databases; ++database)
+    if (!clear(call, database)) return;
+  call.reply.ok();
+}
+
+void time(Call& call) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(us / 1'000'000));
+  call.reply.bulk(std::to_string(us % 1'000'000));
+}
+
+void role(Call& call) {
+  call.reply.array(3);
+  call.reply.bulk("master");
+  call.reply.integer(0);
+  call.reply.array(0);
+}
+
+void lastsave(Call& call) { call.reply.integer(static_cast<int64_t>(call.service.last_save_s())); }
+
+void save(Call& call) {
+  const Result<void> done = call.service.save();
+  if (!done) return call.fail(done.error());
+  call.reply.ok();
+}
+
+void bgsave(Call& call) {
+  call.service.save_in_background();
+  call.reply.status(call.spec.name == "bgsave" ? "Background saving started"
+                                               : "Background append only file rewriting started");
+}
+
+/// Everything acknowledged before is durable when it answers; there are no replicas to wait for.
+void wait(Call& call) {
+  if (!parse_integer(call.args[1]) || !parse_integer(call.args[2])) return call.not_an_integer();
+  if (!call.scope.in_exec)
+    if (Result<void> ok = call.service.store().sync(); !ok) return call.fail(ok.error());
+  call.reply.integer(0);
+}
+
+void waitaof(Call& call) {
+  const std::optional<int64_t> local = parse_integer(call.args[1]);
+  if (!local || !parse_integer(call.args[2]) || !parse_integer(call.args[3])) return call.not_an_integer();
+  if (*local < 0 || *local > 1) return call.reply.error("ERR value is out of range, must be between 0 and 1");
+  if (!call.scope.in_exec)
+    if (Result<void> ok = call.service.store().sync(); !ok) return call.fail(ok.error());
+  call.reply.array(2);
+  call.reply.integer(call.scope.in_exec ? 0 : 1);
+  call.reply.integer(0);
+}
+
+void replicaof(Call& call) {
+  if (equals_ignoring_case(call.args[1], "no") && equals_ignoring_case(call.args[2], "one")) return call.reply.ok();
+  call.reply.error("ERR this server replicates by its own means, not by Redis's protocol");
+}
+
+void shutdown(Call& call) {
+  if (!call.service.options().enable_shutdown || !call.service.hooks().shutdown)
+    return call.reply.error("ERR SHUTDOWN is not enabled: set enable_shutdown in section [resp]");
+  call.client.closing = true;
+  call.service.hooks().shutdown();
+}
+
+void monitor(Call& call) {
+  if (!call.client.monitor) call.service.clients().add_monitor(call.client.identity.tenant, call.client.outbox);
+  call.client.monitor = true;
+  const std::lock_guard lock(call.client.card->mutex);
+  call.client.card->monitor = true;
+  call.reply.ok();
+}
+
+void config_get(Call& call) {
+  const std::vector<std::string_view> patterns(call.args.begin() + 2, call.args.end());
+  const auto found = call.service.config().get(patterns);
+  call.reply.map(found.size());
+  for (const auto& [name, value] : found) {
+    call.reply.bulk(name);
+    call.reply.bulk(value);
+  }
+}
+
+void config_set(Call& call) {
+  if (call.args.size() % 2 != 0) return call.reply.error("ERR wrong number of arguments for 'config|set' command");
+  std::vector<std::pair<std::string_view, std::string_view>> values;
+  for (size_t i = 2; i < call.args.size(); i += 2) values.emplace_back(call.args[i], call.args[i + 1]);
+  const Result<void> done = call.service.configure(values);
+  if (!done) return call.reply.error(done.error().detail);
+  call.reply.ok();
+}
+
+void config_resetstat(Call& call) {
+  call.service.statistics().reset();
+  call.reply.ok();
+}
+
+void config_rewrite(Call& call) { call.reply.error("ERR The server is running without a config file"); }
+
+void object_encoding(Call& call) {
+  const std::optional<Entry> entry = find_object(call);
+  if (!entry) return;
+  call.reply.bulk(entry->type == ValueType::set ? std::string_view("hashtable") : string_encoding(*entry));
+}
+
+void object_freq(Call& call) {
+  if (find_object(call))
+    call.reply.error(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+        "between policies at runtime LRU and LFU data will take some time to adjust.");
+}
+
+void object_idletime(Call& call) {
+  const std::optional<Entry> entry = find_object(call);
+  if (!entry) return;
+  const uint64_t used_ms = static_cast<uint64_t>(std::max(entry->atime_ns, entry->mtime_ns)) / 1'000'000;
+  call.reply.integer(call.now_ms() > used_ms ? static_cast<int64_t>((call.now_ms() - used_ms) / 1000) : 0);
+}
+
+void object_refcount(Call& call) {
+  if (find_object(call)) call.reply.integer(1);
+}
+
+void memory_usage(Call& call) {
+  OptionsReader words(call.args, 3);
+  if (const auto samples = words.take_value("samples"); samples && !parse_unsigned(*samples))
+    return call.not_an_integer();
+  if (!words.at_end()) return call.syntax_error();
+  const std::optional<Entry> entry = find_object(call);
+  if (!entry) return;
+  constexpr uint64_t kRowBytes = 128;  // what an entry's row takes beside its key and value
+  const uint64_t bytes = kRowBytes + call.args[2].size() + entry->bytes_charged() + entry->xattrs.size();
+  call.reply.integer(static_cast<int64_t>(bytes));
+}
+
+void memory_doctor(Call& call) { call.reply.verbatim("Sam, I can't find any memory issue in your instance."); }
+void memory_purge(Call& call) { call.reply.ok(); }
+
+void slowlog_get(Call& call) {
+  size_t count = 10;
+  if (call.args.size() > 2) {
+    const std::optional<int64_t> wanted = parse_integer(call.args[2]);
+    if (!wanted || *wanted < -1) return call.reply.error("ERR count should be greater than or equal to -1");
+    count = *wanted < 0 ? SIZE_MAX : static_cast<size_t>(*wanted);
+  }
+  const auto records = call.service.slowlog().of(call.client.identity.tenant, count);
+  call.reply.array(records.size());
+  for (const Slowlog::Record& record : records) {
+    call.reply.array(6);
+    call.reply.integer(static_cast<int64_t>(record.id));
+    call.reply.integer(static_cast<int64_t>(record.at_s));
+    call.reply.integer(static_cast<int64_t>(record.took_us));
+    call.reply.array(record.args.size());
+    for (const std::string& arg : record.args) call.reply.bulk(arg);
+    call.reply.bulk(record.address);
+    call.reply.bulk(record.client_name);
+  }
+}
+
+void slowlog_len(Call& call) {
+  call.reply.integer(static_cast<int64_t>(call.service.slowlog().length(call.client.identity.tenant)));
+}
+
+void slowlog_reset(Call& call) {
+  call.service.slowlog().reset(call.client.identity.tenant);
+  call.reply.ok();
+}
+
+void latency_empty(Call& call) { call.reply.array(0); }
+void latency_histogram(Call& call) { call.reply.map(0); }
+void latency_reset(Call& call) { call.reply.integer(0); }
+void latency_doctor(Call& call) {
+  call.reply.verbatim("I'm sorry, Dave, I can't do that. Latency is watched by /metrics.");
+}
+
+void acl_whoami(Call& call) { call.reply.bulk(call.client.identity.name); }
+
+void debug(Call& call) {
+  if (!call.service.options().enable_debug)
+    return call.reply.error("ERR DEBUG command not allowed. Set enable_debug in section [resp] to allow it.");
+  const std::string sub = lower_case(call.args[1]);
+  if (sub == "sleep" && call.args.size() == 3) {
+    constexpr long double kSecondsMax = 60;
+    const std::optional<long double> seconds = parse_float(call.args[2]);
+    if (!seconds || *seconds < 0 || *seconds > kSecondsMax) return call.reply.error(kNotAFloat);
+    std::this_thread::sleep_for(std::chrono::duration<double>(static_cast<double>(*seconds)));
+    return call.reply.ok();
+  }
+  if (sub == "stringmatch-len" && call.args.size() == 4)
+    return call.reply.integer(glob_matches(call.args[3], call.args[2]) ? 1 : 0);
+  if (sub == "reload" || sub == "loadaof") return save(call);
+  for (const std::string_view known : {"jmap", "set-active-expire", "change-repl-id", "quicklist-packed-threshold",
+                                       "set-disable-deny-scripts", "replicate"})
+    if (sub == known) return call.reply.ok();
+  call.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(call.args[1]) +
+                   "'. Try DEBUG HELP.");
+}
+
+}  // namespace kvfs::resp::commands

@@ -1,0 +1,202 @@
+#include "respbridge/config.h"
+
+#include <fmt/format.h>
+
+#include "respbridge/numbers.h"
+#include "store/glob.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+constexpr std::pair<char, uint32_t> kEventLetters[] = {
+    {'K', kKeyspaceChannel}, {'E', kKeyeventChannel}, {'g', kGenericEvents}, {'$', kStringEvents},
+    {'s', kSetEvents},       {'x', kExpiredEvents},   {'e', kEvictedEvents}, {'n', kNewKeyEvents},
+};
+// Classes of types and events that kvfs does not have yet: accepted, never met.
+constexpr std::string_view kIdleLetters = "lhztdm";
+constexpr uint32_t kAllEvents = kGenericEvents | kStringEvents | kSetEvents | kExpiredEvents | kEvictedEvents;
+
+constexpr std::string_view kPolicies[] = {"noeviction",   "allkeys-lru",     "allkeys-lfu",
+                                          "allkeys-arc",  "allkeys-random",  "volatile-lru",
+                                          "volatile-lfu", "volatile-random", "volatile-ttl"};
+
+/// "100", "1k" (1000), "1kb" (1024), "1mb", "1gb".
+std::optional<int64_t> parse_memory(std::string_view text) {
+  const std::string lower = lower_case(text);
+  const size_t digits = std::min(lower.find_first_not_of("0123456789"), lower.size());
+  const std::optional<int64_t> number = parse_integer(std::string_view(lower).substr(0, digits));
+  if (!number) return std::nullopt;
+  constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"", 1},          {"b", 1},        {"k", 1000},          {"kb", 1 << 10},
+      {"m", 1'000'000}, {"mb", 1 << 20}, {"g", 1'000'000'000}, {"gb", 1 << 30},
+  };
+  for (const auto& [unit, factor] : kUnits)
+    if (lower.substr(digits) == unit) {
+      int64_t out = 0;
+      if (__builtin_mul_overflow(*number, factor, &out)) return std::nullopt;
+      return out;
+    }
+  return std::nullopt;
+}
+
+Error failed(std::string_view name, std::string_view why) {
+  return {Errc::invalid, fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why)};
+}
+
+}  // namespace
+
+Result<uint32_t> parse_event_classes(std::string_view letters) {
+  uint32_t classes = 0;
+  for (const char letter : letters) {
+    if (letter == 'A') {
+      classes |= kAllEvents;
+      continue;
+    }
+    bool known = kIdleLetters.find(letter) != kIdleLetters.npos;
+    for (const auto& [each, bit] : kEventLetters)
+      if (each == letter) {
+        classes |= bit;
+        known = true;
+      }
+    if (!known) return {Errc::invalid, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."};
+  }
+  return classes;
+}
+
+std::string format_event_classes(uint32_t classes) {
+  std::string out;
+  const bool all = (classes & kAllEvents) == kAllEvents;
+  if (all) out.push_back('A');
+  for (const auto& [letter, bit] : kEventLetters)
+    if ((classes & bit) != 0 && !(all && (bit & kAllEvents) != 0)) out.push_back(letter);
+  return out;
+}
+
+Config::Config(const RespOptions& options) {
+  // Changeable.
+  const Result<uint32_t> classes = parse_event_classes(options.notify_keyspace_events);
+  add("notify-keyspace-events", Kind::events, classes ? format_event_classes(*classes) : "");
+  add("slowlog-log-slower-than", Kind::number, std::to_string(options.slowlog_slower_than_us), -1);
+  add("slowlog-max-len", Kind::number, std::to_string(options.slowlog_entries_max), 0, 1'000'000);
+  add("timeout", Kind::number, std::to_string(options.idle_timeout_ms / 1000), 0, INT32_MAX);
+  add("maxclients", Kind::number, std::to_string(options.connections_max), 1, 1'000'000);
+  // Accepted, without effect here: what Redis does by them is the store's own affair.
+  add("maxmemory", Kind::memory, "0");
+  add("maxmemory-policy", Kind::policy, "noeviction");
+  add("maxmemory-samples", Kind::number, "5", 1);
+  add("latency-monitor-threshold", Kind::number, "0");
+  add("save", Kind::text, "");
+  add("appendonly", Kind::boolean, "yes");
+  add("appendfsync", Kind::text, "everysec");
+  add("lazyfree-lazy-user-del", Kind::boolean, "no");
+  add("set-max-intset-entries", Kind::number, "512");
+  add("hash-max-listpack-entries", Kind::number, "128");
+  add("hash-max-listpack-value", Kind::number, "64");
+  add("list-max-listpack-size", Kind::number, "-2", INT64_MIN);
+  add("zset-max-listpack-entries", Kind::number, "128");
+  add("client-output-buffer-limit", Kind::text,
+      fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} 0 0", options.push_bytes_max));
+  add("stop-writes-on-bgsave-error", Kind::boolean, "no");
+  add("tracking-table-max-keys", Kind::number, "1000000");
+  // Fixed.
+  add("databases", Kind::fixed, std::to_string(options.databases));
+  add("proto-max-bulk-len", Kind::fixed, std::to_string(options.bulk_bytes_max));
+  add("client-query-buffer-limit", Kind::fixed, std::to_string(options.query_buffer_bytes_max));
+  add("tcp-keepalive", Kind::fixed, std::to_string(options.tcp_keepalive_s));
+  add("tcp-backlog", Kind::fixed, std::to_string(options.backlog));
+  add("io-threads", Kind::fixed, std::to_string(options.threads));
+  add("protected-mode", Kind::fixed, options.anonymous ? "no" : "yes");
+  add("cluster-enabled", Kind::fixed, "no");
+  add("maxmemory-clients", Kind::fixed, "0");
+  add("daemonize", Kind::fixed, "no");
+  add("dir", Kind::fixed, "");
+  add("dbfilename", Kind::fixed, "");
+  add("logfile", Kind::fixed, "");
+  add("bind", Kind::fixed, "");
+  add("port", Kind::fixed, "0");
+  add("unixsocket", Kind::fixed, "");
+  add("replicaof", Kind::fixed, "");
+  for (const auto& [name, parameter] : parameters_) apply(name, parameter.value);
+}
+
+void Config::add(std::string name, Kind kind, std::string value, int64_t min, int64_t max) {
+  parameters_.emplace(std::move(name), Parameter{kind, std::move(value), min, max});
+}
+
+std::vector<std::pair<std::string, std::string>> Config::get(const std::vector<std::string_view>& patterns) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [name, parameter] : parameters_)
+    for (const std::string_view pattern : patterns)
+      if (glob_matches(pattern, name, true)) {
+        out.emplace_back(name, parameter.value);
+        break;
+      }
+  return out;
+}
+
+Result<std::string> Config::checked(const std::string& name, const Parameter& parameter, std::string_view value) {
+  switch (parameter.kind) {
+    case Kind::fixed:
+      return failed(name, "can't set immutable config");
+    case Kind::number: {
+      const std::optional<int64_t> number = parse_integer(value);
+      if (!number) return failed(name, "argument couldn't be parsed into an integer");
+      if (*number < parameter.min || *number > parameter.max)
+        return failed(name, fmt::format("argument must be between {} and {} inclusive", parameter.min, parameter.max));
+      return std::string(value);
+    }
+    case Kind::memory: {
+      const std::optional<int64_t> number = parse_memory(value);
+      if (!number) return failed(name, "argument must be a memory value");
+      return std::to_string(*number);
+    }
+    case Kind::boolean:
+      if (!equals_ignoring_case(value, "yes") && !equals_ignoring_case(value, "no"))
+        return failed(name, "argument must be 'yes' or 'no'");
+      return lower_case(value);
+    case Kind::events: {
+      const Result<uint32_t> classes = parse_event_classes(value);
+      if (!classes) return failed(name, classes.error().detail);
+      return format_event_classes(*classes);
+    }
+    case Kind::policy:
+      for (const std::string_view policy : kPolicies)
+        if (equals_ignoring_case(value, policy)) return std::string(policy);
+      return failed(name, fmt::format("argument must be one of the following: {}", fmt::join(kPolicies, ", ")));
+    case Kind::text:
+      return std::string(value);
+  }
+  return std::string(value);
+}
+
+Result<void> Config::set(const std::vector<std::pair<std::string_view, std::string_view>>& values) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> accepted;
+  for (const auto& [given, value] : values) {
+    const std::string name = lower_case(given);
+    const auto parameter = parameters_.find(name);
+    if (parameter == parameters_.end())
+      return {Errc::invalid, fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", given)};
+    const Result<std::string> checked_value = checked(name, parameter->second, value);
+    if (!checked_value) return checked_value.error();
+    if (!accepted.emplace(name, *checked_value).second) return failed(name, "duplicate parameter");
+  }
+  for (const auto& [name, value] : accepted) {
+    parameters_.find(name)->second.value = value;
+    apply(name, value);
+  }
+  return {};
+}
+
+void Config::apply(const std::string& name, const std::string& value) {
+  const auto number = [&] { return parse_integer(value).value_or(0); };
+  if (name == "notify-keyspace-events") event_classes_.store(*parse_event_classes(value));
+  if (name == "slowlog-log-slower-than") slower_than_us_.store(number());
+  if (name == "slowlog-max-len") slowlog_entries_max_.store(static_cast<size_t>(number()));
+  if (name == "timeout") idle_timeout_ms_.store(static_cast<uint64_t>(number()) * 1000);
+  if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
+}
+
+}  // namespace kvfs::resp

@@ -1,0 +1,332 @@
+#include "respbridge/executor.h"
+
+#include <chrono>
+
+#include "respbridge/errors.h"
+#include "respbridge/numbers.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+bool is_shared(const CommandSpec& spec) { return (spec.flags & (kReads | kWrites)) != 0 && (spec.flags & kAlone) == 0; }
+
+std::string unknown_command(Args args) {
+  constexpr size_t kNameBytesMax = 128;
+  std::string text =
+      "ERR unknown command '" + std::string(args[0].substr(0, kNameBytesMax)) + "', with args beginning with: ";
+  size_t shown = 0;
+  for (size_t i = 1; i < args.size() && shown < kNameBytesMax; ++i) {
+    const std::string_view part = args[i].substr(0, kNameBytesMax - shown);
+    text.append("'").append(part).append("' ");
+    shown += part.size() + 3;
+  }
+  return text;
+}
+
+/// A reply in the place of what a command wrote.
+void replace(std::string& out, size_t mark, std::string_view error) {
+  out.resize(mark);
+  Reply(out, 2).error(error);
+}
+
+std::string monitor_line(const Client& client, Args args, uint64_t now_ms) {
+  std::string line = "+" + std::to_string(now_ms / 1000) + "." +
+                     std::to_string(1'000'000 + now_ms % 1000 * 1000).substr(1) + " [" +
+                     std::to_string(client.database) + " " + client.card->address + "]";
+  for (const std::string_view arg : args) {
+    line += " \"";
+    for (const char c : arg.substr(0, 4096)) {
+      const auto byte = static_cast<unsigned char>(c);
+      constexpr std::string_view kHex = "0123456789abcdef";
+      if (c == '"' || c == '\\')
+        line.append("\\").push_back(c);
+      else if (byte >= 0x20 && byte < 0x7f)
+        line.push_back(c);
+      else
+        line.append("\\x").append({kHex[byte >> 4], kHex[byte & 15]});
+    }
+    line.push_back('"');
+  }
+  return line + "\r\n";
+}
+
+/// Reads every queued command's kind: what transaction EXEC needs.
+uint32_t flags_of(const std::vector<QueuedCommand>& queue) {
+  uint32_t flags = 0;
+  for (const QueuedCommand& command : queue) flags |= command.spec->flags;
+  return flags;
+}
+
+}  // namespace
+
+size_t Executor::run(Client& client, std::span<const Args> commands, std::string& out) {
+  size_t done = 0;
+  const size_t start = out.size();
+  while (done < commands.size() && !client.closing && out.size() - start < service_.options().reply_bytes_soft)
+    done += run_some(client, commands.subspan(done), out);
+  return done;
+}
+
+Executor::Plan Executor::plan(const Client& client, Args args) const {
+  const CommandSpec* spec = find_command(args[0]);
+  if (spec == nullptr) {
+    if (!client.authenticated) return {nullptr, "NOAUTH Authentication required."};
+    if (is_planned_command(args[0]))
+      return {nullptr, "ERR unknown command '" + std::string(args[0]) +
+                           "': kvfs has no hashes, lists, sorted sets, streams and scripts yet"};
+    return {nullptr, unknown_command(args)};
+  }
+  if ((spec->flags & kContainer) != 0 && args.size() >= 2) {
+    const CommandSpec* sub = find_subcommand(spec->name, args[1]);
+    if (sub == nullptr && (client.authenticated || (spec->flags & kNoAuth) != 0))
+      return {nullptr, "ERR unknown subcommand '" + std::string(args[1].substr(0, 128)) + "'. Try " +
+                           upper_case(spec->name) + " HELP."};
+    if (sub != nullptr) spec = sub;
+  }
+  if (!arity_fits(*spec, args.size()))
+    return {nullptr, "ERR wrong number of arguments for '" + std::string(spec->name) + "' command"};
+  if (!client.authenticated && (spec->flags & kNoAuth) == 0) return {nullptr, "NOAUTH Authentication required."};
+  const Identity& who = client.identity;
+  if ((who.read_only && (spec->flags & (kWrites | kOwn | kBlindWrite)) != 0) ||
+      ((spec->flags & kAdmin) != 0 && !who.admin))
+    return {nullptr, "NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command"};
+  if (client.protocol < 3 && client.subscriptions() > 0 && (spec->flags & kSubscribed) == 0)
+    return {nullptr, "ERR Can't execute '" + std::string(spec->name) +
+                         "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"};
+  if (client.in_transaction && (spec->flags & kInQueue) == 0) {
+    if ((spec->flags & kNoMulti) != 0)
+      return {nullptr, spec->name == "watch" || spec->name == "multi"
+                           ? "ERR " + upper_case(spec->name) +
+                                 (spec->name == "multi" ? " calls can not be nested" : " inside MULTI is not allowed")
+                           : "ERR Command not allowed inside a transaction"};
+    return {spec, {}, true};
+  }
+  return {spec, {}};
+}
+
+size_t Executor::run_some(Client& client, std::span<const Args> commands, std::string& out) {
+  const Args args = commands[0];
+  Plan first = plan(client, args);
+  if (first.spec == nullptr) {
+    refuse(client, first.refusal, out);
+    return 1;
+  }
+  if (first.queue) {
+    enqueue(client, *first.spec, args, out);
+    return 1;
+  }
+  if (first.spec->name == "exec") {
+    exec(client, *first.spec, args, out);
+    return 1;
+  }
+  if ((first.spec->flags & kWrites) != 0) return run_writes(client, commands, *first.spec, out);
+  if ((first.spec->flags & kReads) != 0) return run_reads(client, commands, *first.spec, out);
+  Scope scope;
+  run_one(client, scope, *first.spec, args, out);
+  return 1;
+}
+
+size_t Executor::run_reads(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out) {
+  const size_t start = out.size();
+  return service_.store().read([&](const ReadTxn& txn) {
+    Scope scope;
+    scope.reader = &txn;
+    const CommandSpec* spec = &first;
+    size_t done = 0;
+    while (true) {
+      run_one(client, scope, *spec, commands[done], out);
+      ++done;
+      if (!is_shared(*spec) || done == commands.size() || out.size() - start >= service_.options().reply_bytes_soft)
+        return done;
+      spec = plan(client, commands[done]).spec;
+      if (spec == nullptr || !is_shared(*spec) || (spec->flags & kWrites) != 0) return done;
+    }
+  });
+}
+
+size_t Executor::run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first,
+                            std::string& out) {
+  const size_t start = out.size();
+  std::vector<const CommandSpec*> specs{&first};
+  if (is_shared(first))
+    while (specs.size() < commands.size()) {
+      const CommandSpec* spec = plan(client, commands[specs.size()]).spec;
+      if (spec == nullptr || !is_shared(*spec)) break;
+      specs.push_back(spec);
+    }
+  if (specs.size() == 1) {
+    write_one(client, first, commands[0], out);
+    return 1;
+  }
+  Scope scope;
+  size_t done = 0;
+  const Client::Replies replies = client.replies;
+  const Result<void> committed_all = service_.store().write(
+      [&](WriteTxn& txn) -> Result<void> {
+        out.resize(start);
+        client.replies = replies;
+        scope = Scope{};
+        scope.reader = scope.writer = &txn;
+        for (done = 0; done < specs.size(); ++done) {
+          if (out.size() - start >= service_.options().reply_bytes_soft) break;
+          run_one(client, scope, *specs[done], commands[done], out);
+          if (scope.failure) return *scope.failure;
+        }
+        return {};
+      },
+      service_.write_options());
+  if (committed_all) {
+    committed(scope);
+    return done;
+  }
+  // One of them failed after it began to write, or the commit did: each runs alone, so that it harms no other.
+  out.resize(start);
+  client.replies = replies;
+  write_one(client, first, commands[0], out);
+  return 1;
+}
+
+void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std::string& out) {
+  const size_t mark = out.size();
+  const Client::Replies replies = client.replies;
+  Scope scope;
+  const Result<void> done = service_.store().write(
+      [&](WriteTxn& txn) -> Result<void> {
+        out.resize(mark);
+        client.replies = replies;
+        scope = Scope{};
+        scope.reader = scope.writer = &txn;
+        run_one(client, scope, spec, args, out);
+        if (scope.failure) return *scope.failure;
+        return {};
+      },
+      service_.write_options());
+  if (done)
+    committed(scope);
+  else if (replies == Client::Replies::on)
+    replace(out, mark, error_text(done.error()));
+}
+
+void Executor::committed(Scope& scope) {
+  for (StagedValue& staged : scope.staged) staged.published();
+  for (const Scope::Publication& each : scope.publications)
+    service_.store().channels().publish(each.space, each.channel, each.payload);
+}
+
+void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out) {
+  const size_t mark = out.size();
+  client.card->last_command.store(&spec, std::memory_order_relaxed);
+  if (service_.clients().monitored() && (spec.flags & (kAdmin | kNoAuth)) == 0)
+    service_.clients().tell_monitors(client.identity.tenant, monitor_line(client, args, service_.store().now_ms()));
+  const int64_t slower_than_us = service_.config().slower_than_us();
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    Call call(service_, client, scope, spec, args, out);
+    if (scope.writer != nullptr) call.event(spec.name);
+    spec.run(call);
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  if (slower_than_us >= 0 && took_us >= slower_than_us)
+    service_.slowlog().add(args, service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us), client,
+                           service_.config().slowlog_entries_max());
+  service_.statistics().commands.fetch_add(1, std::memory_order_relaxed);
+  if (client.replies == Client::Replies::on) return;
+  out.resize(mark);
+  if (client.replies == Client::Replies::skip_this)
+    client.replies = Client::Replies::on;
+  else if (client.replies == Client::Replies::skip_next)
+    client.replies = Client::Replies::skip_this;
+}
+
+void Executor::refuse(Client& client, const std::string& refusal, std::string& out) {
+  if (client.in_transaction) client.transaction_failed = true;
+  service_.statistics().errors.fetch_add(1, std::memory_order_relaxed);
+  if (client.replies == Client::Replies::skip_this)
+    client.replies = Client::Replies::on;
+  else if (client.replies == Client::Replies::on)
+    Reply(out, client.protocol).error(refusal);
+}
+
+void Executor::enqueue(Client& client, const CommandSpec& spec, Args args, std::string& out) {
+  QueuedCommand command{&spec, {args.begin(), args.end()}, {}};
+  for (const std::string& arg : command.storage) client.queue_bytes += arg.size();
+  if (client.queue.size() >= service_.options().transaction_commands_max ||
+      client.queue_bytes > service_.options().transaction_bytes_max) {
+    return refuse(client,
+                  "ERR a transaction has at most " + std::to_string(service_.options().transaction_commands_max) +
+                      " commands and " + std::to_string(service_.options().transaction_bytes_max) + " bytes",
+                  out);
+  }
+  command.args.assign(command.storage.begin(), command.storage.end());
+  client.queue.push_back(std::move(command));  // moves the vectors, not the strings that the views point into
+  Reply(out, client.protocol).status("QUEUED");
+}
+
+Result<void> Executor::exec_queue(Client& client, Scope& scope, std::string& out, bool& aborted) {
+  aborted = false;
+  for (const WatchedKey& watched : client.watched) {
+    Version version = 0;
+    if (const Result<DirId> tenant = find_tenant(*scope.reader, watched.tenant); tenant)
+      if (const Result<DirId> dir = find_collection(*scope.reader, *tenant, watched.collection); dir)
+        if (const Result<Entry> entry = get(*scope.reader, *dir, watched.key); entry) version = entry->version;
+    aborted |= version != watched.version;
+  }
+  if (aborted) return {};
+  Reply(out, client.protocol).array(client.queue.size());
+  for (const QueuedCommand& command : client.queue) {
+    run_one(client, scope, *command.spec, command.args, out);
+    if (scope.failure) return *scope.failure;
+  }
+  return {};
+}
+
+void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::string& out) {
+  const size_t mark = out.size();
+  Scope scope;
+  if (!client.in_transaction || client.transaction_failed) {
+    run_one(client, scope, spec, args, out);  // replies the refusal
+    return;
+  }
+  const uint32_t flags = flags_of(client.queue);
+  const uint32_t database = client.database;
+  const int protocol = client.protocol;
+  bool aborted = false;
+  Result<void> done;
+  client.in_transaction = false;
+  const auto begin = [&](const ReadTxn* reader, WriteTxn* writer) {
+    out.resize(mark);
+    client.database = database;
+    client.protocol = protocol;
+    scope = Scope{};
+    scope.reader = reader;
+    scope.writer = writer;
+    scope.in_exec = true;
+  };
+  if ((flags & (kWrites | kOwn)) != 0)
+    done = service_.store().write(
+        [&](WriteTxn& txn) {
+          begin(&txn, &txn);
+          return exec_queue(client, scope, out, aborted);
+        },
+        service_.write_options());
+  else
+    done = service_.store().read([&](const ReadTxn& txn) {
+      begin(&txn, nullptr);
+      return exec_queue(client, scope, out, aborted);
+    });
+  client.queue.clear();
+  client.queue_bytes = 0;
+  client.watched.clear();
+  if (!done) {
+    replace(out, mark, "EXECABORT Transaction discarded because of: " + error_text(done.error()));
+  } else if (aborted) {
+    out.resize(mark);
+    Reply(out, client.protocol).null_array();
+  } else {
+    committed(scope);
+  }
+}
+
+}  // namespace kvfs::resp

@@ -1,0 +1,46 @@
+// Runs the commands of one connection, in order: which of them share a transaction, what MULTI queues, what a client
+// may do. Knows no socket.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "respbridge/command.h"
+#include "respbridge/service.h"
+
+namespace kvfs::resp {
+
+/// Neighbouring commands of a pipeline share a transaction: a run of reads one snapshot, a run of writes (and the reads
+/// among them) one commit. Each is as atomic as it would be alone, one that is refused leaves the others alone, and no
+/// reply is given before the commit.
+/// Used by one thread at a time.
+class Executor {
+ public:
+  explicit Executor(Service& service) : service_(service) {}
+
+  /// Executes commands from the first on and appends their replies to `out`. Stops early when the client is to be
+  /// closed, or when the replies grow beyond reply_bytes_soft. Returns how many were executed.
+  size_t run(Client& client, std::span<const Args> commands, std::string& out);
+
+ private:
+  struct Plan {
+    const CommandSpec* spec = nullptr;  // null: `refusal` is the reply
+    std::string refusal;
+    bool queue = false;  // MULTI is under way
+  };
+  Plan plan(const Client& client, Args args) const;
+  size_t run_some(Client& client, std::span<const Args> commands, std::string& out);
+  size_t run_reads(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
+  size_t run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
+  void write_one(Client& client, const CommandSpec& spec, Args args, std::string& out);
+  void run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out);
+  void refuse(Client& client, const std::string& refusal, std::string& out);
+  void enqueue(Client& client, const CommandSpec& spec, Args args, std::string& out);
+  void exec(Client& client, const CommandSpec& spec, Args args, std::string& out);
+  Result<void> exec_queue(Client& client, Scope& scope, std::string& out, bool& aborted);
+  void committed(Scope& scope);
+
+  Service& service_;
+};
+
+}  // namespace kvfs::resp

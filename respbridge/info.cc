@@ -1,0 +1,150 @@
+#include "respbridge/info.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+
+#include "respbridge/commands.h"
+#include "respbridge/service.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+/// Bytes of memory that the process occupies.
+uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total = 0;
+  uint64_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string human(uint64_t bytes) {
+  constexpr uint64_t kKiB = 1024;
+  if (bytes < kKiB) return fmt::format("{}B", bytes);
+  const auto number = static_cast<double>(bytes);
+  if (bytes < kKiB * kKiB) return fmt::format("{:.2f}K", number / 1024);
+  if (bytes < kKiB * kKiB * kKiB) return fmt::format("{:.2f}M", number / (1024 * 1024));
+  return fmt::format("{:.2f}G", number / (1024 * 1024 * 1024));
+}
+
+std::string server_section(Call& call) {
+  utsname system{};
+  uname(&system);
+  const uint64_t up_s = (call.service.store().now_ms() - call.service.started_ms()) / 1000;
+  return fmt::format(
+      "# Server\r\nredis_version:{}\r\nredis_mode:standalone\r\nkvfs_version:{}\r\nos:{} {} {}\r\narch_bits:64\r\n"
+      "multiplexing_api:epoll\r\nprocess_id:{}\r\nrun_id:{}\r\nserver_time_usec:{}\r\nuptime_in_seconds:{}\r\n"
+      "uptime_in_days:{}\r\nexecutable:kvfs\r\n",
+      commands::kRedisVersion, call.service.hooks().version, system.sysname, system.release, system.machine, getpid(),
+      call.service.run_id(), call.service.store().now_ms() * 1000, up_s, up_s / 86'400);
+}
+
+std::string clients_section(Call& call) {
+  return fmt::format(
+      "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:0\r\ntracking_clients:0\r\n",
+      call.service.clients().count(), call.service.config().connections_max());
+}
+
+std::string memory_section(Call& call) {
+  const uint64_t bytes = resident_bytes();
+  const auto config = call.service.config().get({"maxmemory", "maxmemory-policy"});
+  return fmt::format(
+      "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\nused_memory_rss_human:{1}\r\n"
+      "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nmaxmemory:{2}\r\nmaxmemory_human:{3}\r\n"
+      "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\n",
+      bytes, human(bytes), config[0].second, config[0].second == "0" ? "0B" : config[0].second, config[1].second);
+}
+
+std::string persistence_section(Call& call) {
+  return fmt::format(
+      "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\nrdb_bgsave_in_progress:0\r\n"
+      "rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
+      "aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\n",
+      call.service.last_save_s());
+}
+
+std::string stats_section(Call& call) {
+  const Statistics& counters = call.service.statistics();
+  return fmt::format(
+      "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:0\r\n"
+      "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:0\r\n"
+      "evicted_keys:0\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
+      "total_error_replies:{}\r\n",
+      call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
+      counters.output_bytes.load(), counters.rejected_connections.load(), counters.keyspace_hits.load(),
+      counters.keyspace_misses.load(), call.service.store().channels().active(call.client.identity.tenant, "").size(),
+      call.service.store().channels().patterns(call.client.identity.tenant), counters.errors.load());
+}
+
+std::string replication_section(Call& call) {
+  return fmt::format(
+      "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
+      "master_replid:{}\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\n",
+      call.service.run_id());
+}
+
+std::string cpu_section(Call&) {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  return fmt::format("# CPU\r\nused_cpu_sys:{}.{:06}\r\nused_cpu_user:{}.{:06}\r\n", used.ru_stime.tv_sec,
+                     used.ru_stime.tv_usec, used.ru_utime.tv_sec, used.ru_utime.tv_usec);
+}
+
+std::string modules_section(Call&) { return "# Modules\r\n"; }
+std::string errors_section(Call& call) {
+  return fmt::format("# Errorstats\r\nerrorstat_ERR:count={}\r\n", call.service.statistics().errors.load());
+}
+std::string cluster_section(Call&) { return "# Cluster\r\ncluster_enabled:0\r\n"; }
+
+std::string keyspace_section(Call& call) {
+  std::string out = "# Keyspace\r\n";
+  const auto list = [&](const ReadTxn& txn) {
+    const Result<DirId> tenant = find_tenant(txn, call.client.identity.tenant);
+    if (!tenant) return;
+    for (uint32_t n = 0; n < call.service.options().databases; ++n) {
+      const Result<Entry> entry = find_entry(txn, {*tenant, call.service.collection_name(n), true});
+      if (entry && entry->keys > 0) out += fmt::format("db{}:keys={},expires=0,avg_ttl=0\r\n", n, entry->keys);
+    }
+  };
+  if (call.scope.reader != nullptr)
+    list(*call.scope.reader);
+  else
+    call.service.store().read(list);
+  return out;
+}
+
+struct Section {
+  std::string_view name;
+  bool by_default;
+  std::string (*text)(Call&);
+};
+constexpr Section kSections[] = {
+    {"server", true, server_section},     {"clients", true, clients_section},
+    {"memory", true, memory_section},     {"persistence", true, persistence_section},
+    {"stats", true, stats_section},       {"replication", true, replication_section},
+    {"cpu", true, cpu_section},           {"modules", true, modules_section},
+    {"errorstats", true, errors_section}, {"cluster", true, cluster_section},
+    {"keyspace", true, keyspace_section},
+};
+
+}  // namespace
+
+std::string info_text(Call& call, const std::set<std::string, std::less<>>& sections) {
+  const bool all = sections.contains("all") || sections.contains("everything");
+  const bool usual = sections.empty() || sections.contains("default");
+  std::string out;
+  for (const Section& section : kSections) {
+    if (!all && !(usual && section.by_default) && !sections.contains(section.name)) continue;
+    if (!out.empty()) out += "\r\n";
+    out += section.text(call);
+  }
+  return out;
+}
+
+}  // namespace kvfs::resp

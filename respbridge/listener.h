@@ -1,0 +1,46 @@
+// One listening socket: accepts, refuses what is too much, hands connections to the workers in turn.
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "respbridge/address.h"
+#include "respbridge/net.h"
+#include "respbridge/worker.h"
+
+namespace kvfs::resp {
+
+/// Runs on the io_context it was opened with.
+class Listener {
+ public:
+  using NextWorker = std::function<Worker&()>;
+
+  /// Errors: busy, access_denied, invalid, io; each says what to do.
+  static Result<std::unique_ptr<Listener>> open(asio::io_context& io, Service& service, const ListenAddress& address,
+                                                const asio::generic::stream_protocol::endpoint& endpoint,
+                                                std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker);
+  /// REQUIRES: its io_context does not run any more.
+  ~Listener();
+
+  void accept();
+  void close();
+  uint16_t port() const { return port_; }
+
+ private:
+  Listener(asio::io_context& io, Service& service, std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker)
+      : service_(service), acceptor_(io), retry_(io), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
+  void on_accept(const error_code& error, Socket socket, Worker& worker);
+
+  Service& service_;
+  Acceptor acceptor_;
+  asio::steady_timer retry_;
+  std::shared_ptr<asio::ssl::context> tls_;
+  NextWorker next_worker_;
+  std::string unix_path_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace kvfs::resp

@@ -1,0 +1,114 @@
+#include "respbridge/notifier.h"
+
+#include <algorithm>
+
+namespace kvfs::resp {
+
+namespace {
+
+constexpr size_t kChangesAtOnceMax = 1000;
+
+EventClass class_of(const Change& change, std::string_view event) {
+  if (event == "expired") return kExpiredEvents;
+  if (event == "new") return kNewKeyEvents;
+  for (const std::string_view generic :
+       {"del", "expire", "persist", "rename_from", "rename_to", "move_from", "move_to", "copy_to", "restore"})
+    if (event == generic) return kGenericEvents;
+  return change.type == ValueType::set ? kSetEvents : kStringEvents;
+}
+
+/// What a change is called that no client's command names.
+std::string_view default_event(const Change& change) {
+  switch (change.kind) {
+    case ChangeKind::put:
+      return change.type == ValueType::set ? "sadd" : "set";
+    case ChangeKind::remove:
+      return "del";
+    case ChangeKind::expire:
+      return "expired";
+    case ChangeKind::attributes:
+      return "expire";
+    case ChangeKind::make:
+    case ChangeKind::remove_dir:
+    case ChangeKind::rename:
+    case ChangeKind::link:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+void Notifier::start() {
+  listener_ = store_.feed().listen([this] {
+    if (service_.config().event_classes() == 0) return;
+    const std::lock_guard lock(mutex_);
+    pending_ = true;
+    wake_.notify_one();
+  });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Notifier::stop() {
+  listener_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Notifier::run() {
+  uint64_t after = store_.feed().last();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [&] { return stopping_ || pending_; });
+    if (stopping_) return;
+    pending_ = false;
+    lock.unlock();
+    after = std::max(after, service_.events_after());
+    while (true) {
+      const Feed::Batch batch = store_.feed().read(after, kChangesAtOnceMax);
+      for (const ChangePtr& change : batch.changes) publish(*change);
+      after = batch.next;
+      if (batch.changes.empty()) break;
+    }
+    lock.lock();
+  }
+}
+
+void Notifier::publish(const Change& change) {
+  if (change.node != Kind::file || change.collection.empty()) return;
+  if (change.kind == ChangeKind::rename) {
+    const bool moved = change.collection != change.to_collection;
+    tell(change, change.collection, change.key, moved ? "move_from" : "rename_from");
+    tell(change, change.to_collection, change.to_key, moved ? "move_to" : "rename_to");
+    return;
+  }
+  if (change.kind == ChangeKind::put && change.created) tell(change, change.collection, change.key, "new");
+  std::string_view events = change.event;
+  if (events.empty() || change.kind == ChangeKind::expire) events = default_event(change);
+  while (!events.empty()) {
+    const size_t space = events.find(' ');
+    tell(change, change.collection, change.key, events.substr(0, space));
+    events = space == events.npos ? std::string_view() : events.substr(space + 1);
+  }
+  // A command that takes away the last member of a set removes the key.
+  if (change.kind == ChangeKind::remove && !change.event.empty() && change.event != "del")
+    tell(change, change.collection, change.key, "del");
+}
+
+void Notifier::tell(const Change& change, std::string_view collection, std::string_view key, std::string_view event) {
+  const uint32_t classes = service_.config().event_classes();
+  if ((classes & class_of(change, event)) == 0) return;
+  const std::optional<uint32_t> database = service_.database_of(collection);
+  if (!database) return;
+  const std::string at = "@" + std::to_string(*database) + "__:";
+  if ((classes & kKeyspaceChannel) != 0)
+    store_.channels().publish(change.tenant, "__keyspace" + at + std::string(key), event);
+  if ((classes & kKeyeventChannel) != 0)
+    store_.channels().publish(change.tenant, "__keyevent" + at + std::string(event), key);
+}
+
+}  // namespace kvfs::resp

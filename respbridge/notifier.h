@@ -1,0 +1,37 @@
+// Keyspace notifications: turns the store's feed of changes, made at whatever door, into messages on the channels
+// __keyspace@N__:KEY and __keyevent@N__:EVENT.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "respbridge/service.h"
+#include "store/store.h"
+
+namespace kvfs::resp {
+
+class Notifier {
+ public:
+  Notifier(Store& store, Service& service) : store_(store), service_(service) {}
+  ~Notifier() { stop(); }
+  void start();
+  void stop();
+
+ private:
+  void run();
+  void publish(const Change& change);
+  void tell(const Change& change, std::string_view collection, std::string_view key, std::string_view event);
+
+  Store& store_;
+  Service& service_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool pending_ = false;   // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  std::shared_ptr<Feed::Listener> listener_;
+  std::thread thread_;
+};
+
+}  // namespace kvfs::resp

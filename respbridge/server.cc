@@ -1,0 +1,129 @@
+#include "respbridge/server.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "respbridge/listener.h"
+#include "respbridge/notifier.h"
+#include "respbridge/service.h"
+#include "respbridge/tls.h"
+#include "respbridge/worker.h"
+
+namespace kvfs::resp {
+
+class RespServer::Impl {
+ public:
+  Impl(Store& store, std::unique_ptr<Service> service) : service_(std::move(service)), notifier_(store, *service_) {}
+  ~Impl() { stop(); }
+
+  Result<void> listen();
+  void run();
+  void stop();
+
+  Service& service() { return *service_; }
+  std::vector<uint16_t> ports() const { return ports_; }
+  std::vector<std::string> urls() const { return urls_; }
+
+ private:
+  Result<std::shared_ptr<asio::ssl::context>> tls_context();
+
+  std::unique_ptr<Service> service_;
+  Notifier notifier_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Listener>> listeners_;  // on the first worker's thread once it runs
+  std::shared_ptr<asio::ssl::context> tls_;
+  size_t next_worker_ = 0;  // the first worker's thread only
+  std::vector<uint16_t> ports_;
+  std::vector<std::string> urls_;
+  std::once_flag stopped_;
+};
+
+Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::tls_context() {
+  if (!tls_) {
+    Result<std::shared_ptr<asio::ssl::context>> made = make_tls_context(service_->options().tls);
+    if (!made) return made.error();
+    tls_ = std::move(*made);
+  }
+  return tls_;
+}
+
+Result<void> RespServer::Impl::listen() {
+  const RespOptions& options = service_->options();
+  const size_t threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  for (size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(*service_));
+  const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
+  for (const std::string& text : options.listen) {
+    const Result<ListenAddress> address = parse_listen_address(text);
+    if (!address) return address.error();
+    if (!address->local && service_->keys()->empty() && !options.anonymous)
+      return {Errc::invalid, "refusing to listen on " + text +
+                                 " for other machines without keys: configure keys, listen on a loopback address, or "
+                                 "say 'anonymous = yes' in section [resp]"};
+    std::shared_ptr<asio::ssl::context> tls;
+    if (address->tls) {
+      const Result<std::shared_ptr<asio::ssl::context>> made = tls_context();
+      if (!made) return made.error();
+      tls = *made;
+    }
+    uint16_t port = 0;
+    for (const auto& endpoint : address->endpoints) {
+      Result<std::unique_ptr<Listener>> listener =
+          Listener::open(workers_[0]->io(), *service_, *address, endpoint, tls, next);
+      if (!listener) return listener.error();
+      port = (*listener)->port();
+      listeners_.push_back(std::move(*listener));
+    }
+    ports_.push_back(port);
+    const std::string scheme = address->unix_path.empty() ? (address->tls ? "rediss://" : "redis://") : "unix://";
+    const std::string plain = address->tls ? text.substr(4) : text;
+    urls_.push_back(scheme + (address->unix_path.empty() ? plain.substr(0, plain.rfind(':') + 1) + std::to_string(port)
+                                                         : address->unix_path));
+  }
+  return {};
+}
+
+void RespServer::Impl::run() {
+  for (const auto& listener : listeners_) listener->accept();
+  for (const auto& worker : workers_) worker->run();
+  notifier_.start();
+}
+
+void RespServer::Impl::stop() {
+  std::call_once(stopped_, [this] {
+    notifier_.stop();
+    if (!workers_.empty()) {
+      std::promise<void> closed;
+      asio::post(workers_[0]->io(), [&] {
+        for (const auto& listener : listeners_) listener->close();
+        closed.set_value();
+      });
+      if (workers_[0]->runs()) closed.get_future().wait();
+    }
+    for (const auto& worker : workers_) worker->stop();
+    for (const auto& worker : workers_) worker->join();
+    listeners_.clear();
+    workers_.clear();
+  });
+}
+
+RespServer::RespServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RespServer::~RespServer() = default;
+
+Result<std::unique_ptr<RespServer>> RespServer::start(Store& store, RespOptions options, Hooks hooks) {
+  Result<std::unique_ptr<Service>> service = Service::make(store, std::move(options), std::move(hooks));
+  if (!service) return service.error();
+  auto impl = std::make_unique<Impl>(store, std::move(*service));
+  if (Result<void> ok = impl->listen(); !ok) return ok.error();
+  impl->run();
+  return std::unique_ptr<RespServer>(new RespServer(std::move(impl)));
+}
+
+std::vector<uint16_t> RespServer::ports() const { return impl_->ports(); }
+std::vector<std::string> RespServer::urls() const { return impl_->urls(); }
+Result<void> RespServer::reload(const RespOptions& options) { return impl_->service().reload(options); }
+void RespServer::stop() { impl_->stop(); }
+
+}  // namespace kvfs::resp

@@ -1,0 +1,111 @@
+#include "respbridge/service.h"
+
+#include <fmt/format.h>
+
+#include <random>
+
+namespace kvfs::resp {
+
+namespace {
+
+std::string random_id() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 5; ++i) id += fmt::format("{:08x}", random());
+  return id;
+}
+
+}  // namespace
+
+void Statistics::reset() {
+  for (std::atomic<uint64_t>* counter :
+       {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections, &input_bytes, &output_bytes, &errors})
+    counter->store(0);
+}
+
+Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
+    : store_(store),
+      options_(std::move(options)),
+      hooks_(std::move(hooks)),
+      origin_(store.new_origin()),
+      started_ms_(store.now_ms()),
+      run_id_(random_id()),
+      config_(options_),
+      cursors_(options_.scan_cursors_max),
+      last_save_s_(started_ms_ / 1000) {}
+
+Service::~Service() {
+  if (saver_.joinable()) saver_.join();
+}
+
+Result<std::unique_ptr<Service>> Service::make(Store& store, RespOptions options, RespServer::Hooks hooks) {
+  if (options.databases == 0) return {Errc::invalid, "[resp] databases must be at least 1"};
+  if (Result<uint32_t> classes = parse_event_classes(options.notify_keyspace_events); !classes)
+    return {Errc::invalid, "[resp] notify_keyspace_events: " + classes.error().detail};
+  std::unique_ptr<Service> service(new Service(store, std::move(options), std::move(hooks)));
+  for (uint32_t n = 0; n < service->options_.databases; ++n) {
+    const auto named = service->options_.database_names.find(n);
+    std::string name = n == 0 ? service->options_.default_collection : std::to_string(n);
+    if (named != service->options_.database_names.end()) name = named->second;
+    if (Result<void> ok = check_name(name, "collection of a database"); !ok) return ok.error();
+    if (service->database_of(name))
+      return {Errc::invalid, fmt::format("two databases of [resp] are the collection '{}'", name)};
+    service->collection_names_.push_back(std::move(name));
+  }
+  if (Result<void> ok = service->reload(service->options_); !ok) return ok.error();
+  return service;
+}
+
+std::optional<uint32_t> Service::database_of(std::string_view collection) const {
+  for (size_t n = 0; n < collection_names_.size(); ++n)
+    if (collection_names_[n] == collection) return static_cast<uint32_t>(n);
+  return std::nullopt;
+}
+
+std::shared_ptr<const KeyTable> Service::keys() const {
+  const std::lock_guard lock(keys_mutex_);
+  return keys_;
+}
+
+Result<void> Service::reload(const RespOptions& options) {
+  Result<std::shared_ptr<const KeyTable>> table = KeyTable::build(options);
+  if (!table) return table.error();
+  for (const std::string& tenant : (*table)->tenants())
+    if (Result<DirId> made = store_.ensure_tenant(tenant); !made) return made.error();
+  const std::lock_guard lock(keys_mutex_);
+  keys_ = std::move(*table);
+  return {};
+}
+
+void Service::admit(Client& client, bool loopback) const {
+  client.loopback = loopback;
+  const std::optional<Identity> anonymous = keys()->anonymous(loopback);
+  client.authenticated = anonymous.has_value();
+  client.identity = anonymous.value_or(Identity{});
+  const std::lock_guard lock(client.card->mutex);
+  client.card->tenant = client.identity.tenant;
+}
+
+Result<void> Service::configure(const std::vector<std::pair<std::string_view, std::string_view>>& values) {
+  if (config_.event_classes() == 0) events_after_.store(store_.feed().last());
+  return config_.set(values);
+}
+
+Result<void> Service::save() {
+  if (Result<void> ok = store_.sync(); !ok) return ok;
+  if (Result<void> ok = store_.checkpoint(); !ok) return ok;
+  last_save_s_.store(store_.now_ms() / 1000);
+  return {};
+}
+
+void Service::save_in_background() {
+  const std::lock_guard lock(saver_mutex_);
+  if (saving_.exchange(true)) return;
+  if (saver_.joinable()) saver_.join();
+  saver_ = std::thread([this] {
+    (void)save();  // LASTSAVE tells whether it worked
+    saving_.store(false);
+  });
+}
+
+}  // namespace kvfs::resp

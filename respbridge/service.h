@@ -1,0 +1,101 @@
+// What all connections of the door share: the store, the keys, the configuration, and the tables behind CLIENT,
+// SLOWLOG and SCAN. Knows no socket.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "respbridge/auth.h"
+#include "respbridge/clients.h"
+#include "respbridge/config.h"
+#include "respbridge/options.h"
+#include "respbridge/scan_cursors.h"
+#include "respbridge/server.h"
+#include "respbridge/slowlog.h"
+#include "store/store.h"
+
+namespace kvfs::resp {
+
+/// Counters of INFO stats.
+struct Statistics {
+  std::atomic<uint64_t> commands{0};
+  std::atomic<uint64_t> keyspace_hits{0};
+  std::atomic<uint64_t> keyspace_misses{0};
+  std::atomic<uint64_t> rejected_connections{0};
+  std::atomic<uint64_t> input_bytes{0};
+  std::atomic<uint64_t> output_bytes{0};
+  std::atomic<uint64_t> errors{0};
+  void reset();
+};
+
+/// Thread safety: all functions may be called from any thread.
+class Service {
+ public:
+  /// Makes the tenants that the keys name. Errors: invalid, and those of the store.
+  static Result<std::unique_ptr<Service>> make(Store& store, RespOptions options, RespServer::Hooks hooks);
+  ~Service();
+
+  Store& store() { return store_; }
+  const RespOptions& options() const { return options_; }
+  const RespServer::Hooks& hooks() const { return hooks_; }
+  Config& config() { return config_; }
+  Clients& clients() { return clients_; }
+  Slowlog& slowlog() { return slowlog_; }
+  ScanCursors& cursors() { return cursors_; }
+  Statistics& statistics() { return statistics_; }
+  WriteOptions write_options() const { return {origin_, std::nullopt}; }
+  uint64_t started_ms() const { return started_ms_; }
+  uint64_t last_save_s() const { return last_save_s_.load(); }
+  const std::string& run_id() const { return run_id_; }
+
+  /// Where SELECT `database` works.
+  const std::string& collection_name(uint32_t database) const { return collection_names_[database]; }
+  std::optional<uint32_t> database_of(std::string_view collection) const;
+
+  std::shared_ptr<const KeyTable> keys() const;
+  /// Errors: invalid; then everything stays.
+  Result<void> reload(const RespOptions& options);
+  /// What a new connection is before AUTH.
+  void admit(Client& client, bool loopback) const;
+
+  /// CONFIG SET. Errors: as Config::set.
+  Result<void> configure(const std::vector<std::pair<std::string_view, std::string_view>>& values);
+  /// Changes up to this one were made while keyspace events were off.
+  uint64_t events_after() const { return events_after_.load(); }
+
+  /// Makes everything acknowledged so far durable and folds the journal into the base.
+  Result<void> save();
+  /// Likewise, soon; one at a time.
+  void save_in_background();
+
+ private:
+  Service(Store& store, RespOptions options, RespServer::Hooks hooks);
+
+  Store& store_;
+  const RespOptions options_;
+  const RespServer::Hooks hooks_;
+  const Origin origin_;
+  const uint64_t started_ms_;
+  std::string run_id_;
+  std::vector<std::string> collection_names_;
+  Config config_;
+  Clients clients_;
+  Slowlog slowlog_;
+  ScanCursors cursors_;
+  Statistics statistics_;
+  std::atomic<uint64_t> last_save_s_;
+  std::atomic<uint64_t> events_after_{0};
+  std::mutex saver_mutex_;
+  std::thread saver_;  // guarded by saver_mutex_
+  std::atomic<bool> saving_{false};
+  mutable std::mutex keys_mutex_;
+  std::shared_ptr<const KeyTable> keys_;  // guarded by keys_mutex_
+};
+
+}  // namespace kvfs::resp

@@ -1,0 +1,298 @@
+#include "respbridge/session.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include "respbridge/address.h"
+#include "respbridge/commands.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+constexpr size_t kReadBytesMin = 16 * 1024;
+constexpr size_t kReadBytesMax = 1024 * 1024;
+constexpr uint64_t kDrainMs = 2000;
+
+ParserLimits limits_of(const RespOptions& options) {
+  return {options.arguments_max, options.bulk_bytes_max, options.inline_bytes_max};
+}
+
+}  // namespace
+
+Session::Session(Service& service, SessionOwner& owner, Socket socket, asio::ssl::context* tls, bool loopback)
+    : service_(service),
+      owner_(owner),
+      socket_(std::move(socket)),
+      executor_(service),
+      parser_(limits_of(service.options())) {
+  if (tls != nullptr) tls_ = std::make_unique<Tls>(socket_, *tls);
+  set_up_card(loopback);
+}
+
+void Session::set_up_card(bool loopback) {
+  ClientCard& card = *client_.card;
+  card.id = service_.clients().next_id();
+  card.fd = socket_.native_handle();
+  card.created_ms = active_ms_ = service_.store().now_ms();
+  card.active_ms.store(active_ms_);
+  card.address = peer_text(socket_, false);
+  card.local_address = peer_text(socket_, true);
+  service_.admit(client_, loopback);
+  parser_.restrict(!client_.authenticated);
+}
+
+void Session::start() {
+  client_.outbox = shared_from_this();
+  client_.card->kill = [weak = weak_from_this(), executor = socket_.get_executor()] {
+    asio::post(executor, [weak] {
+      if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->close();
+    });
+  };
+  service_.clients().add(client_.card);
+  if (!tls_) return read();
+  tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
+    if (error)
+      self->close();
+    else
+      self->read();
+  });
+}
+
+void Session::close() {
+  if (closed_) return;
+  closed_ = true;
+  const auto self = shared_from_this();
+  service_.clients().remove(client_.card->id);
+  if (client_.monitor) service_.clients().remove_monitor(this);
+  commands::unsubscribe_all(client_, service_);
+  client_.outbox.reset();
+  error_code ignored;
+  socket_.close(ignored);
+  owner_.closed(self);
+}
+
+void Session::check_deadlines(uint64_t now_ms) {
+  const uint64_t idle_ms = service_.config().idle_timeout_ms();
+  const bool listens = client_.subscriptions() > 0 || client_.monitor;
+  const uint64_t write_timeout_ms = service_.options().write_timeout_ms;
+  bool overflow = false;
+  {
+    const std::lock_guard lock(pushed_mutex_);
+    overflow = push_overflow_;
+  }
+  if (overflow || (idle_ms != 0 && !listens && !writing_ && now_ms > active_ms_ + idle_ms) ||
+      (writing_ && write_timeout_ms != 0 && now_ms > write_began_ms_ + write_timeout_ms) ||
+      (draining_ && now_ms > drain_until_ms_))
+    close();
+}
+
+// Reading
+
+void Session::read() {
+  if (closed_ || reading_) return;
+  reading_ = true;
+  const size_t wanted = static_cast<size_t>(std::clamp<uint64_t>(parser_.announced(), kReadBytesMin, kReadBytesMax));
+  const auto [space, size] = input_.prepare(wanted);
+  const auto on_done = [self = shared_from_this()](const error_code& error, size_t count) {
+    self->on_read(error, count);
+  };
+  if (tls_)
+    tls_->async_read_some(asio::buffer(space, size), on_done);
+  else
+    socket_.async_read_some(asio::buffer(space, size), on_done);
+}
+
+void Session::on_read(const error_code& error, size_t count) {
+  reading_ = false;
+  if (closed_) return;
+  if (error) return close();
+  if (draining_) return read();
+  input_.commit(count);
+  service_.statistics().input_bytes.fetch_add(count, std::memory_order_relaxed);
+  active_ms_ = service_.store().now_ms();
+  client_.card->active_ms.store(active_ms_, std::memory_order_relaxed);
+  take_commands();
+  finish_input();
+}
+
+/// Parses what input_ holds into the next batch.
+void Session::take_commands() {
+  const RespOptions& options = service_.options();
+  arguments_.clear();
+  argument_ends_.clear();
+  commands_.clear();
+  next_command_ = batch_bytes_ = 0;
+  more_ = false;
+  const std::string_view input = input_.data();
+  while (true) {
+    if (argument_ends_.size() >= options.pipeline_max || batch_bytes_ >= options.pipeline_bytes_max) {
+      more_ = true;
+      break;
+    }
+    const Parser::Status status = parser_.parse(input.substr(batch_bytes_));
+    if (status == Parser::Status::incomplete) break;
+    if (status == Parser::Status::error) {
+      broken_ = true;
+      break;
+    }
+    batch_bytes_ += parser_.consumed();
+    if (parser_.arguments().empty()) continue;
+    arguments_.insert(arguments_.end(), parser_.arguments().begin(), parser_.arguments().end());
+    argument_ends_.push_back(arguments_.size());
+  }
+  size_t begin = 0;
+  for (const size_t end : argument_ends_) {
+    commands_.emplace_back(arguments_.data() + begin, end - begin);
+    begin = end;
+  }
+}
+
+/// Executes the batch. False: the replies must go out before it can go on.
+bool Session::run_commands() {
+  while (next_command_ < commands_.size() && !client_.closing) {
+    const std::span<const Args> rest(commands_.data() + next_command_, commands_.size() - next_command_);
+    try {
+      next_command_ += executor_.run(client_, rest, out_);
+    } catch (const std::exception& failure) {
+      // Damaged data or an I/O error: the command under way is lost, and where the batch stands is not known.
+      Reply(out_, client_.protocol).error(std::string("ERR internal error: ") + failure.what());
+      client_.closing = true;
+    }
+    if (out_.size() >= service_.options().reply_bytes_soft && next_command_ < commands_.size()) return false;
+  }
+  return true;
+}
+
+/// Goes on with the batch, with the batches after it, and then with reading, as far as the client takes the replies.
+void Session::finish_input() {
+  while (true) {
+    const bool done = run_commands();
+    push_protocol_.store(client_.protocol, std::memory_order_relaxed);
+    if (done && broken_ && !client_.closing) protocol_error();
+    const bool ends = client_.closing;
+    if (done && !ends) {
+      input_.consume(batch_bytes_);
+      batch_bytes_ = 0;
+      commands_.clear();
+      next_command_ = 0;
+      parser_.forget();
+      parser_.restrict(!client_.authenticated);
+    }
+    flush();
+    if (closed_ || writing_) return;
+    if (ends) return drain();
+    if (!done) continue;
+    if (!more_) break;
+    take_commands();
+  }
+  if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
+  read();
+}
+
+void Session::protocol_error() {
+  Reply(out_, client_.protocol).error("ERR Protocol error: " + parser_.error());
+  client_.closing = true;
+}
+
+// Writing
+
+void Session::flush() {
+  if (writing_ || closed_) return;
+  bool overflow = false;
+  {
+    const std::lock_guard lock(pushed_mutex_);
+    out_.append(pushed_);
+    pushed_.clear();
+    push_announced_ = false;
+    overflow = push_overflow_;
+  }
+  if (overflow) return close();
+  if (out_.empty()) return;
+  service_.statistics().output_bytes.fetch_add(out_.size(), std::memory_order_relaxed);
+  size_t written = 0;
+  if (!tls_) {
+    error_code error;
+    written = socket_.write_some(asio::buffer(out_), error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) return close();
+  }
+  if (written == out_.size()) {
+    out_.clear();
+    if (out_.capacity() > service_.options().reply_bytes_soft) out_.shrink_to_fit();
+    return;
+  }
+  in_flight_.swap(out_);
+  out_.clear();
+  writing_ = true;
+  write_began_ms_ = service_.store().now_ms();
+  const auto rest = asio::buffer(in_flight_.data() + written, in_flight_.size() - written);
+  const auto on_done = [self = shared_from_this()](const error_code& error, size_t) { self->on_written(error); };
+  if (tls_)
+    asio::async_write(*tls_, rest, on_done);
+  else
+    asio::async_write(socket_, rest, on_done);
+}
+
+void Session::on_written(const error_code& error) {
+  writing_ = false;
+  if (closed_) return;
+  if (error) return close();
+  in_flight_.clear();
+  if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
+  if (reading_)  // it was a push that was written, between two commands
+    flush();
+  else
+    finish_input();
+}
+
+void Session::drain() {
+  if (draining_ || closed_) return;
+  draining_ = true;
+  drain_until_ms_ = service_.store().now_ms() + kDrainMs;
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+  input_.consume(input_.data().size());
+  read();
+}
+
+// Messages from other threads
+
+void Session::deliver(const Channels::Message& message) noexcept {
+  std::string text;
+  Reply reply(text, push_protocol_.load(std::memory_order_relaxed));
+  const bool by_pattern = message.pattern.data() != nullptr;
+  reply.push(by_pattern ? 4 : 3);
+  reply.bulk(by_pattern ? "pmessage" : "message");
+  if (by_pattern) reply.bulk(message.pattern);
+  reply.bulk(message.channel);
+  reply.bulk(message.payload);
+  push(text);
+}
+
+void Session::push(std::string_view bytes) noexcept {
+  {
+    const std::lock_guard lock(pushed_mutex_);
+    if (pushed_.size() + bytes.size() > service_.options().push_bytes_max)
+      push_overflow_ = true;
+    else
+      pushed_.append(bytes);
+    if (push_announced_) return;
+    push_announced_ = true;
+  }
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->on_pushed(); });
+}
+
+void Session::on_pushed() {
+  if (closed_) return;
+  bool overflow = false;
+  {
+    const std::lock_guard lock(pushed_mutex_);
+    overflow = push_overflow_;
+    if (writing_) push_announced_ = true;  // on_written() takes them
+  }
+  if (overflow) return close();
+  flush();
+}
+
+}  // namespace kvfs::resp

@@ -1,0 +1,97 @@
+// One connection: reads, lets the executor run what was read, writes the replies and the messages that others push.
+// One read is answered by one write where it can be.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/ssl/stream.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "respbridge/client.h"
+#include "respbridge/executor.h"
+#include "respbridge/input_buffer.h"
+#include "respbridge/net.h"
+#include "respbridge/parser.h"
+#include "respbridge/service.h"
+
+namespace kvfs::resp {
+
+class Session;
+
+/// What owns sessions on their thread.
+class SessionOwner {
+ public:
+  virtual ~SessionOwner() = default;
+  virtual void closed(const std::shared_ptr<Session>& session) = 0;
+};
+
+/// All functions run on the thread of the socket's io_context, but deliver(), push() and the card's kill.
+/// Memory: the input buffer (query_buffer_bytes_max), the replies (reply_bytes_soft plus the largest reply), pushed
+/// messages (push_bytes_max). While a client does not take its replies, nothing more is read from it.
+class Session : public Outbox, public std::enable_shared_from_this<Session> {
+ public:
+  /// `tls`: null for a plain connection.
+  Session(Service& service, SessionOwner& owner, Socket socket, asio::ssl::context* tls, bool loopback);
+
+  void start();
+  /// At once, without a last word.
+  void close();
+  /// Called about once a second: closes what has been idle or stuck for too long.
+  void check_deadlines(uint64_t now_ms);
+
+  void deliver(const Channels::Message& message) noexcept override;
+  void push(std::string_view bytes) noexcept override;
+
+ private:
+  using Tls = asio::ssl::stream<Socket&>;
+
+  void read();
+  void on_read(const error_code& error, size_t count);
+  void take_commands();
+  bool run_commands();
+  void finish_input();
+  void protocol_error();
+  void flush();
+  void on_written(const error_code& error);
+  void on_pushed();
+  void drain();
+  void set_up_card(bool loopback);
+
+  Service& service_;
+  SessionOwner& owner_;
+  Socket socket_;
+  std::unique_ptr<Tls> tls_;
+  Client client_;
+  Executor executor_;
+  Parser parser_;
+
+  InputBuffer input_;
+  std::vector<std::string_view> arguments_;  // of all commands of the batch, one after another
+  std::vector<size_t> argument_ends_;        // of each command, in arguments_
+  std::vector<Args> commands_;               // the batch: views into input_
+  size_t next_command_ = 0;                  // the first that is not yet executed
+  size_t batch_bytes_ = 0;                   // of input_ that the batch takes
+  bool broken_ = false;                      // the input is no protocol: an error is due after the batch
+  bool more_ = false;                        // input_ may hold more commands than the batch took
+
+  std::string out_;
+  std::string in_flight_;
+  bool writing_ = false;
+  bool reading_ = false;
+  bool draining_ = false;  // the last byte is sent; what still comes is thrown away
+  bool closed_ = false;
+  uint64_t active_ms_ = 0;       // the last time something was read
+  uint64_t write_began_ms_ = 0;  // 0: no write is under way
+  uint64_t drain_until_ms_ = 0;
+
+  std::mutex pushed_mutex_;
+  std::string pushed_;           // guarded by pushed_mutex_
+  bool push_announced_ = false;  // guarded by pushed_mutex_
+  bool push_overflow_ = false;   // guarded by pushed_mutex_
+  std::atomic<int> push_protocol_{2};
+};
+
+}  // namespace kvfs::resp

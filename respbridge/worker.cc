@@ -1,0 +1,62 @@
+#include "respbridge/worker.h"
+
+#include <pthread.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+
+#include "respbridge/address.h"
+
+namespace kvfs::resp {
+
+Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
+
+void Worker::run() {
+  tick();
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "kvfs-resp");
+    io_.run();
+  });
+}
+
+void Worker::tick() {
+  timer_.expires_after(std::chrono::seconds(1));
+  timer_.async_wait([this](const error_code& error) {
+    if (error || stopping_) return;
+    const std::set<std::shared_ptr<Session>> sessions = sessions_;  // some remove themselves
+    for (const auto& session : sessions) session->check_deadlines(service_.store().now_ms());
+    tick();
+  });
+}
+
+void Worker::adopt(Socket socket, std::shared_ptr<asio::ssl::context> tls) {
+  asio::post(io_, [this, socket = std::move(socket), tls = std::move(tls)]() mutable {
+    if (stopping_) return;
+    error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);  // fails on Unix sockets, which need it not
+    if (service_.options().tcp_keepalive_s != 0) socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    const bool local = is_local_peer(socket);
+    if (tls) tls_ = tls;
+    const auto session = std::make_shared<Session>(service_, *this, std::move(socket), tls.get(), local);
+    sessions_.insert(session);
+    session->start();
+  });
+}
+
+void Worker::stop() {
+  asio::post(io_, [this] {
+    stopping_ = true;
+    timer_.cancel();
+    const std::set<std::shared_ptr<Session>> sessions = std::exchange(sessions_, {});
+    for (const auto& session : sessions) session->close();
+    work_.reset();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace kvfs::resp

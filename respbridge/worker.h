@@ -1,0 +1,46 @@
+// A thread with its io_context and the sessions that live on it.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "respbridge/net.h"
+#include "respbridge/service.h"
+#include "respbridge/session.h"
+
+namespace kvfs::resp {
+
+class Worker : public SessionOwner {
+ public:
+  explicit Worker(Service& service);
+  /// REQUIRES: stop() and join() were called, or run() never.
+  ~Worker() override = default;
+
+  asio::io_context& io() { return io_; }
+  void run();
+  /// Any thread: takes a connection that was accepted for this worker's io().
+  void adopt(Socket socket, std::shared_ptr<asio::ssl::context> tls);
+  /// Any thread: closes all sessions and ends the thread when their last handlers have run.
+  void stop();
+  void join();
+  bool runs() const { return thread_.joinable(); }
+
+  void closed(const std::shared_ptr<Session>& session) override { sessions_.erase(session); }
+
+ private:
+  void tick();
+
+  Service& service_;
+  asio::io_context io_{1};
+  asio::executor_work_guard<NetExecutor> work_;
+  asio::steady_timer timer_;
+  std::shared_ptr<asio::ssl::context> tls_;      // kept for the sessions that use it; the worker's thread only
+  std::set<std::shared_ptr<Session>> sessions_;  // the worker's thread only
+  bool stopping_ = false;                        // the worker's thread only
+  std::thread thread_;
+};
+
+}  // namespace kvfs::resp
