@@ -32,6 +32,8 @@ struct FilesystemOptions {
   /// Write-only opens bypass the page cache: saves a request, but older kernels leave stale pages behind.
   bool direct_io_writes = true;
   std::vector<ControlFile> control_files;  // besides those of the mount itself
+  /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
+  std::function<void(Inode)> attributes_changed;
   /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
   std::function<void()> before_blocking;
 };

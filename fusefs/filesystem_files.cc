@@ -112,6 +112,7 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
       file.overlay.begin(located->entry.size);
     file.base_version = located->entry.version;
     file.mtime_ns.reset();
+    file.has_suid = (located->entry.mode & (S_ISUID | S_ISGID)) != 0;
     file.clears_suid = false;
     return {};
   });
@@ -120,7 +121,7 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
 void Filesystem::staged_change(OpenFile& file, Caller caller) {
   file.changed_ns = now_ns();
   file.mtime_ns.reset();
-  if (caller.uid != 0) file.clears_suid = true;
+  if (caller.uid != 0 && file.has_suid) file.clears_suid = true;
 }
 
 Result<void> Filesystem::publish(OpenFile& file, bool durable) {

@@ -54,13 +54,21 @@ Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::strin
     return bytes.size();
   }
   OpenFile& file = *handle.file;
-  const std::unique_lock lock(file.mutex);
-  if ((handle.flags & O_APPEND) != 0) {
-    // The kernel's idea of the end may be older than ours.
-    if (auto begun = begin_overlay(file); !begun) return begun.error();
-    offset = file.overlay.size();
+  bool took_suid = false;
+  Result<size_t> written = size_t{0};
+  {
+    const std::unique_lock lock(file.mutex);
+    const bool cleared_before = file.clears_suid;
+    if ((handle.flags & O_APPEND) != 0) {
+      // The kernel's idea of the end may be older than ours.
+      if (auto begun = begin_overlay(file); !begun) return begun.error();
+      offset = file.overlay.size();
+    }
+    written = write_staged(file, offset, bytes, caller);
+    took_suid = file.has_suid && caller.uid != 0 && !cleared_before;
   }
-  return write_staged(file, offset, bytes, caller);
+  if (took_suid && options_.attributes_changed) options_.attributes_changed(file.inode);
+  return written;
 }
 
 Result<void> Filesystem::resize(OpenFile& file, uint64_t size, Caller caller) {

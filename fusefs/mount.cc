@@ -170,6 +170,10 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   auto state = std::make_unique<State>();
   if (!kernel_drops_pages_of_direct_writes()) options.filesystem.direct_io_writes = false;
   options.filesystem.before_blocking = SessionLoop::about_to_block;
+  // Dropping attributes alone waits for nothing in the kernel: it may be done within a request.
+  options.filesystem.attributes_changed = [raw = state.get()](Inode inode) {
+    if (raw->cache) raw->cache->drop_attributes(inode);
+  };
   state->owned_filesystem = std::make_unique<Filesystem>(store, std::move(options.filesystem));
   state->filesystem = state->owned_filesystem.get();
 
