@@ -200,6 +200,8 @@ class Filesystem {
   void apply_staged(struct stat& st) const;
   Result<Node> lookup_control(Inode directory, std::string_view name);
   Node control_node(Inode inode, const struct stat& st) const;
+  /// Gives the directory's key an empty value: what creating "%:value" does. Errors: exists, not_permitted.
+  Result<Entry> make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const;
   Result<Node> make(Inode parent, std::string_view name, const NewNode& node);
   /// Tells the kernel of the node; not to be cached if a change came in between that it may not have been told of.
   void remember(Node& node, const Slot& slot, uint64_t seen_change);

@@ -45,6 +45,27 @@ Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
 
 void Filesystem::forget(Inode inode, uint64_t lookups) { nodes_.forget(inode, lookups); }
 
+Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const {
+  const auto path = dir_path(txn, directory);
+  if (!path) return path.error();
+  if (node.kind != Kind::file || (*path)->depth < 3)
+    return Error{Errc::not_permitted, "%:value is the value of a directory below a collection, and can only be a file"};
+  std::string_view key = (*path)->key_prefix;
+  key.remove_suffix(1);
+  PutOptions absent;
+  absent.precondition.if_absent = true;
+  const auto put = kvfs::put(txn, (*path)->collection, key, std::string_view(), absent);
+  if (!put) return put.error().code == Errc::precondition_failed ? Error{Errc::exists, {}} : put.error();
+  const auto found = own_value(txn, directory);
+  if (!found) return found.error();
+  AttributeChange change;
+  change.mode = node.mode;
+  change.uid = node.uid;
+  change.gid = node.gid;
+  Located located{found->slot, std::string(found->slot.name), found->entry};
+  return kvfs::set_attributes(txn, located, change);
+}
+
 Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode& node) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
@@ -52,13 +73,22 @@ Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode
     return Errc::exists;
   auto made = store_.write(
       [&](WriteTxn& txn) -> Result<Node> {
-        if (target->own_value) return Error{Errc::not_permitted, "%:value is made by giving the directory's key a value"};
-        const auto entry = make_node(txn, parent, target->component, node);
+        const auto entry =
+            target->own_value ? make_own_value(txn, parent, node) : make_node(txn, parent, target->component, node);
         if (!entry) return entry.error();
         return to_node(txn, *entry);
       },
       write_options());
-  if (made) nodes_.remember(made->inode, {target->dir, target->component, node.kind == Kind::directory});
+  if (!made) return made;
+  if (target->own_value) {
+    const auto place = store_.read([&](const ReadTxn& txn) -> Place {
+      const auto found = own_value(txn, parent);
+      return found ? Place{found->slot.dir, std::string(found->slot.name), false} : Place{};
+    });
+    nodes_.remember(made->inode, place.slot());
+  } else {
+    nodes_.remember(made->inode, {target->dir, target->component, node.kind == Kind::directory});
+  }
   return made;
 }
 

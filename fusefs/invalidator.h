@@ -1,12 +1,8 @@
 // Tells the kernel of changes that did not come through this mount: other doors, expiry, other mounts of the store.
 #pragma once
 
-#include <condition_variable>
-#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string_view>
-#include <thread>
 
 #include "fusefs/filesystem.h"
 #include "store/changes.h"
@@ -25,41 +21,20 @@ class KernelCache {
   virtual void drop_attributes_and_data(Inode inode) = 0;
 };
 
-/// A thread that reads the store's feed and holds no lock while it talks to the kernel: a notification waits for
-/// requests of the same directory, and these must go on meanwhile.
+/// Tells on the thread that made a change, before its writer goes on: after an answer over HTTP, no program of the mount
+/// sees what was before. That thread holds no lock of the store and is never one that answers requests of this mount,
+/// as it must be: a notification waits for requests of the same directory, and these must go on meanwhile.
 class Invalidator {
  public:
-  /// Reads what is published from now on. `filesystem`, `cache` outlive it.
+  /// Tells what is committed from now on. `filesystem`, `cache` outlive it.
   Invalidator(Filesystem& filesystem, KernelCache& cache);
-  /// Ends the thread.
-  ~Invalidator();
-
-  /// Translates one change (for tests, and used by the thread).
-  static void apply(const Change& change, Filesystem& filesystem, KernelCache& cache);
-  /// Forgets everything the kernel may know: changes were missed.
-  static void drop_all(Filesystem& filesystem, KernelCache& cache);
-  /// For tests: returns when everything published before the call has been told.
-  void drain();
 
  private:
-  void run();
-
-  /// Shared with the feed's listener, which may be running while this ends.
-  struct Signals {
-    std::mutex mutex;
-    std::condition_variable wake;
-    std::condition_variable told_changed;
-    bool woken = false;     // guarded by mutex
-    bool stopping = false;  // guarded by mutex
-    uint64_t told = 0;      // guarded by mutex: changes up to this id are told
-  };
+  void apply(const Change& change);
 
   Filesystem& filesystem_;
   KernelCache& cache_;
-  uint64_t after_;  // of the thread alone
-  const std::shared_ptr<Signals> signals_;
-  std::shared_ptr<Feed::Listener> listener_;
-  std::thread thread_;
+  const std::unique_ptr<Feed::Observer> observer_;
 };
 
 }  // namespace kvfs

@@ -29,27 +29,24 @@ std::string_view to_string(ChangeKind kind) {
 
 class Feed::Listener {
  public:
-  Listener(std::function<void()> wake, Origin except) : wake_(std::move(wake)), except_(except) {}
+  explicit Listener(std::function<void()> wake) : wake_(std::move(wake)) {}
   void wake() const { wake_(); }
-  Origin except() const { return except_; }
 
  private:
   const std::function<void()> wake_;
-  const Origin except_;
 };
 
-void Feed::publish(std::vector<Change> changes) {
-  if (changes.empty()) return;
+std::vector<ChangePtr> Feed::publish(std::vector<Change> changes) {
+  std::vector<ChangePtr> published;
+  if (changes.empty()) return published;
+  published.reserve(changes.size());
   std::vector<std::shared_ptr<Listener>> listeners;
-  const Origin origin = changes.front().origin;
-  const bool one_origin = origin != kNoOrigin && std::all_of(changes.begin(), changes.end(), [&](const Change& change) {
-                            return change.origin == origin;
-                          });
   {
     const std::lock_guard lock(mutex_);
     for (Change& change : changes) {
       last_ = change.id;
-      ring_.push_back(std::make_shared<const Change>(std::move(change)));
+      published.push_back(std::make_shared<const Change>(std::move(change)));
+      ring_.push_back(published.back());
     }
     while (ring_.size() > capacity_) {
       dropped_through_ = ring_.front()->id;
@@ -58,12 +55,13 @@ void Feed::publish(std::vector<Change> changes) {
     std::erase_if(listeners_, [&](const std::weak_ptr<Listener>& each) {
       auto listener = each.lock();
       if (!listener) return true;
-      if (!one_origin || listener->except() != origin) listeners.push_back(std::move(listener));
+      listeners.push_back(std::move(listener));
       return false;
     });
   }
   published_.notify_all();
   for (const auto& listener : listeners) listener->wake();
+  return published;
 }
 
 Feed::Batch Feed::read(uint64_t after, size_t count_max) const {
@@ -90,8 +88,8 @@ uint64_t Feed::last() const {
   return last_;
 }
 
-std::shared_ptr<Feed::Listener> Feed::listen(std::function<void()> wake, Origin except) {
-  auto listener = std::make_shared<Listener>(std::move(wake), except);
+std::shared_ptr<Feed::Listener> Feed::listen(std::function<void()> wake) {
+  auto listener = std::make_shared<Listener>(std::move(wake));
   const std::lock_guard lock(mutex_);
   listeners_.push_back(listener);
   return listener;
@@ -103,6 +101,31 @@ void Feed::close() {
     closed_ = true;
   }
   published_.notify_all();
+}
+
+Feed::Observer::Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except)
+    : feed_(feed), tell_(std::move(tell)), except_(except) {
+  const std::unique_lock lock(feed_.observers_mutex_);
+  feed_.observers_.push_back(this);
+  feed_.observers_count_++;
+}
+
+Feed::Observer::~Observer() {
+  const std::unique_lock lock(feed_.observers_mutex_);
+  std::erase(feed_.observers_, this);
+  feed_.observers_count_--;
+}
+
+std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)> tell, Origin except) {
+  return std::make_unique<Observer>(*this, std::move(tell), except);
+}
+
+void Feed::tell_observers(const std::vector<ChangePtr>& changes) {
+  if (changes.empty() || observers_count_.load(std::memory_order_acquire) == 0) return;
+  const std::shared_lock lock(observers_mutex_);
+  for (const Observer* observer : observers_)
+    for (const ChangePtr& change : changes)
+      if (change->origin != observer->except_ || change->origin == kNoOrigin) observer->tell_(*change);
 }
 
 }  // namespace kvfs

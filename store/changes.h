@@ -1,6 +1,7 @@
 // The feed of committed changes: a bounded ring that many subscribers read at their own pace.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -67,8 +69,9 @@ class Feed {
   /// `start`: ids up to it belong to earlier runs of the store and are not in the ring.
   Feed(size_t capacity, uint64_t start) : capacity_(capacity), dropped_through_(start), last_(start) {}
 
-  /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions.
-  void publish(std::vector<Change> changes);
+  /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions. Returns what it
+  /// published.
+  std::vector<ChangePtr> publish(std::vector<Change> changes);
 
   struct Batch {
     std::vector<ChangePtr> changes;
@@ -84,9 +87,17 @@ class Feed {
 
   /// `wake` is called after each publication, on the committing thread and without locks of the feed: it must only
   /// signal (post to an executor, notify a condition) and not throw. The listener ends with the returned handle.
-  /// Publications of nothing but changes by `except` do not wake it.
   class Listener;
-  std::shared_ptr<Listener> listen(std::function<void()> wake, Origin except = kNoOrigin);
+  std::shared_ptr<Listener> listen(std::function<void()> wake);
+
+  /// `tell` is called with the changes of each transaction by others than `except`, on the thread that made them, after
+  /// the commit and before the writer is told of its success, without a lock of the store: what must be true before a
+  /// writer goes on is done there. It must not write to the store. Ends with the returned handle; the handle's
+  /// destructor waits for calls under way.
+  class Observer;
+  std::unique_ptr<Observer> observe(std::function<void(const Change&)> tell, Origin except);
+  /// For the store: calls the observers.
+  void tell_observers(const std::vector<ChangePtr>& changes);
 
   /// Ends all waits, at shutdown.
   void close();
@@ -97,9 +108,25 @@ class Feed {
   mutable std::condition_variable published_;
   std::deque<ChangePtr> ring_;                      // guarded by mutex_
   std::vector<std::weak_ptr<Listener>> listeners_;  // guarded by mutex_
+  std::shared_mutex observers_mutex_;
+  std::vector<Observer*> observers_;          // guarded by observers_mutex_
+  std::atomic<size_t> observers_count_{0};
   uint64_t dropped_through_ = 0;                    // guarded by mutex_; ids up to here have left the ring
   uint64_t last_ = 0;                               // guarded by mutex_
   bool closed_ = false;                             // guarded by mutex_
+};
+
+class Feed::Observer {
+ public:
+  Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except);
+  ~Observer();
+  Observer(const Observer&) = delete;
+
+ private:
+  friend class Feed;
+  Feed& feed_;
+  const std::function<void(const Change&)> tell_;
+  const Origin except_;
 };
 
 }  // namespace kvfs

@@ -115,10 +115,11 @@ Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body,
     for (const ChunkRef& ref : effects.appended) engine_->chunks().discard(ref);
     effects.appended.clear();
   };
+  std::vector<ChangePtr> published;
   CommitOptions commit;
   commit.on_commit = [&](Sequence) {
     runtime_->committed(effects);
-    feed_->publish(std::move(effects.changes));
+    published = feed_->publish(std::move(effects.changes));
   };
   const auto run = [&](Transaction& rows) -> Result<void> {
     discard_appended();  // of an earlier run
@@ -139,13 +140,16 @@ Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body,
   };
   try {
     const Result<Sequence> done = engine_->transact(run, commit);
-    if (done) return {};
-    discard_appended();
-    return done.error();
+    if (!done) {
+      discard_appended();
+      return done.error();
+    }
   } catch (...) {
     discard_appended();
     throw;
   }
+  feed_->tell_observers(published);
+  return {};
 }
 
 Result<DirId> Store::ensure_tenant(std::string_view name, uint32_t uid, uint32_t gid) {

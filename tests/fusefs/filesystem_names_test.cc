@@ -60,6 +60,27 @@ TEST_F(FilesystemNamesTest, AKeyThatIsAlsoADirectoryIsItsOwnValueFile) {
   EXPECT_EQ(value_of("a/b"), "value of b");
 }
 
+TEST_F(FilesystemNamesTest, MakingTheOwnValueFileGivesTheDirectorysKeyAValue) {
+  const Inode a = directory(collection_, "a");
+  auto created = fs().create(a, "%:value", 0640, O_RDWR, Caller{7, 8});
+  ASSERT_TRUE(created) << created.error().message();
+  EXPECT_EQ(created->node.attributes.st_mode, static_cast<mode_t>(S_IFREG | 0640));
+  EXPECT_EQ(created->node.attributes.st_uid, 7u);
+  write(*created->opened.handle, 0, "own");
+  ASSERT_TRUE(close(std::move(created->opened.handle)));
+  EXPECT_EQ(value_of("a"), "own");
+  EXPECT_EQ(fs().create(a, "%:value", 0640, O_RDWR | O_EXCL, kRoot).error().code, Errc::exists);
+  EXPECT_EQ(fs().make_directory(a, "%:value", 0755, kRoot).error().code, Errc::not_permitted);
+  EXPECT_EQ(fs().create(collection_, "%:value", 0644, O_RDWR, kRoot).error().code, Errc::not_permitted);
+}
+
+TEST_F(FilesystemNamesTest, ATemporaryFileIsRenamedOverTheOwnValue) {
+  const Inode a = directory(collection_, "a");
+  write_file(a, "tmp", "own");
+  ASSERT_TRUE(fs().rename(a, "tmp", a, "%:value", RenameFlag::none));
+  EXPECT_EQ(value_of("a"), "own");
+}
+
 TEST_F(FilesystemNamesTest, ADirectoryEmptiedThroughTheMountStaysUntilItIsRemoved) {
   put_value("d/e/f", "x");
   const Inode d = inode_of(collection_, "d");

@@ -39,7 +39,6 @@ class InvalidatorTest : public FilesystemTest {
   void TearDown() override { invalidator_.reset(); }
 
   std::vector<std::string> told() {
-    invalidator_->drain();
     return cache_.take();
   }
   static std::string entry(Inode parent, std::string_view name) {
@@ -136,17 +135,6 @@ TEST_F(InvalidatorTest, RenamesOfAnotherDoorAreToldAtBothEndsAndFollowed) {
   EXPECT_TRUE(tells(all, entry(collection_, "from")));
   EXPECT_TRUE(tells(all, entry(collection_, "to")));
   EXPECT_EQ(stat_of(inode).st_size, 1);
-}
-
-TEST_F(InvalidatorTest, MissedChangesEndAllThatIsRemembered) {
-  put_value("f", "x");
-  const Inode inode = inode_of(collection_, "f");
-  RecordingCache cache;
-  Invalidator::drop_all(fs(), cache);
-  const auto all = cache.take();
-  EXPECT_TRUE(tells(all, data(inode)));
-  EXPECT_TRUE(tells(all, entry(collection_, "f")));
-  EXPECT_TRUE(tells(all, entry(tenant_, "default")));
 }
 
 }  // namespace

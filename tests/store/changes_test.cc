@@ -56,18 +56,17 @@ TEST(FeedTest, WakesListenersUntilTheyEnd) {
   EXPECT_EQ(woken, 1);
 }
 
-TEST(FeedTest, DoesNotWakeAListenerForChangesItDoesNotWant) {
+TEST(FeedTest, ObserversAreToldOfTheChangesOfOthers) {
   Feed feed(10, 0);
-  int woken = 0;
-  const auto listener = feed.listen([&] { ++woken; }, 7);
-  std::vector<Change> mixed = changes(1, 2);
-  mixed[0].origin = mixed[1].origin = 7;
-  feed.publish(mixed);
-  EXPECT_EQ(woken, 0);
-  mixed = changes(3, 4);
-  mixed[0].origin = 7;
-  feed.publish(mixed);
-  EXPECT_EQ(woken, 1);
+  std::vector<uint64_t> told;
+  auto observer = feed.observe([&](const Change& change) { told.push_back(change.id); }, 7);
+  std::vector<Change> mixed = changes(1, 3);
+  mixed[1].origin = 7;
+  feed.tell_observers(feed.publish(mixed));
+  EXPECT_EQ(told, (std::vector<uint64_t>{1, 3}));
+  observer.reset();
+  feed.tell_observers(feed.publish(changes(4, 4)));
+  EXPECT_EQ(told.size(), 2U);
 }
 
 TEST(FeedTest, WaitEndsWithAChangeOrWithTheFeed) {
