@@ -20,7 +20,7 @@ class IoErrorTest : public testing::Test {
     options_.reserve_bytes = 0;
     write_image({}, options_.path);
     IoRecorder::instance().start(options_.path);
-    engine_ = std::move(open_and_recover(options_).value());
+    engine_ = open_and_recover(options_).value();
     for (uint64_t id = 1; id <= 10; ++id) EXPECT_TRUE(run_transaction(*engine_, id, kStrict, promises_));
   }
   ~IoErrorTest() override {

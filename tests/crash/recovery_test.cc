@@ -17,7 +17,7 @@ class RecoveryTest : public testing::Test {
     options_.reserve_bytes = 0;
     write_image({}, options_.path);
     IoRecorder::instance().start(options_.path);
-    engine_ = std::move(open_engine(options_).value());
+    engine_ = open_engine(options_).value();
   }
   ~RecoveryTest() override { stop(); }
 
