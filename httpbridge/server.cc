@@ -119,7 +119,10 @@ void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAd
     tls = tls_;
   }
   // The count is given back when the session is gone, wherever that happens.
-  const auto session = std::shared_ptr<Session>(new Session(worker, Transport(std::move(socket), tls.get()), peer, loopback),
+  net::ErrorCode failed;
+  const int fd = socket.release(failed);
+  if (failed) return addresses_.leave(peer);
+  const auto session = std::shared_ptr<Session>(new Session(worker, Transport(fd, tls.get()), peer, loopback),
                                                 [this, peer](Session* gone) {
                                                   delete gone;
                                                   addresses_.leave(peer);

@@ -54,7 +54,27 @@ Session::Session(Worker& worker, Transport transport, std::string peer, bool loo
 void Session::start() {
   worker_.add(shared_from_this());
   set_deadline(worker_.options().header_timeout_ms);
-  await(net::Socket::wait_read);
+  if (!worker_.poller().add(transport_.fd(), *this)) abort();
+}
+
+void Session::on_ready(Poller::Event event) {
+  if (stage_ == Stage::closed) return;
+  readable_ = readable_ || event.readable;
+  hung_up_ = hung_up_ || event.hung_up;
+  if (stage_ == Stage::source && source_waits_) {
+    if (event.hung_up) abort();  // nobody listens any more
+    return;                      // otherwise a pipelined request, which can wait for its turn
+  }
+  run_guarded();
+}
+
+void Session::run_guarded() {
+  try {
+    run();
+  } catch (const std::exception& e) {
+    spdlog::error("http: a connection from {} failed: {}", connection_.peer, e.what());
+    abort();
+  }
 }
 
 void Session::set_deadline(uint32_t after_ms) {
@@ -71,7 +91,7 @@ void Session::run() {
       budget -= std::min(budget, stage_ == Stage::source ? size_t{16} : size_t{1});
       if (budget > 0) continue;
       if (!flush()) return;
-      net::asio::post(worker_.io(), [self = shared_from_this()] { self->run(); });
+      net::asio::post(worker_.io(), [self = shared_from_this()] { self->run_guarded(); });
       return;
     }
     if (stage_ == Stage::closed || !flush()) return;
@@ -239,7 +259,7 @@ void Session::answer() {
         const auto self = weak.lock();
         if (!self || !self->source_waits_) return;
         self->source_waits_ = false;
-        self->run();
+        self->run_guarded();
       });
     });
     return;
@@ -363,7 +383,6 @@ bool Session::flush() {
       case Transport::Outcome::wait_read:
       case Transport::Outcome::wait_write:
         set_deadline(worker_.options().write_timeout_ms);
-        await(moved.outcome == Transport::Outcome::wait_read ? net::Socket::wait_read : net::Socket::wait_write);
         return false;
       case Transport::Outcome::closed: abort(); return false;
     }
@@ -377,11 +396,7 @@ bool Session::flush() {
 }
 
 bool Session::fill() {
-  if (last_read_short_ && !transport_.may_hold_more()) {
-    last_read_short_ = false;
-    await(net::Socket::wait_read);
-    return false;
-  }
+  if (!readable_) return false;
   const bool lingers = stage_ == Stage::linger;
   InputBuffer& input = stage_ == Stage::body ? bulk_ : head_;
   const std::span<char> room = lingers                  ? worker_.scratch()
@@ -390,12 +405,14 @@ bool Session::fill() {
   const auto moved = transport_.read(room);
   switch (moved.outcome) {
     case Transport::Outcome::moved: break;
-    case Transport::Outcome::wait_read: await(net::Socket::wait_read); return false;
-    case Transport::Outcome::wait_write: await(net::Socket::wait_write); return false;
+    case Transport::Outcome::wait_read: readable_ = false; return false;
+    case Transport::Outcome::wait_write: return false;
     case Transport::Outcome::closed: abort(); return false;
   }
   worker_.context().metrics.bytes_in.add(moved.bytes);
-  last_read_short_ = moved.bytes < room.size();
+  // A short read has emptied the socket: what comes later is a new event. But the end may have come with these bytes, and
+  // TLS may hold more in its own buffer.
+  if (moved.bytes < room.size() && !hung_up_ && !transport_.may_hold_more()) readable_ = false;
   if (lingers) {
     linger_left_ -= std::min(linger_left_, moved.bytes);
     if (linger_left_ == 0) abort();
@@ -406,34 +423,10 @@ bool Session::fill() {
   return true;
 }
 
-void Session::await(net::Socket::wait_type what) {
-  bool Session::*const flag = what == net::Socket::wait_read ? &Session::waits_to_read_ : &Session::waits_to_write_;
-  if (this->*flag || stage_ == Stage::closed) return;
-  this->*flag = true;
-  transport_.socket().async_wait(what, [self = shared_from_this(), flag](const net::ErrorCode& error) {
-    (*self).*flag = false;
-    if (error || self->stage_ == Stage::closed) return;
-    try {
-      self->run();
-    } catch (const std::exception& e) {
-      spdlog::error("http: a connection from {} failed: {}", self->connection_.peer, e.what());
-      self->abort();
-    }
-  });
-}
-
-// The source has nothing now: its wake goes on, or the client's end of the connection ends it.
+// The source has nothing now: its wake goes on, or the client's hanging up ends it.
 void Session::await_source() {
   source_waits_ = true;
   set_deadline(0);
-  if (waits_to_read_) return;
-  waits_to_read_ = true;
-  transport_.socket().async_wait(net::Socket::wait_read, [self = shared_from_this()](const net::ErrorCode& error) {
-    self->waits_to_read_ = false;
-    if (error || self->stage_ == Stage::closed) return;
-    if (self->transport_.peer_closed()) return self->abort();
-    if (self->stage_ != Stage::source) self->run();  // otherwise a pipelined request, which can wait for its turn
-  });
 }
 
 // Closing at once would let the client's unread bytes destroy the answer on its way.
@@ -449,7 +442,7 @@ void Session::check_deadline(int64_t now_ms) {
     const int64_t due_ms = response_.source->due_ms();
     if (due_ms == 0 || now_ms < due_ms) return;
     source_waits_ = false;
-    return run();
+    return run_guarded();
   }
   const bool request_late = request_end_ms_ != 0 && now_ms >= request_end_ms_ && stage_ != Stage::source;
   if (!request_late && (deadline_ms_ == 0 || now_ms < deadline_ms_)) return;

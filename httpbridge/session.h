@@ -14,9 +14,9 @@
 
 namespace kvfs::http {
 
-/// Owned by its worker until abort(). Invariants: at most one wait for each direction is pending; `request_` holds views into `head_` from admit() until its
-/// answer has been made, and `head_` does not move in between.
-class Session : public std::enable_shared_from_this<Session> {
+/// Owned by its worker until abort(). Invariant: `request_` holds views into `head_` from admit() until its answer has been
+/// made, and `head_` does not move in between.
+class Session final : public std::enable_shared_from_this<Session>, private Poller::Handler {
  public:
   Session(Worker& worker, Transport transport, std::string peer, bool loopback);
 
@@ -35,6 +35,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// What run() does after a step.
   enum class Step { again, need_input, yield };
 
+  void on_ready(Poller::Event event) override;
+  void run_guarded();
+  /// Goes on until something has to be waited for: the socket (on_ready), the source (its wake), or other connections' turn.
   void run();
   Step advance();
   Step advance_head();
@@ -50,7 +53,6 @@ class Session : public std::enable_shared_from_this<Session> {
   bool flush();
   bool fill();
   void send_direct(std::span<const char> bytes);
-  void await(net::Socket::wait_type what);
   void await_source();
   void linger();
   void set_deadline(uint32_t after_ms);
@@ -67,10 +69,9 @@ class Session : public std::enable_shared_from_this<Session> {
   BodyMode body_mode_ = BodyMode::memory;
   bool answered_early_ = false;  // the answer was decided by the head; the body is dropped first
   bool close_after_ = false;
-  bool waits_to_read_ = false;
-  bool waits_to_write_ = false;
+  bool readable_ = false;  // as far as is known: cleared when a read finds nothing
+  bool hung_up_ = false;   // the end of the client's bytes is near
   bool source_waits_ = false;    // for its wake
-  bool last_read_short_ = false;
   size_t linger_left_ = 0;
 
   InputBuffer head_;

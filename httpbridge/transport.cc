@@ -1,19 +1,20 @@
 #include "httpbridge/transport.h"
 
 #include <openssl/err.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
 
 namespace kvfs::http {
 
-Transport::Transport(net::Socket socket, SSL_CTX* tls) : socket_(std::move(socket)) {
-  net::ErrorCode ignored;
-  socket_.native_non_blocking(true, ignored);
+Transport::Transport(int fd, SSL_CTX* tls) : fd_(fd) {
+  ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls));
-  SSL_set_fd(ssl_.get(), socket_.native_handle());
+  SSL_set_fd(ssl_.get(), fd_);
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_set_accept_state(ssl_.get());
 }
@@ -33,7 +34,7 @@ Transport::Moved Transport::read(std::span<char> into) {
     return got > 0 ? Moved{static_cast<size_t>(got), Outcome::moved} : tls_outcome(got);
   }
   for (;;) {
-    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
+    const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
     if (got > 0) return {static_cast<size_t>(got), Outcome::moved};
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {0, Outcome::wait_read};
@@ -48,7 +49,7 @@ Transport::Moved Transport::write(std::span<const char> from) {
     return put > 0 ? Moved{static_cast<size_t>(put), Outcome::moved} : tls_outcome(put);
   }
   for (;;) {
-    const ssize_t put = ::send(socket_.native_handle(), from.data(), from.size(), MSG_NOSIGNAL);
+    const ssize_t put = ::send(fd_, from.data(), from.size(), MSG_NOSIGNAL);
     if (put >= 0) return {static_cast<size_t>(put), Outcome::moved};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {0, Outcome::wait_write};
@@ -56,24 +57,16 @@ Transport::Moved Transport::write(std::span<const char> from) {
   }
 }
 
-bool Transport::peer_closed() {
-  char byte;
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
 void Transport::shutdown_send() {
   if (ssl_) {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());
   }
-  net::ErrorCode ignored;
-  socket_.shutdown(net::asio::socket_base::shutdown_send, ignored);
+  ::shutdown(fd_, SHUT_WR);
 }
 
 void Transport::close() {
-  net::ErrorCode ignored;
-  socket_.close(ignored);
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
 }  // namespace kvfs::http

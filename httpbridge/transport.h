@@ -6,16 +6,17 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-
-#include "httpbridge/net.h"
+#include <utility>
 
 namespace kvfs::http {
 
 /// Used by one thread.
 class Transport {
  public:
-  /// `tls` null: plain. The socket is made non-blocking.
-  Transport(net::Socket socket, SSL_CTX* tls);
+  /// Owns `fd`, a connected stream socket, and makes it non-blocking. `tls` null: plain.
+  Transport(int fd, SSL_CTX* tls);
+  Transport(Transport&& other) noexcept : fd_(std::exchange(other.fd_, -1)), ssl_(std::move(other.ssl_)) {}
+  ~Transport() { close(); }
 
   enum class Outcome { moved, wait_read, wait_write, closed };
   struct Moved {
@@ -28,13 +29,10 @@ class Transport {
   /// True where read() may have more although it filled less than was asked for.
   bool may_hold_more() const { return ssl_ != nullptr; }
 
-  /// True if the client has closed its side (looks, takes nothing).
-  bool peer_closed();
-
   /// No more bytes to the client.
   void shutdown_send();
   void close();
-  net::Socket& socket() { return socket_; }
+  int fd() const { return fd_; }
 
  private:
   Moved tls_outcome(int result);
@@ -42,7 +40,7 @@ class Transport {
   struct SslFree {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
-  net::Socket socket_;
+  int fd_;
   std::unique_ptr<SSL, SslFree> ssl_;
 };
 

@@ -26,6 +26,7 @@ Worker::~Worker() {
 
 void Worker::start() {
   tick();
+  poller_.start();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-http");
     for (;;) {
@@ -62,7 +63,9 @@ void Worker::remove(Session& session) {
   const size_t slot = session.worker_slot;
   sessions_.back()->worker_slot = slot;
   std::swap(sessions_[slot], sessions_.back());
-  sessions_.pop_back();  // whoever called holds the session
+  // Events of this turn may still point to it.
+  net::asio::post(io_, [gone = std::move(sessions_.back())] {});
+  sessions_.pop_back();
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.connections_closed.add();
 }

@@ -11,6 +11,7 @@
 
 #include "httpbridge/access_log.h"
 #include "httpbridge/net.h"
+#include "httpbridge/poller.h"
 #include "httpbridge/service.h"
 
 namespace kvfs::http {
@@ -37,6 +38,7 @@ class Worker {
   void join();
 
   net::IoContext& io() { return io_; }
+  Poller& poller() { return poller_; }
   Shared& shared() { return shared_; }
   Service& service() { return shared_.service; }
   Context& context() { return context_; }
@@ -60,6 +62,7 @@ class Worker {
 
   Shared& shared_;
   net::IoContext io_{1};
+  Poller poller_{io_};
   Context context_;
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;

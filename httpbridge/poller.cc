@@ -1,0 +1,53 @@
+#include "httpbridge/poller.h"
+
+#include <sys/epoll.h>
+
+#include <system_error>
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr int kEventsAtOnce = 256;
+constexpr int kRoundsMax = 32;  // before the event loop's other work has its turn
+
+int make_set() {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  return fd;
+}
+
+}  // namespace
+
+Poller::Poller(net::IoContext& io) : set_(io, make_set()) {}
+
+bool Poller::add(int fd, Handler& handler) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  wanted.data.ptr = &handler;
+  return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &wanted) == 0;
+}
+
+void Poller::start() {
+  set_.async_wait(net::asio::posix::descriptor_base::wait_read, [this](const net::ErrorCode& error) {
+    if (error) return;
+    // While connections keep this thread busy, asking again is cheaper than waiting again.
+    for (int round = 0; round < kRoundsMax && dispatch() > 0;) ++round;
+    start();
+  });
+}
+
+int Poller::dispatch() {
+  epoll_event events[kEventsAtOnce];
+  const int count = ::epoll_wait(set_.native_handle(), events, kEventsAtOnce, 0);
+  for (int i = 0; i < count; ++i) {
+    const uint32_t what = events[i].events;
+    Event event;
+    event.readable = (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    event.hung_up = (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    static_cast<Handler*>(events[i].data.ptr)->on_ready(event);
+  }
+  return count;
+}
+
+}  // namespace kvfs::http
