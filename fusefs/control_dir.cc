@@ -29,6 +29,8 @@ const ControlFile* ControlDir::find(Inode inode) const {
 }
 
 Result<Inode> ControlDir::lookup(Inode directory, std::string_view name) const {
+  if (is_snapshots(directory)) return Errc::not_found;
+  if (name == kSnapshotsDirName) return directory | kSnapshotsNumber;
   for (size_t i = 0; i < files_.size(); i++)
     if (files_[i].name == name && find(directory | (i + 1))) return directory | (i + 1);
   return Errc::not_found;
@@ -40,7 +42,7 @@ Result<struct stat> ControlDir::attributes(Inode inode) const {
   st.st_blksize = 4096;
   st.st_atim = st.st_mtim = st.st_ctim = made_;
   if (is_directory(inode)) {
-    st.st_mode = S_IFDIR | 0555;
+    st.st_mode = S_IFDIR | (is_snapshots(inode) ? 0755 : 0555);
     st.st_nlink = 2;
     return st;
   }
@@ -72,6 +74,8 @@ bool ControlDir::writable(Inode inode) const {
 
 std::vector<ControlDir::Listed> ControlDir::list(Inode directory) const {
   std::vector<Listed> listed;
+  if (is_snapshots(directory)) return listed;
+  listed.push_back({kSnapshotsDirName, directory | kSnapshotsNumber});
   for (size_t i = 0; i < files_.size(); i++)
     if (find(directory | (i + 1))) listed.push_back({files_[i].name, directory | (i + 1)});
   return listed;

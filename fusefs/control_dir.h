@@ -17,6 +17,7 @@
 namespace kvfs {
 
 inline constexpr std::string_view kControlDirName = ".kvfs";
+inline constexpr std::string_view kSnapshotsDirName = "snapshots";
 
 /// Inode numbers with this bit are of control directories: bit, directory that it stands in << 8, file number.
 inline constexpr Inode kControlInodes = Inode{1} << 63;
@@ -34,12 +35,14 @@ struct ControlFile {
 /// Immutable after construction: all functions may be called from any thread.
 class ControlDir {
  public:
-  /// REQUIRES: fewer than 255 files.
+  /// REQUIRES: fewer than kSnapshotsNumber files.
   explicit ControlDir(std::vector<ControlFile> files);
 
   /// The control directory that stands in `parent` (kRootDir or a tenant's directory).
   static Inode directory_in(DirId parent) { return kControlInodes | parent << 8; }
-  static bool is_directory(Inode inode) { return (inode & 0xff) == 0; }
+  static bool is_directory(Inode inode) { return (inode & 0xff) == 0 || is_snapshots(inode); }
+  /// `.kvfs/snapshots`: what is in it is not this class's business.
+  static bool is_snapshots(Inode inode) { return (inode & 0xff) == kSnapshotsNumber; }
   /// The directory it stands in.
   static DirId parent_of(Inode inode) { return (inode & ~kControlInodes) >> 8; }
 
@@ -60,6 +63,7 @@ class ControlDir {
   std::vector<Listed> list(Inode directory) const;
 
  private:
+  static constexpr Inode kSnapshotsNumber = 0xfe;
   const ControlFile* find(Inode inode) const;
   const std::vector<ControlFile> files_;
   const timespec made_;

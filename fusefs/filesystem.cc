@@ -26,11 +26,19 @@ Filesystem::Filesystem(Store& store, FilesystemOptions options)
       options_(std::move(options)),
       origin_(store.new_origin()),
       open_files_(store.chunks(), options_.staging),
+      own_snapshots_(options_.snapshots == nullptr ? std::make_unique<Snapshots>(store) : nullptr),
+      snapshots_(options_.snapshots == nullptr ? own_snapshots_.get() : options_.snapshots),
       control_(joined(own_control_files(), options_.control_files)) {}
 
 Filesystem::~Filesystem() = default;
 
+Result<void> Filesystem::check_live(Inode node) {
+  if (is_in_snapshot(node)) return Error{Errc::read_only, "snapshots do not change"};
+  return {};
+}
+
 bool Filesystem::holds_control_dir(const ReadTxn& txn, Inode directory) const {
+  if (is_in_snapshot(directory)) return false;
   if (directory == kRootDir) return true;
   const auto path = dir_path(txn, directory);
   return path && (*path)->depth == 1;
@@ -38,7 +46,7 @@ bool Filesystem::holds_control_dir(const ReadTxn& txn, Inode directory) const {
 
 Result<Filesystem::Target> Filesystem::target(Inode parent, std::string_view name) const {
   if (is_control(parent)) return Error{Errc::not_permitted, ".kvfs holds the files that kvfs makes and no others"};
-  Target target{parent, {}, name == kOwnValueName};
+  Target target{inode_in_view(parent), {}, name == kOwnValueName};
   if (target.own_value) return target;
   std::string buffer;
   const auto component = to_component(name, buffer);
@@ -51,9 +59,10 @@ Result<Found> Filesystem::find(const ReadTxn& txn, const Target& target) const {
   return target.own_value ? own_value(txn, target.dir) : find_name(txn, target.dir, target.component);
 }
 
-Result<Located> Filesystem::locate(const ReadTxn& txn, Inode inode) const {
+Result<Located> Filesystem::locate(const ReadTxn& txn, Inode node) const {
+  const Inode inode = inode_in_view(node);
   if (inode == kRootDir) return Located{{}, {}, root_entry(txn)};
-  const auto place = nodes_.place(inode);
+  const auto place = nodes_.place(node);
   auto located = find_inode(txn, inode, place ? place->slot() : Slot{});
   if (located || !place || !place->directory) return located;
   // A directory that was renamed by somebody else.
@@ -62,8 +71,10 @@ Result<Located> Filesystem::locate(const ReadTxn& txn, Inode inode) const {
   return find_inode(txn, inode, {(*path)->parent, (*path)->name, true});
 }
 
-Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry) const {
-  Node node{entry.inode, to_stat(txn, entry), options_.entry_timeout_s, options_.attribute_timeout_s};
+Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) const {
+  Node node{view | entry.inode, to_stat(txn, entry), options_.entry_timeout_s, options_.attribute_timeout_s};
+  node.attributes.st_ino = node.inode;
+  if (view != 0) return node;
   if (entry.expires_ms != 0) {
     const double left_s =
         entry.expires_ms > txn.now_ms() ? static_cast<double>(entry.expires_ms - txn.now_ms()) / 1000 : 0;

@@ -19,6 +19,7 @@
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
+#include "fusefs/snapshot_views.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -32,6 +33,7 @@ struct FilesystemOptions {
   /// Write-only opens bypass the page cache: saves a request, but older kernels leave stale pages behind.
   bool direct_io_writes = true;
   std::vector<ControlFile> control_files;  // besides those of the mount itself
+  Snapshots* snapshots = nullptr;          // shown as `.kvfs/snapshots`; null: the file system keeps its own
   /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
   std::function<void(Inode)> attributes_changed;
   /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
@@ -73,6 +75,7 @@ struct FileHandle {
   int flags = 0;
   bool flushed_once = false;  // guarded by file->mutex; see Filesystem::flush
   Inode control = 0;
+  Inode snapshot_node = 0;              // a file in a snapshot, else 0
   std::string control_text;             // what was read at open
   std::mutex control_mutex;             // guards control_written
   std::optional<std::string> control_written;
@@ -191,13 +194,33 @@ class Filesystem {
   Result<Target> target(Inode parent, std::string_view name) const;
   Result<Found> find(const ReadTxn& txn, const Target& target) const;
   /// Errors: stale.
-  Result<Located> locate(const ReadTxn& txn, Inode inode) const;
-  Node to_node(const ReadTxn& txn, const Entry& entry) const;
+  Result<Located> locate(const ReadTxn& txn, Inode node) const;
+  /// `view`: of the snapshot that `txn` is, 0: the live store.
+  Node to_node(const ReadTxn& txn, const Entry& entry, Inode view = 0) const;
+  /// Runs `body(const ReadTxn&) -> Result<T>` on what the node is seen in: the live store or a snapshot.
+  template <class Body>
+  auto read_in(Inode node, Body&& body) const -> std::invoke_result_t<Body, const ReadTxn&> {
+    if (!is_in_snapshot(node)) return store_.read(body);
+    const Snapshots::Ptr snapshot = views_.find(node);
+    if (!snapshot) return Errc::stale;
+    return snapshot->read(body);
+  }
+  /// Errors: read_only for nodes of snapshots.
+  static Result<void> check_live(Inode node);
+  Node snapshot_node(const Snapshots::Ptr& snapshot);
+  Result<Node> lookup_snapshot(Inode directory, std::string_view name);
+  Result<Node> take_snapshot(Inode directory, std::string_view name);
+  Result<void> drop_snapshot(Inode directory, std::string_view name);
+  Result<void> list_snapshots(Inode directory, uint64_t first, uint64_t offset_of_first, bool with_nodes,
+                              const EntrySink& sink);
+  Result<struct stat> control_attributes(Inode inode) const;
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
   /// Lays staged size and times over what the store says.
   void apply_staged(struct stat& st) const;
+  /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by name).
+  Result<Node> lookup_again(Inode node, bool parent);
   Result<Node> lookup_control(Inode directory, std::string_view name);
   Node control_node(Inode inode, const struct stat& st) const;
   /// Gives the directory's key an empty value: what creating "%:value" does. Errors: exists, not_permitted.
@@ -224,6 +247,9 @@ class Filesystem {
   NodeTable nodes_;
   OpenFiles open_files_;
   LastErrors last_errors_;
+  const std::unique_ptr<Snapshots> own_snapshots_;
+  Snapshots* const snapshots_;
+  SnapshotViews views_;
   const ControlDir control_;
 };
 

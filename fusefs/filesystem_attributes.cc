@@ -23,20 +23,21 @@ uint32_t without_privileges(uint32_t mode) {
 
 Result<Attributes> Filesystem::attributes(Inode inode) {
   if (is_control(inode)) {
-    const auto st = control_.attributes(inode);
+    const auto st = control_attributes(inode);
     if (!st) return st.error();
     return Attributes{*st, options_.attribute_timeout_s};
   }
-  return store_.read([&](const ReadTxn& txn) -> Result<Attributes> {
+  return read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
-    const Node node = to_node(txn, located->entry);
+    const Node node = to_node(txn, located->entry, view_of(inode));
     return Attributes{node.attributes, node.attribute_timeout_s};
   });
 }
 
 Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeRequest& request, Caller caller) {
   if (is_control(inode)) return attributes(inode);  // `echo x > .kvfs/control` truncates: nothing to do
+  if (auto live = check_live(inode); !live) return live.error();
   const bool resizes = request.size.has_value();
   const OpenFiles::Acquired acquired =
       resizes ? open_files_.acquire(inode) : OpenFiles::Acquired{open_files_.find(inode), false};
@@ -90,10 +91,10 @@ Result<struct statvfs> Filesystem::statistics(Inode inode) {
   DirId tenant = 0;
   if (is_control(inode)) {
     tenant = ControlDir::parent_of(inode) == kRootDir ? 0 : ControlDir::parent_of(inode);
-  } else if (inode != kRootDir) {
+  } else if (inode_in_view(inode) != kRootDir) {
     const auto place = nodes_.place(inode);
     tenant = store_.read([&](const ReadTxn& txn) {
-      auto path = dir_path(txn, inode);
+      auto path = dir_path(txn, inode_in_view(inode));
       if (!path && place) path = dir_path(txn, place->dir);
       return path ? (*path)->tenant : DirId{0};
     });

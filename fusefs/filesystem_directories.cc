@@ -54,9 +54,12 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
   if (is_control(handle.inode)) {
     if (offset < kAfterDotDot && !sink("..", bare(ControlDir::parent_of(handle.inode), S_IFDIR), kAfterDotDot))
       return {};
+    if (ControlDir::is_snapshots(handle.inode))
+      return list_snapshots(handle.inode, offset > kAfterDotDot ? offset - kAfterDotDot : 0, kAfterDotDot, with_nodes,
+                            sink);
     const auto listed = control_.list(handle.inode);
     for (uint64_t i = offset > kAfterDotDot ? offset - kAfterDotDot : 0; i < listed.size(); i++) {
-      const auto st = control_.attributes(listed[i].inode);
+      const auto st = control_attributes(listed[i].inode);
       if (!st) return st.error();
       if (!sink(listed[i].name, control_node(listed[i].inode, *st), kAfterDotDot + i + 1)) return {};
       if (with_nodes) nodes_.remember(listed[i].inode, {});
@@ -64,31 +67,33 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
     return {};
   }
   const uint64_t seen = store_.feed().last();
-  return store_.read([&](const ReadTxn& txn) -> Result<void> {
+  const Inode view = view_of(handle.inode);
+  const DirId directory = inode_in_view(handle.inode);
+  return read_in(handle.inode, [&](const ReadTxn& txn) -> Result<void> {
     if (offset < kAfterDotDot) {
-      const auto path = dir_path(txn, handle.inode);
+      const auto path = dir_path(txn, directory);
       if (!path) return path.error();
-      const Inode parent = (*path)->parent == 0 ? kRootDir : (*path)->parent;
+      const Inode parent = view | ((*path)->parent == 0 ? kRootDir : (*path)->parent);
       if (!sink("..", bare(parent, S_IFDIR), kAfterDotDot)) return {};
     }
     // True: taken.
     const auto give = [&](std::string_view name, const Slot& slot, const Entry& entry, uint64_t next) {
-      if (!with_nodes) return sink(name, bare(entry.inode, file_type(entry.kind)), next);
-      Node node = to_node(txn, entry);
-      const bool known = nodes_.knows(entry.inode);
+      if (!with_nodes) return sink(name, bare(view | entry.inode, file_type(entry.kind)), next);
+      Node node = to_node(txn, entry, view);
+      const bool known = nodes_.knows(node.inode);
       if (!known) remember(node, slot, seen);
       const bool taken = sink(name, node, next);
-      if (taken && known) nodes_.remember(entry.inode, slot);
-      if (!taken && !known) nodes_.forget(entry.inode, 1);
+      if (taken && known) nodes_.remember(node.inode, slot);
+      if (!taken && !known) nodes_.forget(node.inode, 1);
       return taken;
     };
     if (offset < kAfterOwnValue) {
-      const auto own = own_value(txn, handle.inode);
+      const auto own = own_value(txn, directory);
       if (own && !give(kOwnValueName, own->slot, own->entry, kAfterOwnValue)) return {};
     }
     uint64_t at = std::max(offset, kAfterOwnValue);
     Resume resume = resume_at(handle, at);
-    DirectoryCursor cursor(txn, handle.inode, resume.position);
+    DirectoryCursor cursor(txn, directory, resume.position);
     for (; resume.skip > 0 && cursor.valid(); resume.skip--) cursor.next();
     std::vector<std::string> given;
     const uint64_t first = at + 1;

@@ -69,7 +69,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     control.handle->control_text = std::move(*text);
     return control;
   }
-  const auto slot = store_.read([&](const ReadTxn& txn) -> Result<Place> {
+  const auto slot = read_in(inode, [&](const ReadTxn& txn) -> Result<Place> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     if (located->entry.kind != Kind::file)
@@ -77,6 +77,15 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     return Place{located->slot.dir, located->name, false};
   });
   if (!slot) return slot.error();
+  if (is_in_snapshot(inode)) {
+    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) return check_live(inode).error();
+    OpenedFile seen;
+    seen.handle = std::make_unique<FileHandle>();
+    seen.handle->flags = flags;
+    seen.handle->snapshot_node = inode;
+    seen.no_flush = true;
+    return seen;
+  }
   store_.hold_inode(inode, slot->slot());
   const auto acquired = open_files_.acquire(inode);
   auto result = opened(acquired.file, flags);
@@ -163,6 +172,7 @@ Result<void> Filesystem::flush(FileHandle& handle) {
     handle.control_written.reset();
     return control_.write(handle.control, text);
   }
+  if (handle.snapshot_node != 0) return {};
   OpenFile& file = *handle.file;
   const std::unique_lock lock(file.mutex);
   if ((handle.flags & O_TRUNC) != 0 && file.overlay.only_truncated() && !handle.flushed_once) {
@@ -173,7 +183,7 @@ Result<void> Filesystem::flush(FileHandle& handle) {
 }
 
 Result<void> Filesystem::sync(FileHandle& handle) {
-  if (handle.control != 0) return {};
+  if (handle.control != 0 || handle.snapshot_node != 0) return {};
   bool published = false;
   {
     OpenFile& file = *handle.file;
@@ -195,6 +205,7 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
     if (const auto done = flush(*handle); !done) note_error("release", done.error());
     return;
   }
+  if (handle->snapshot_node != 0) return;
   const std::shared_ptr<OpenFile> file = std::move(handle->file);
   {
     const std::unique_lock lock(file->mutex);

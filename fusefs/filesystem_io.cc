@@ -27,6 +27,12 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
     return n;
   }
   if (length >= kLargeRead) before_blocking();
+  if (handle.snapshot_node != 0)
+    return read_in(handle.snapshot_node, [&](const ReadTxn& txn) -> Result<size_t> {
+      const auto located = locate(txn, handle.snapshot_node);
+      if (!located) return located.error();
+      return read_value(txn, located->entry, offset, length, out);
+    });
   const OpenFile& file = *handle.file;
   const std::shared_lock lock(file.mutex);
   if (file.overlay.dirty()) return file.overlay.read(offset, length, out, base_reader(file));
@@ -105,6 +111,12 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
 
 Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whence) {
   if (handle.control != 0) return Errc::invalid;
+  if (handle.snapshot_node != 0)
+    return read_in(handle.snapshot_node, [&](const ReadTxn& txn) -> Result<uint64_t> {
+      const auto located = locate(txn, handle.snapshot_node);
+      if (!located) return located.error();
+      return whence == SEEK_DATA ? seek_data(txn, located->entry, offset) : seek_hole(txn, located->entry, offset);
+    });
   const OpenFile& file = *handle.file;
   const std::shared_lock lock(file.mutex);
   if (file.overlay.dirty()) {

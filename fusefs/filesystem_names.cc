@@ -8,14 +8,30 @@
 
 namespace kvfs {
 
+Result<struct stat> Filesystem::control_attributes(Inode inode) const {
+  auto st = control_.attributes(inode);
+  const DirId tenant = ControlDir::parent_of(inode);
+  if (!st || tenant == kRootDir) return st;
+  // A tenant's owner commands what is in its control directory.
+  store_.read([&](const ReadTxn& txn) {
+    if (const auto path = dir_path(txn, tenant)) {
+      st->st_uid = (*path)->uid;
+      st->st_gid = (*path)->gid;
+    }
+    return true;
+  });
+  return st;
+}
+
 Node Filesystem::control_node(Inode inode, const struct stat& st) const {
   return {inode, st, options_.entry_timeout_s, options_.attribute_timeout_s};
 }
 
 Result<Node> Filesystem::lookup_control(Inode directory, std::string_view name) {
+  if (ControlDir::is_snapshots(directory)) return lookup_snapshot(directory, name);
   const auto inode = control_.lookup(directory, name);
   if (!inode) return inode.error();
-  const auto st = control_.attributes(*inode);
+  const auto st = control_attributes(*inode);
   if (!st) return st.error();
   nodes_.remember(*inode, {});
   return control_node(*inode, *st);
@@ -26,20 +42,50 @@ Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
   if (name == kControlDirName && store_.read([&](const ReadTxn& txn) { return holds_control_dir(txn, parent); })) {
     const Inode inode = ControlDir::directory_in(parent);
     nodes_.remember(inode, {});
-    return control_node(inode, *control_.attributes(inode));
+    return control_node(inode, *control_attributes(inode));
   }
+  const uint64_t seen = store_.feed().last();
+  const Inode view = view_of(parent);
+  if (name == "." || name == "..") return lookup_again(parent, name == "..");
   const auto target = this->target(parent, name);
   if (!target) return target.error();
-  const uint64_t seen = store_.feed().last();
-  return store_.read([&](const ReadTxn& txn) -> Result<Node> {
+  return read_in(parent, [&](const ReadTxn& txn) -> Result<Node> {
     const auto found = find(txn, *target);
     if (!found) {
       if (found.error().code != Errc::not_found) return found.error();
       return Node{0, {}, options_.negative_timeout_s, 0};
     }
-    Node node = to_node(txn, found->entry);
+    Node node = to_node(txn, found->entry, view);
     remember(node, found->slot, seen);
     return node;
+  });
+}
+
+Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
+  const Inode view = view_of(node);
+  return read_in(node, [&](const ReadTxn& txn) -> Result<Node> {
+    Inode wanted = inode_in_view(node);
+    if (parent) {
+      const auto path = dir_path(txn, wanted);
+      if (!path) return path.error();
+      wanted = (*path)->parent == 0 ? kRootDir : (*path)->parent;
+    }
+    if (wanted == kRootDir) {
+      nodes_.remember(view | kRootDir, {});
+      return to_node(txn, root_entry(txn), view);
+    }
+    Slot slot;
+    const auto path = dir_path(txn, wanted);
+    const auto place = nodes_.place(view | wanted);
+    if (path)
+      slot = {(*path)->parent, (*path)->name, true};
+    else if (place)
+      slot = place->slot();
+    const auto located = find_inode(txn, wanted, slot);
+    if (!located) return located.error();
+    const Node found = to_node(txn, located->entry, view);
+    nodes_.remember(found.inode, {located->slot.dir, located->name, located->slot.directory});
+    return found;
   });
 }
 
@@ -67,6 +113,7 @@ Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const N
 }
 
 Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode& node) {
+  if (auto live = check_live(parent); !live) return live.error();
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (name == kControlDirName && store_.read([&](const ReadTxn& txn) { return holds_control_dir(txn, parent); }))
@@ -93,6 +140,7 @@ Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode
 }
 
 Result<Node> Filesystem::make_directory(Inode parent, std::string_view name, mode_t mode, Caller caller) {
+  if (is_control(parent) && ControlDir::is_snapshots(parent)) return take_snapshot(parent, name);
   NewNode node;
   node.kind = Kind::directory;
   node.mode = mode & kModeMask;
@@ -124,7 +172,7 @@ Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::
 }
 
 Result<std::string> Filesystem::read_symlink(Inode inode) {
-  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+  return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     if (located->entry.kind != Kind::symlink) return Errc::invalid;
@@ -134,6 +182,7 @@ Result<std::string> Filesystem::read_symlink(Inode inode) {
 
 Result<Node> Filesystem::make_link(Inode inode, Inode new_parent, std::string_view new_name) {
   if (is_control(inode)) return Errc::not_permitted;
+  if (is_in_snapshot(inode) || is_in_snapshot(new_parent)) return Errc::cross_tenant;
   const auto target = this->target(new_parent, new_name);
   if (!target) return target.error();
   auto linked = store_.write(
@@ -163,6 +212,7 @@ Result<void> Filesystem::keep_directory(WriteTxn& txn, Inode directory) {
 }
 
 Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
+  if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   return store_.write(
@@ -178,6 +228,8 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
 }
 
 Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
+  if (is_control(parent) && ControlDir::is_snapshots(parent)) return drop_snapshot(parent, name);
+  if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (target->own_value) return Errc::not_directory;
@@ -210,6 +262,8 @@ RenameMode mode_of(RenameFlag flag) {
 
 Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
                                 RenameFlag flag) {
+  if (is_in_snapshot(parent) || is_in_snapshot(new_parent))
+    return view_of(parent) == view_of(new_parent) ? check_live(parent) : Errc::cross_tenant;
   const auto from = target(parent, name);
   if (!from) return from.error();
   const auto to = target(new_parent, new_name);

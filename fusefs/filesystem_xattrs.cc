@@ -112,7 +112,7 @@ Result<AttributeChange> virtual_change(std::string_view name, std::string_view v
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   if (is_refused(name)) return refusal(name);
   if (is_control(inode)) return Errc::no_attribute;
-  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+  return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     if (name.starts_with(kVirtualPrefix)) return virtual_xattr(txn, located->entry, name);
@@ -125,7 +125,7 @@ Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
 
 Result<std::string> Filesystem::list_xattrs(Inode inode) {
   if (is_control(inode)) return std::string();
-  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
+  return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     const auto map = Xattrs::decode(located->entry.xattrs);
@@ -139,6 +139,7 @@ Result<std::string> Filesystem::list_xattrs(Inode inode) {
 Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags) {
   if (is_refused(name)) return refusal(name);
   if (is_control(inode)) return Errc::not_permitted;
+  if (auto live = check_live(inode); !live) return live;
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;
   if (file) lock = std::unique_lock(file->mutex);
@@ -186,6 +187,7 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
 Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
   if (is_refused(name)) return refusal(name);
   if (is_control(inode)) return Errc::not_permitted;
+  if (auto live = check_live(inode); !live) return live;
   if (name == "user.kvfs.ttl" || name == "user.kvfs.expires_at" || name == "user.kvfs.default_ttl")
     return set_xattr(inode, name, "0", 0);
   if (name.starts_with(kVirtualPrefix)) return Error{Errc::not_permitted, std::string(name) + " cannot be removed"};
