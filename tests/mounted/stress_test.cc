@@ -75,15 +75,6 @@ class StressTest : public ::testing::Test {
       }
     }
   }
-  static int list_error(const std::string& directory) {
-    try {
-      list_directory(directory);
-      return 0;
-    } catch (const std::runtime_error&) {
-      return errno;
-    }
-  }
-
   const unsigned seed = std::random_device{}();
   KvfsProcess kvfs;
 };

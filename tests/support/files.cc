@@ -102,6 +102,15 @@ std::vector<std::string> list_directory(const std::string& path) {
   return names;
 }
 
+int list_error(const std::string& path) {
+  try {
+    list_directory(path);
+    return 0;
+  } catch (const std::runtime_error&) {
+    return errno;
+  }
+}
+
 int64_t mtime_ns(const struct stat& attributes) {
   return int64_t{attributes.st_mtim.tv_sec} * 1'000'000'000 + attributes.st_mtim.tv_nsec;
 }

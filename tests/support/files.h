@@ -29,6 +29,8 @@ bool exists(const std::string& path);
 
 /// Names but "." and "..", in byte order. Throws.
 std::vector<std::string> list_directory(const std::string& path);
+/// 0 or the errno of listing it. Asks the file system, whatever the kernel has cached.
+int list_error(const std::string& path);
 
 /// Nanoseconds since 1970.
 int64_t mtime_ns(const struct stat& attributes);

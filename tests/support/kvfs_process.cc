@@ -106,7 +106,8 @@ void KvfsProcess::start() {
   for (int attempt = 1;; ++attempt) {
     spawn();
     bool answered = false;
-    const bool settled = wait_until([&] { return (answered = answers()) || !child_->running(); });
+    constexpr std::chrono::seconds kStartDeadline{20};
+    const bool settled = wait_until([&] { return (answered = answers()) || !child_->running(); }, kStartDeadline);
     if (answered) return;
     const bool port_taken = log().find("in use") != std::string::npos;
     if (!settled || !port_taken || attempt == kAttempts) {
