@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <vector>
+
 #include "store/byte_order.h"
 
 namespace kvfs::rows {
@@ -183,10 +186,14 @@ Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_v
 }
 
 void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry) {
-  const Slot slot{path.parent, path.name, true};
-  Result<DirPathPtr> parent = dir_path(txn, path.parent);
+  const Result<DirPathPtr> parent = dir_path(txn, path.parent);
   if (!parent) throw StoreException({Errc::corrupt, "a directory without a parent"});
-  Change change = describe(txn, ChangeKind::remove_dir, **parent, slot, entry);
+  erase_directory(txn, **parent, path, entry);
+}
+
+void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, const Entry& entry) {
+  const Slot slot{path.parent, path.name, true};
+  Change change = describe(txn, ChangeKind::remove_dir, parent, slot, entry);
   change.version = change.id = txn.next_version();
   if (path.depth == 1) change.tenant = path.name;
   if (path.depth == 2) change.collection = path.name;
@@ -204,13 +211,26 @@ void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry) {
 }
 
 void prune_implicit(WriteTxn& txn, DirId dir) {
-  while (true) {
-    const Result<DirPathPtr> path = dir_path(txn, dir);
-    if (!path || (*path)->depth < 3) return;
-    const std::optional<Entry> entry = load(txn.rows(), {(*path)->parent, (*path)->name, true});
-    if (!entry || !entry->implicit || !is_empty_directory(txn, dir)) return;
-    erase_directory(txn, **path, *entry);
-    dir = (*path)->parent;
+  const auto prunable = [&txn](const DirPath& path) -> std::optional<Entry> {
+    if (path.depth < 3) return std::nullopt;
+    std::optional<Entry> entry = load(txn.rows(), {path.parent, path.name, true});
+    if (!entry || !entry->implicit || !is_empty_directory(txn, path.id)) return std::nullopt;
+    return entry;
+  };
+  const Result<DirPathPtr> lowest = dir_path(txn, dir);
+  if (!lowest || !prunable(**lowest)) return;
+  // All ways up are looked up before the first change: after it the caches do not count, and each is as long as the
+  // tree is deep.
+  std::vector<DirPathPtr> upwards{*lowest};
+  while (upwards.back()->depth >= 3) {
+    Result<DirPathPtr> above = dir_path(txn, upwards.back()->parent);
+    if (!above) throw StoreException({Errc::corrupt, "a directory without a parent"});
+    upwards.push_back(*above);
+  }
+  for (size_t i = 0; i + 1 < upwards.size(); ++i) {
+    const std::optional<Entry> entry = prunable(*upwards[i]);
+    if (!entry) return;
+    erase_directory(txn, *upwards[i + 1], *upwards[i], *entry);
   }
 }
 

@@ -48,6 +48,8 @@ Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_v
 void prune_implicit(WriteTxn& txn, DirId dir);
 /// Removes an empty directory's rows; records remove_dir.
 void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry);
+/// Likewise, where the directory above is known already.
+void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, const Entry& entry);
 
 /// Sets or clears the mark of a value whose name is a directory, too.
 void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -171,8 +172,9 @@ Result<void> ChunkLog::read(const ChunkRef& ref, uint32_t offset, uint32_t lengt
   if (!done) return done.error();
   if (*done == length && (length != ref.length || crc32c({out, length}) == ref.crc32c)) return {};
   return Error{Errc::corrupt, directory_->path() + "/" + segment_name(ref.segment) +
-                                  (*done == length ? ": wrong checksum" : ": the file ends too early") + ", chunk at offset " +
-                                  std::to_string(offset_of(ref)) + " length " + std::to_string(ref.length)};
+                                  (*done == length ? ": wrong checksum" : ": the file ends too early") +
+                                  ", chunk at offset " + std::to_string(offset_of(ref)) + " length " +
+                                  std::to_string(ref.length)};
 }
 
 bool ChunkLog::intact(const ChunkRef& ref) const {
@@ -187,21 +189,35 @@ std::unique_ptr<ChunkStore::Pin> ChunkLog::pin() { return std::make_unique<Reade
 
 void ChunkLog::release(std::span<const ChunkRef> refs) {
   if (frozen_) return;
-  for (const ChunkRef& ref : refs) {
-    {
-      const std::lock_guard lock(mutex_);
+  struct Run {
+    uint32_t segment;
+    uint32_t page;
+    uint32_t pages;
+    bool operator<(const Run& other) const { return std::tie(segment, page) < std::tie(other.segment, other.page); }
+  };
+  std::vector<Run> runs;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const ChunkRef& ref : refs) {
       const auto found = segments_.find(ref.segment);
       if (found == segments_.end() || !found->second.live.test(ref.page)) continue;
-      Segment& segment = found->second;
-      segment.live.set(ref.page, pages_of(ref.length), false);
-      if (segment.live.live() == 0 && ref.segment != active_) {
+      found->second.live.set(ref.page, pages_of(ref.length), false);
+      if (found->second.live.live() == 0 && ref.segment != active_)
         delete_segment_locked(found);
-        continue;
-      }
+      else
+        runs.push_back({ref.segment, ref.page, pages_of(ref.length)});
     }
+  }
+  // The chunks of a large value mostly lie one after the other, and each hole is a transaction of the file system.
+  std::sort(runs.begin(), runs.end());
+  for (size_t first = 0, next = 0; first < runs.size(); first = next) {
+    Run run = runs[first];
+    for (next = first + 1;
+         next < runs.size() && runs[next].segment == run.segment && runs[next].page == run.page + run.pages; ++next)
+      run.pages += runs[next].pages;
     // Where the file system cannot, the space comes back with the segment.
-    if (auto opened = file_of(ref.segment))
-      (void)(*opened)->punch_hole(offset_of(ref), uint64_t{pages_of(ref.length)} * kChunkPageBytes);
+    if (auto opened = file_of(run.segment))
+      (void)(*opened)->punch_hole(uint64_t{run.page} * kChunkPageBytes, uint64_t{run.pages} * kChunkPageBytes);
   }
 }
 
