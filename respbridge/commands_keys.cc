@@ -187,37 +187,61 @@ void scan(Call& call) {
   for (const std::string& key : found) call.reply.bulk(key);
 }
 
-void randomkey(Call& call) {
-  const DirId dir = call.collection();
-  if (dir == 0) return call.reply.null();
-  KeyCursor cursor(call.txn(), dir);
-  cursor.seek("");
-  if (!cursor.valid()) return call.reply.null();
-  // A key near a random place between the first and the last: their first differing bytes are drawn at random.
-  const std::string first(cursor.key());
-  cursor.seek_last();
-  const std::string last(cursor.key());
-  const size_t common =
-      static_cast<size_t>(std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first - first.begin());
-  std::string place = first.substr(0, common);
-  for (int i = 0; i < 8; ++i) {
-    const auto low = static_cast<unsigned char>(i == 0 && common < first.size() ? first[common] : 0);
-    const auto high = static_cast<unsigned char>(i == 0 && common < last.size() ? last[common] : 255);
-    place.push_back(static_cast<char>(std::uniform_int_distribution<int>(low, std::max(low, high))(random_engine())));
+namespace {
+
+/// Values in the database, those included that have expired and are not yet removed.
+uint64_t keys_in(Call& call) {
+  if (call.collection() == 0) return 0;
+  const std::string& name = call.service.collection_name(call.client.database);
+  const Result<Entry> entry = find_entry(call.txn(), {*call.scope.tenant, name, true});
+  uint64_t keys = entry ? entry->keys : 0;
+  if (call.scope.writer != nullptr) {
+    // What this transaction has added is counted when it ends.
+    const auto& deltas = call.writer().effects().deltas;
+    if (const auto delta = deltas.find(call.collection()); delta != deltas.end())
+      keys += static_cast<uint64_t>(delta->second.keys);
   }
-  cursor.seek(place);
-  constexpr uint64_t kStepsMax = 32;
-  for (uint64_t steps = random_engine()() % kStepsMax; steps > 0 && cursor.valid(); --steps) cursor.next();
+  return keys;
+}
+
+/// A place between `first` and `last`: what differs is drawn at random.
+std::string random_place(std::string_view first, std::string_view last) {
+  const auto differ = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
+  const auto common = static_cast<size_t>(differ - first.begin());
+  std::string place(first.substr(0, common));
+  const int low = common < first.size() ? static_cast<unsigned char>(first[common]) : 0;
+  const int high = common < last.size() ? static_cast<unsigned char>(last[common]) : 255;
+  place.push_back(static_cast<char>(std::uniform_int_distribution<int>(low, std::max(low, high))(random_engine())));
+  // The rest as keys often are: digits and small letters.
+  constexpr std::string_view kUsual = "0123456789abcdefghijklmnopqrstuvwxyz";
+  for (int i = 0; i < 12; ++i) place.push_back(kUsual[random_engine()() % kUsual.size()]);
+  return place;
+}
+
+}  // namespace
+
+/// Every key of a small database is equally likely; of a large one, those in a run of a random place's neighbours.
+void randomkey(Call& call) {
+  constexpr uint64_t kStepsMax = 2000;
+  const uint64_t keys = keys_in(call);
+  if (keys == 0) return call.reply.null();
+  KeyCursor cursor(call.txn(), call.collection());
+  if (keys <= kStepsMax) {
+    cursor.seek("");
+  } else {
+    cursor.seek_last();
+    const std::string last(cursor.valid() ? cursor.key() : "");
+    cursor.seek("");
+    const std::string first(cursor.valid() ? cursor.key() : "");
+    cursor.seek(random_place(first, last));
+  }
+  for (uint64_t steps = random_engine()() % std::min(keys, kStepsMax); steps > 0 && cursor.valid(); --steps)
+    cursor.next();
   if (!cursor.valid()) cursor.seek_last();
+  if (!cursor.valid()) return call.reply.null();
   call.reply.bulk(cursor.key());
 }
 
-void dbsize(Call& call) {
-  const DirId dir = call.collection();
-  if (dir == 0) return call.reply.integer(0);
-  const std::string& name = call.service.collection_name(call.client.database);
-  const Result<Entry> entry = find_entry(call.txn(), {*call.scope.tenant, name, true});
-  call.reply.integer(entry ? static_cast<int64_t>(entry->keys) : 0);
-}
+void dbsize(Call& call) { call.reply.integer(static_cast<int64_t>(keys_in(call))); }
 
 }  // namespace kvfs::resp::commands

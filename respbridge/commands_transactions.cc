@@ -13,6 +13,7 @@ void discard_transaction(Client& client) {
 }
 
 void multi(Call& call) {
+  if (call.client.in_transaction) return call.reply.error("ERR MULTI calls can not be nested");
   call.client.in_transaction = true;
   call.reply.ok();
 }
@@ -31,6 +32,7 @@ void discard(Call& call) {
 
 void watch(Call& call) {
   Client& client = call.client;
+  if (client.in_transaction) return call.reply.error("ERR WATCH inside MULTI is not allowed");
   const std::string& collection = call.service.collection_name(client.database);
   for (const std::string_view key : call.args.subspan(1)) {
     if (client.watched.size() >= call.service.options().watched_keys_max)

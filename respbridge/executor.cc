@@ -95,11 +95,7 @@ Executor::Plan Executor::plan(const Client& client, Args args) const {
     return {nullptr, "ERR Can't execute '" + std::string(spec->name) +
                          "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"};
   if (client.in_transaction && (spec->flags & kInQueue) == 0) {
-    if ((spec->flags & kNoMulti) != 0)
-      return {nullptr, spec->name == "watch" || spec->name == "multi"
-                           ? "ERR " + upper_case(spec->name) +
-                                 (spec->name == "multi" ? " calls can not be nested" : " inside MULTI is not allowed")
-                           : "ERR Command not allowed inside a transaction"};
+    if ((spec->flags & kNoMulti) != 0) return {nullptr, "ERR Command not allowed inside a transaction"};
     return {spec, {}, true};
   }
   return {spec, {}};

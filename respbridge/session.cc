@@ -273,11 +273,11 @@ void Session::deliver(const Channels::Message& message) noexcept {
 void Session::push(std::string_view bytes) noexcept {
   {
     const std::lock_guard lock(pushed_mutex_);
-    if (pushed_.size() + bytes.size() > service_.options().push_bytes_max)
-      push_overflow_ = true;
-    else
-      pushed_.append(bytes);
-    if (push_announced_) return;
+    const bool overflow = pushed_.size() + bytes.size() > service_.options().push_bytes_max;
+    if (!overflow) pushed_.append(bytes);
+    const bool news = !push_announced_ || (overflow && !push_overflow_);
+    push_overflow_ |= overflow;
+    if (!news) return;
     push_announced_ = true;
   }
   asio::post(socket_.get_executor(), [self = shared_from_this()] { self->on_pushed(); });

@@ -1,0 +1,56 @@
+#include "tests/respbridge/door_fixture.h"
+
+namespace kvfs::resp {
+namespace {
+
+class BitsTest : public DoorTest {};
+
+TEST_F(BitsTest, SingleBitsAreSetAndRead) {
+  EXPECT_EQ(cmd("SETBIT b 7 1"), ":0");
+  EXPECT_EQ(stored("default", "b"), "\x01");
+  EXPECT_EQ(cmd("SETBIT b 7 0"), ":1");
+  EXPECT_EQ(cmd("SETBIT b 17 1"), ":0");
+  EXPECT_EQ(cmd("STRLEN b"), ":3");
+  EXPECT_EQ(cmd("GETBIT b 17"), ":1");
+  EXPECT_EQ(cmd("GETBIT b 1000"), ":0");
+  EXPECT_EQ(cmd("SETBIT b -1 1"), "-ERR bit offset is not an integer or out of range");
+  EXPECT_EQ(cmd("SETBIT b 4294967296 1"), "-ERR bit offset is not an integer or out of range");
+  EXPECT_EQ(cmd("SETBIT b 1 2"), "-ERR bit is not an integer or out of range");
+}
+
+TEST_F(BitsTest, BitsAreCountedAndFound) {
+  cmd("SET b foobar");
+  EXPECT_EQ(cmd("BITCOUNT b"), ":26");
+  EXPECT_EQ(cmd("BITCOUNT b 1 1"), ":6");
+  EXPECT_EQ(cmd("BITCOUNT b 5 30 BIT"), ":17");
+  EXPECT_EQ(cmd("BITCOUNT b 1"), "-ERR syntax error");
+  cmd({"SET", "m", std::string("\xff\xf0\x00", 3)});
+  EXPECT_EQ(cmd("BITPOS m 0"), ":12");
+  EXPECT_EQ(cmd("BITPOS m 1 2"), ":-1");
+  cmd("SET ones \"\\xff\\xff\"");
+  EXPECT_EQ(cmd("BITPOS ones 0"), ":16");
+  EXPECT_EQ(cmd("BITPOS ones 0 0 -1"), ":-1");
+  EXPECT_EQ(cmd("BITPOS none 0"), ":0");
+  EXPECT_EQ(cmd("BITPOS none 1"), ":-1");
+}
+
+TEST_F(BitsTest, ValuesAreCombined) {
+  cmd("MSET a abc b ab");
+  EXPECT_EQ(cmd("BITOP AND d a b"), ":3");
+  EXPECT_EQ(stored("default", "d"), std::string("ab\0", 3));
+  EXPECT_EQ(cmd("BITOP NOT d a b"), "-ERR BITOP NOT must be called with a single source key.");
+  EXPECT_EQ(cmd("BITOP XOR d none"), ":0");
+  EXPECT_EQ(cmd("EXISTS d"), ":0");
+}
+
+TEST_F(BitsTest, FieldsOverflowAsTheyAreTold) {
+  EXPECT_EQ(cmd("BITFIELD f SET u8 0 255 GET u8 0 INCRBY u8 0 1"), "*3|:0|:255|:0");
+  EXPECT_EQ(cmd("BITFIELD f OVERFLOW SAT INCRBY u8 0 300 OVERFLOW FAIL INCRBY u8 0 1"), "*2|:255|$-1");
+  EXPECT_EQ(cmd("BITFIELD f SET i8 #1 -1 GET i4 8"), "*2|:0|:-1");
+  EXPECT_EQ(cmd("BITFIELD_RO f GET u8 0"), "*1|:255");
+  EXPECT_EQ(cmd("BITFIELD_RO f SET u8 0 1"), "-ERR BITFIELD_RO only supports the GET subcommand");
+  EXPECT_TRUE(cmd("BITFIELD f GET u64 0").starts_with("-ERR Invalid bitfield type."));
+}
+
+}  // namespace
+}  // namespace kvfs::resp

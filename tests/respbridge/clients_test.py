@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""redis-cli, redis-benchmark and python3-redis against the door, over TCP and a Unix socket."""
+
+import subprocess
+import sys
+import unittest
+
+try:
+    import redis
+except ImportError:
+    redis = None
+
+from resp_client import Servers
+
+DOOR = None
+
+
+class ClientsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.servers = Servers(DOOR, with_redis=False)
+        cls.port = str(cls.servers.kvfs_port)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.servers.__exit__()
+
+    def cli(self, *args, **more):
+        return subprocess.run(["redis-cli", "-p", self.port, *args], capture_output=True, timeout=60, check=True,
+                              text=True, **more).stdout
+
+    def test_redis_cli_sets_gets_and_scans(self):
+        self.assertEqual(self.cli("SET", "cli/a", "1"), "OK\n")
+        self.assertEqual(self.cli("-3", "GET", "cli/a"), "1\n")
+        self.assertEqual(self.cli("--scan", "--pattern", "cli/*"), "cli/a\n")
+        self.assertEqual(self.cli(input="SET cli/b 2\nINCR cli/b\nGET cli/b\n"), "OK\n3\n3\n")
+
+    def test_redis_cli_pipe_loads_masses(self):
+        commands = "".join("SET mass/%d %d\r\n" % (i, i) for i in range(5000))
+        self.assertIn("errors: 0, replies: 5000", self.cli("--pipe", input=commands))
+        self.assertEqual(self.cli("GET", "mass/4999"), "4999\n")
+
+    def test_redis_benchmark_runs_every_test_of_the_commands_there_are(self):
+        out = subprocess.run(["redis-benchmark", "-p", self.port, "-t", "ping,set,get,incr,sadd,spop,mset", "-n", "500",
+                              "-c", "10", "-P", "4", "-r", "100", "--csv"], capture_output=True, timeout=120, text=True)
+        self.assertEqual(out.returncode, 0)
+        self.assertNotIn("ERR", out.stdout + out.stderr)
+        for name in ("PING_MBULK", "SET", "GET", "INCR", "SADD", "SPOP", "MSET (10 keys)"):
+            self.assertIn('"%s"' % name, out.stdout)
+
+    @unittest.skipUnless(redis, "python3-redis is not installed")
+    def test_python_redis_works_by_tcp_and_unix_socket(self):
+        for client in (redis.Redis(port=int(self.port)), redis.Redis(unix_socket_path=self.servers.kvfs_path)):
+            client.flushall()
+            self.assertTrue(client.set("k", b"\x00\xff", ex=100))
+            self.assertEqual(client.get("k"), b"\x00\xff")
+            self.assertIn(client.ttl("k"), (99, 100))
+            with client.pipeline(transaction=True) as pipe:
+                self.assertEqual(pipe.incr("n").incr("n").get("n").execute(), [1, 2, b"2"])
+            client.sadd("s", "a", "b")
+            self.assertEqual(client.smembers("s"), {b"a", b"b"})
+            self.assertEqual(sorted(client.scan_iter()), [b"k", b"n", b"s"])
+            self.assertEqual(client.info("server")["redis_mode"], "standalone")
+            self.assertTrue(client.config_set("slowlog-max-len", 64))
+            with self.assertRaises(redis.ResponseError):
+                client.hset("h", "f", "v")
+            with client.pipeline() as pipe:
+                pipe.watch("n")
+                client.set("n", 9)
+                pipe.multi()
+                pipe.get("n")
+                with self.assertRaises(redis.WatchError):
+                    pipe.execute()
+
+    @unittest.skipUnless(redis, "python3-redis is not installed")
+    def test_python_redis_hears_messages_and_keyspace_events(self):
+        client = redis.Redis(port=int(self.port))
+        listener = client.pubsub()
+        listener.subscribe("news")
+        listener.psubscribe("__keyevent@*__:*")
+        self.assertEqual([listener.get_message(timeout=30)["type"] for _ in range(2)], ["subscribe", "psubscribe"])
+        self.assertEqual(client.publish("news", "hi"), 1)
+        self.assertEqual(listener.get_message(timeout=30)["data"], b"hi")
+        client.config_set("notify-keyspace-events", "KEA")
+        client.set("event", "1")
+        client.delete("event")
+        heard = [listener.get_message(timeout=30) for _ in range(2)]
+        self.assertEqual([(m["channel"], m["data"]) for m in heard],
+                         [(b"__keyevent@0__:set", b"event"), (b"__keyevent@0__:del", b"event")])
+
+
+class LimitsTest(unittest.TestCase):
+    def test_too_many_connections_are_told_so(self):
+        with Servers(DOOR, with_redis=False, door_options=["--connections-max", "2"]) as servers:
+            first, second = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+            self.assertEqual(first.call("PING"), "PONG")
+            self.assertEqual(second.call("PING"), "PONG")
+            third = servers.connect(servers.kvfs_path)
+            self.assertEqual(third.read(), "ERR max number of clients reached")
+
+    def test_a_protocol_error_is_told_before_the_end(self):
+        with Servers(DOOR, with_redis=False) as servers:
+            connection = servers.connect(servers.kvfs_path)
+            connection.socket.sendall(b"PING\r\n*1\r\nPING\r\n")
+            self.assertEqual(connection.read(), "PONG")
+            self.assertEqual(connection.read(), "ERR Protocol error: expected '$', got 'P'")
+            self.assertEqual(connection.file.read(), b"")
+
+    def test_a_subscriber_that_does_not_read_is_closed_and_harms_nobody(self):
+        with Servers(DOOR, with_redis=False, door_options=["--push-bytes-max", "1000000"]) as servers:
+            deaf, publisher = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+            deaf.call("SUBSCRIBE", "news")
+            receivers = 1
+            for _ in range(500):
+                receivers = publisher.call("PUBLISH", "news", "x" * 100000)
+                if receivers == 0:
+                    break
+            self.assertEqual(receivers, 0)
+            self.assertEqual(publisher.call("PING"), "PONG")
+
+    def test_keys_are_asked_for(self):
+        with Servers(DOOR, with_redis=False, door_options=["--key", "s3cret"]) as servers:
+            connection = servers.connect(servers.kvfs_path)
+            self.assertEqual(connection.call("GET", "a"), "NOAUTH Authentication required.")
+            self.assertEqual(connection.call("AUTH", "acme", "s3cret"), "OK")
+            self.assertEqual(connection.call("SET", "a", "1"), "OK")
+
+
+if __name__ == "__main__":
+    DOOR = sys.argv.pop(1)
+    unittest.main(warnings="ignore")
