@@ -6,6 +6,7 @@
 
 #include "daemon/config_rows_http.h"
 #include "daemon/config_rows_mount.h"
+#include "daemon/config_rows_resp.h"
 #include "daemon/config_rows_store.h"
 #include "daemon/config_table.h"
 
@@ -16,6 +17,7 @@ inline constexpr std::array kConfigSections = {
     ConfigSection{"mount", "The mounted file system."},
     ConfigSection{"http", "The HTTP door."},
     ConfigSection{"kv", "The routes /kv and /bulk of the HTTP door, for clients of the store that they replace."},
+    ConfigSection{"resp", "The Redis door."},
     ConfigSection{
         "auth",
         "API keys: who presents one (X-API-Key, Authorization: Bearer) works in the tenant that it belongs to. "
@@ -36,6 +38,7 @@ constexpr auto join_rows(const std::array<ConfigKey, Sizes>&... parts) {
   return rows;
 }
 
-inline constexpr auto kConfigKeys = join_rows(kStoreRows, kMountRows, kHttpRows, kAuthRows, kLogRows, kTenantRows);
+inline constexpr auto kConfigKeys =
+    join_rows(kStoreRows, kMountRows, kHttpRows, kRespRows, kAuthRows, kLogRows, kTenantRows);
 
 }  // namespace kvfs

@@ -1,13 +1,16 @@
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "daemon/options.h"
 #include "daemon/options_http.h"
+#include "daemon/options_resp.h"
 #include "daemon/version.h"
 
 namespace kvfs {
@@ -41,6 +44,7 @@ std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& confi
     if (auto failure = daemon->start_mount(config, *mount_point, events)) return *failure;
   }
   if (auto failure = daemon->start_http(config)) return *failure;
+  if (auto failure = daemon->start_resp(config)) return *failure;
   return daemon;
 }
 
@@ -81,7 +85,28 @@ std::optional<Failure> Daemon::start_http(const Config& config) {
   return std::nullopt;
 }
 
-std::vector<std::string> Daemon::urls() const { return http_ ? http_->urls() : std::vector<std::string>(); }
+std::optional<Failure> Daemon::start_resp(const Config& config) {
+  auto options = resp_options(config);
+  if (!options) return Failure{ExitCode::configuration, options.error().message()};
+  if (options->listen.empty()) return std::nullopt;
+  // SHUTDOWN ends the process as a service manager would.
+  const auto shutdown = [] { ::kill(::getpid(), SIGTERM); };
+  auto server = resp::RespServer::start(*store_, std::move(*options), {.shutdown = shutdown, .version = kVersion});
+  if (!server) {
+    const bool configuration = server.error().code == Errc::invalid;
+    return Failure{configuration ? ExitCode::configuration : ExitCode::listen, server.error().message()};
+  }
+  resp_ = std::move(*server);
+  return std::nullopt;
+}
+
+std::vector<std::string> Daemon::urls() const {
+  std::vector<std::string> all;
+  if (http_) all = http_->urls();
+  if (resp_)
+    for (std::string& url : resp_->urls()) all.push_back(std::move(url));
+  return all;
+}
 
 std::vector<ControlFile> Daemon::control_files() {
   const auto version = [](DirId) { return fmt::format("kvfs {}\n", kVersion); };
@@ -99,6 +124,11 @@ Result<void> Daemon::reload(const Config& config) {
   if (http_) {
     if (auto done = http_->reload(*options); !done) return done;
   }
+  const auto resp = resp_options(config);
+  if (!resp) return resp.error();
+  if (resp_) {
+    if (auto done = resp_->reload(*resp); !done) return done;
+  }
   if (auto done = apply_tenants(config, *store_); !done) return done;
   const std::lock_guard lock(config_mutex_);
   config_text_ = config.print();
@@ -106,6 +136,8 @@ Result<void> Daemon::reload(const Config& config) {
 }
 
 Result<void> Daemon::stop() {
+  if (resp_) resp_->stop();
+  resp_.reset();
   if (http_) http_->stop();
   http_.reset();
   if (mount_) mount_->stop();
@@ -115,6 +147,7 @@ Result<void> Daemon::stop() {
 }
 
 Daemon::~Daemon() {
+  resp_.reset();
   http_.reset();
   if (mount_) mount_->stop();
   if (unmount_watcher_.joinable()) unmount_watcher_.join();

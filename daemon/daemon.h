@@ -14,6 +14,7 @@
 #include "daemon/signals.h"
 #include "fusefs/mount.h"
 #include "httpbridge/server.h"
+#include "respbridge/server.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -41,6 +42,7 @@ class Daemon {
   std::vector<ControlFile> control_files();
   std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
   std::optional<Failure> start_http(const Config& config);
+  std::optional<Failure> start_resp(const Config& config);
 
   std::mutex config_mutex_;
   std::string config_text_;  // guarded by config_mutex_
@@ -49,6 +51,7 @@ class Daemon {
   std::unique_ptr<Mount> mount_;
   std::thread unmount_watcher_;
   std::unique_ptr<http::HttpServer> http_;
+  std::unique_ptr<resp::RespServer> resp_;
 };
 
 }  // namespace kvfs
