@@ -18,7 +18,8 @@ const std::string kTar =
 
 // A listing of everything a copy must keep: type, mode, size, time to the nanosecond, link target, name.
 const std::string kListing =
-    R"(find . \( -type f -printf '%y %m %s %T@ %p\n' -o -type l -printf '%y %T@ %l %p\n' -o -printf '%y %m %T@ %p\n' \) | sort)";
+    R"(find . \( -type f -printf '%y %m %s %T@ %p\n' -o -type l -printf '%y %T@ %l %p\n' )"
+    R"(-o -printf '%y %m %T@ %p\n' \) | sort)";
 
 class TreeCopyTest : public ::testing::Test {
  protected:

@@ -262,7 +262,8 @@ TEST_F(PutGetDialectTest, TheDocumentedCommandsAnswer) {
 
   const auto batch = post(
       "/batch",
-      R"({"items": [{"key":"product:101","value":"Laptop"}, {"key":"product:102","value":"Mouse"}, {"key":"product:103","value":"Keyboard"}]})");
+      R"({"items": [{"key":"product:101","value":"Laptop"}, {"key":"product:102","value":"Mouse"},)"
+      R"({"key":"product:103","value":"Keyboard"}]})");
   EXPECT_EQ(batch.status, 200);
   EXPECT_EQ(batch.body, "Batch Processed");
   EXPECT_EQ(ask("", "/scan?start=product:101&end=product:199").json(),
@@ -280,7 +281,8 @@ TEST_F(PutGetDialectTest, TheDocumentedCommandsAnswer) {
 TEST_F(PutGetDialectTest, ABatchOfAHundredPipedFromJqIsScanned) {
   const auto batch = curl(
       "-X POST " + quoted(kvfs.url("/batch")) +
-      R"( -d @- < <(for i in {1..100}; do echo "{\"key\":\"prod:$i\",\"value\":\"item-$i\"}"; done | jq -s '{items:.}'))");
+      R"( -d @- < <(for i in {1..100}; do echo "{\"key\":\"prod:$i\",\"value\":\"item-$i\"}"; done)"
+      R"( | jq -s '{items:.}'))");
   EXPECT_EQ(batch.body, "Batch Processed");
   const auto keys = ask("", "/scan?start=prod:1&end=prod:50").json().as_object();
   EXPECT_EQ(keys.at("prod:50"), "item-50");

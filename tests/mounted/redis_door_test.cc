@@ -1,0 +1,112 @@
+// The Redis door beside the other two: one value, one expiry, one set of tenants.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/files.h"
+#include "tests/support/kvfs_process.h"
+
+namespace kvfs::test {
+namespace {
+
+KvfsOptions with_resp() {
+  KvfsOptions options;
+  options.resp = true;
+  return options;
+}
+
+class RedisDoorTest : public ::testing::Test {
+ protected:
+  /// `arguments` as typed after redis-cli, in shell syntax.
+  std::string redis(const std::string& arguments) {
+    return output_of("redis-cli -p " + std::to_string(kvfs.resp_port()) + " " + arguments);
+  }
+  KvfsProcess kvfs{with_resp()};
+  HttpClient http = kvfs.http();
+};
+
+TEST_F(RedisDoorTest, AValueIsTheSameAtAllThreeDoors) {
+  EXPECT_EQ(redis("SET user:1001 'Alice Smith'"), "OK");
+  EXPECT_EQ(read_file(kvfs.at("user:1001")), "Alice Smith");
+  EXPECT_EQ(http.get("/v1/default/user:1001").body, "Alice Smith");
+  EXPECT_EQ(http.get("/get?key=user:1001").body, "Alice Smith");
+
+  write_file(kvfs.at("by-file"), "from a file");
+  EXPECT_EQ(redis("GET by-file"), "from a file");
+  http.put("/v1/default/dir/by-http", "from http");
+  EXPECT_EQ(redis("GET dir/by-http"), "from http");
+  EXPECT_EQ(redis("SET http://example.com/x odd"), "OK");
+  EXPECT_EQ(read_file(kvfs.at("http:/%:/example.com/x")), "odd");
+}
+
+TEST_F(RedisDoorTest, BytesPassThroughUnchanged) {
+  const std::string bytes = random_bytes(300'000, 11);
+  write_file(kvfs.scratch("bytes"), bytes);
+  EXPECT_EQ(redis("-x SET raw < " + kvfs.scratch("bytes")), "OK");
+  EXPECT_TRUE(read_file(kvfs.at("raw")) == bytes);
+  write_file(kvfs.at("file"), bytes);
+  redis("GET file > " + kvfs.scratch("out"));
+  EXPECT_TRUE(read_file(kvfs.scratch("out")) == bytes + "\n");  // redis-cli ends with a newline
+}
+
+TEST_F(RedisDoorTest, ChangesShowThroughTheKernelsCachesAtOnce) {
+  redis("SET key 0");
+  for (int i = 1; i <= 20; ++i) {
+    ASSERT_EQ(read_file(kvfs.at("key")), std::to_string(i - 1));
+    ASSERT_EQ(redis("SET key " + std::to_string(i)), "OK");
+  }
+  EXPECT_EQ(list_directory(kvfs.at("")), std::vector<std::string>{"key"});
+  redis("APPEND key ' and more'");
+  EXPECT_EQ(read_file(kvfs.at("key")), "20 and more");
+  redis("SET second x");
+  EXPECT_EQ(list_directory(kvfs.at("")), (std::vector<std::string>{"key", "second"}));
+  EXPECT_EQ(redis("DEL key"), "1");
+  EXPECT_FALSE(exists(kvfs.at("key")));
+  EXPECT_EQ(http.get("/v1/default/key").status, 404);
+}
+
+TEST_F(RedisDoorTest, RemovalsByFileShowInRedis) {
+  redis("MSET a 1 b 2 c 3");
+  ASSERT_EQ(::unlink(kvfs.at("b").c_str()), 0);
+  ASSERT_EQ(::rename(kvfs.at("c").c_str(), kvfs.at("d").c_str()), 0);
+  EXPECT_EQ(redis("EXISTS a b c d"), "2");
+  EXPECT_EQ(redis("--scan | sort | tr '\\n' ' '"), "a d ");
+}
+
+TEST_F(RedisDoorTest, ExpiryHoldsAtEveryDoor) {
+  redis("SET key soon PX 300");
+  EXPECT_TRUE(wait_until([&] { return !exists(kvfs.at("key")); }));
+  EXPECT_EQ(http.get("/v1/default/key").status, 404);
+  EXPECT_EQ(redis("EXISTS key"), "0");
+  EXPECT_EQ(list_directory(kvfs.at("")), std::vector<std::string>{});
+}
+
+TEST_F(RedisDoorTest, ARestartKeepsWhatWasAcknowledged) {
+  redis("SET key kept");
+  kvfs.kill();
+  kvfs.start();
+  EXPECT_EQ(redis("GET key"), "kept");
+}
+
+TEST(RedisTenantsTest, KeysOfOneTenantAreNotSeenByAnother) {
+  KvfsOptions options = with_resp();
+  options.api_keys = {{"key-of-one", "one"}, {"key-of-two", "two"}};
+  const KvfsProcess kvfs(options);
+  const auto redis = [&](const std::string& key, const std::string& command) {
+    return shell("redis-cli --no-auth-warning -p " + std::to_string(kvfs.resp_port()) +
+                 (key.empty() ? "" : " -a " + key) + " " + command)
+        .out;
+  };
+  EXPECT_EQ(redis("key-of-one", "SET name of-one"), "OK\n");
+  EXPECT_EQ(redis("key-of-two", "GET name"), "\n");
+  EXPECT_EQ(redis("key-of-two", "SET name of-two"), "OK\n");
+  EXPECT_EQ(read_file(kvfs.in_mount("one/default/name")), "of-one");
+  EXPECT_EQ(kvfs.http("key-of-two").get("/v1/default/name").body, "of-two");
+  EXPECT_NE(redis("", "GET name").find("NOAUTH"), std::string::npos);
+  EXPECT_EQ(redis("wrong", "GET name").find("of-"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kvfs::test
