@@ -210,11 +210,23 @@ void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, 
   txn.record(std::move(change));
 }
 
+namespace {
+
+/// Also values that have expired and were not swept yet: whoever sweeps the last of them prunes the directory.
+bool has_rows(const WriteTxn& txn, DirId dir) {
+  const std::string prefix = dirent_prefix(dir);
+  const auto cursor = txn.rows().cursor();
+  cursor->seek(prefix);
+  return cursor->valid() && cursor->key().starts_with(prefix);
+}
+
+}  // namespace
+
 void prune_implicit(WriteTxn& txn, DirId dir) {
   const auto prunable = [&txn](const DirPath& path) -> std::optional<Entry> {
     if (path.depth < 3) return std::nullopt;
     std::optional<Entry> entry = load(txn.rows(), {path.parent, path.name, true});
-    if (!entry || !entry->implicit || !is_empty_directory(txn, path.id)) return std::nullopt;
+    if (!entry || !entry->implicit || has_rows(txn, path.id)) return std::nullopt;
     return entry;
   };
   const Result<DirPathPtr> lowest = dir_path(txn, dir);

@@ -1,5 +1,6 @@
 #include "store/keyspace.h"
 
+#include "store/check.h"
 #include "tests/store/store_fixture.h"
 
 namespace kvfs {
@@ -182,6 +183,20 @@ TEST_F(KeyspaceTest, ExpiredKeysAreAbsentEverywhereAndSwept) {
   EXPECT_EQ(info().keys, 1U);
   EXPECT_EQ(names(collection_), "stays");
   EXPECT_EQ(*store_->sweep_expired(), 0U);
+}
+
+TEST_F(KeyspaceTest, ADirectoryWithAnExpiredValueGoesWhenThatIsSwept) {
+  PutOptions options;
+  options.expires_ms = store_->now_ms() + 10;
+  ASSERT_TRUE(put("dir/expires", "1", options));
+  ASSERT_TRUE(put("dir/other", "1"));
+  clock_ns_ += 10'000'000;
+  ASSERT_TRUE(remove("dir/other"));
+  EXPECT_TRUE(check_store(*store_).sound());
+  EXPECT_EQ(*store_->sweep_expired(), 1U);
+  EXPECT_EQ(info().keys, 0U);
+  EXPECT_EQ(names(collection_), "");
+  EXPECT_TRUE(check_store(*store_).sound());
 }
 
 TEST_F(KeyspaceTest, APutEndsAnEarlierExpiryUnlessItIsKept) {
