@@ -150,6 +150,7 @@ void subscribe(Call& call);
 void sunion(Call& call);
 void sunionstore(Call& call);
 void sunsubscribe(Call& call);
+void swapdb(Call& call);
 void time(Call& call);
 void ttl(Call& call);
 void type(Call& call);

@@ -145,6 +145,31 @@ void move(Call& call) {
   if (transfer(call, call.args[1], *database, call.args[1], true, true)) call.reply.integer(1);
 }
 
+void swapdb(Call& call) {
+  const std::optional<int64_t> numbers[2] = {parse_integer(call.args[1]), parse_integer(call.args[2])};
+  DirId tenant = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!numbers[i]) return call.reply.error(i == 0 ? "ERR invalid first DB index" : "ERR invalid second DB index");
+    if (*numbers[i] < 0 || static_cast<uint64_t>(*numbers[i]) >= call.service.options().databases)
+      return call.reply.error(kDatabaseOutOfRange);
+    if (const Result<DirId> made = call.make_collection(static_cast<uint32_t>(*numbers[i])); !made)
+      return call.fail(made.error());
+    tenant = *call.scope.tenant;
+  }
+  const std::string& first = call.service.collection_name(static_cast<uint32_t>(*numbers[0]));
+  const std::string& second = call.service.collection_name(static_cast<uint32_t>(*numbers[1]));
+  const std::string aside = "swapdb-" + std::to_string(call.writer().next_version());
+  const std::pair<std::string_view, std::string_view> steps[] = {{first, aside}, {second, first}, {aside, second}};
+  if (first != second)
+    for (const auto& [from, to] : steps)
+      if (Result<void> ok =
+              kvfs::rename(call.writer(), {tenant, from, true}, {tenant, to, true}, RenameMode::no_replace);
+          !ok)
+        return call.fail(ok.error());
+  call.scope.collections.clear();  // they have changed places
+  call.reply.ok();
+}
+
 void keys(Call& call) {
   const std::string_view pattern = call.args[1];
   std::vector<std::string> found;

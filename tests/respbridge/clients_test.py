@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """redis-cli, redis-benchmark and python3-redis against the door, over TCP and a Unix socket."""
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 try:
@@ -124,6 +127,24 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(connection.call("GET", "a"), "NOAUTH Authentication required.")
             self.assertEqual(connection.call("AUTH", "acme", "s3cret"), "OK")
             self.assertEqual(connection.call("SET", "a", "1"), "OK")
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+class TlsTest(unittest.TestCase):
+    def test_redis_cli_speaks_tls(self):
+        with tempfile.TemporaryDirectory() as directory:
+            certificate, key = os.path.join(directory, "cert.pem"), os.path.join(directory, "key.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
+                            certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                            "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            options = ["--certificate", certificate, "--certificate-key", key, "--listen", "tls:127.0.0.1:0"]
+            with Servers(DOOR, with_redis=False, door_options=options) as servers:
+                large = "x" * 3000000
+                port = str(servers.ports[2])
+                cli = ["redis-cli", "-p", port, "--tls", "--cacert", certificate]
+                subprocess.run([*cli, "-x", "SET", "big"], input=large, text=True, check=True, capture_output=True)
+                got = subprocess.run([*cli, "GET", "big"], text=True, check=True, capture_output=True).stdout
+                self.assertEqual(got, large + "\n")
 
 
 if __name__ == "__main__":

@@ -137,6 +137,15 @@ TEST_F(KeysTest, RandomkeyGivesAKeyThatExists) {
   EXPECT_GT(seen.size(), 10u);
 }
 
+TEST_F(KeysTest, DatabasesChangePlaces) {
+  cmd("SET a zero");
+  EXPECT_EQ(client_->send("SWAPDB 0 1\r\nGET a\r\nSELECT 1\r\nGET a\r\n"), "+OK\r\n$-1\r\n+OK\r\n$4\r\nzero\r\n");
+  EXPECT_EQ(stored("1", "a"), "zero");
+  EXPECT_EQ(cmd("SWAPDB x 1"), "-ERR invalid first DB index");
+  EXPECT_EQ(cmd("SWAPDB 0 99"), "-ERR DB index is out of range");
+  EXPECT_EQ(cmd("SWAPDB 1 1"), "+OK");
+}
+
 TEST_F(KeysTest, FlushingEmptiesOneDatabaseOrAll) {
   cmd("MSET a 1 b 2");
   client_->send("SELECT 1\r\nSET c 3\r\n");

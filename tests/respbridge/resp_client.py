@@ -66,7 +66,8 @@ class Servers:
             [door, "--listen", "unix:" + self.kvfs_path, *door_options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.children.append(kvfs)
-        self.kvfs_port = int(kvfs.stdout.readline().split()[0])
+        self.ports = [int(port) for port in kvfs.stdout.readline().split()]
+        self.kvfs_port = self.ports[0]
         if with_redis:
             self.children.append(subprocess.Popen(
                 ["redis-server", "--port", "0", "--unixsocket", self.redis_path, "--save", "", "--dir", self.directory,
