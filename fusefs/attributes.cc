@@ -12,14 +12,22 @@ constexpr uint64_t kBlockBytes = 512;  // the unit of st_blocks
 
 mode_t file_type(Kind kind) {
   switch (kind) {
-    case Kind::file: return S_IFREG;
-    case Kind::directory: return S_IFDIR;
-    case Kind::symlink: return S_IFLNK;
-    case Kind::fifo: return S_IFIFO;
-    case Kind::socket: return S_IFSOCK;
-    case Kind::char_device: return S_IFCHR;
-    case Kind::block_device: return S_IFBLK;
-    case Kind::link: return S_IFREG;  // resolved before it gets here
+    case Kind::file:
+      return S_IFREG;
+    case Kind::directory:
+      return S_IFDIR;
+    case Kind::symlink:
+      return S_IFLNK;
+    case Kind::fifo:
+      return S_IFIFO;
+    case Kind::socket:
+      return S_IFSOCK;
+    case Kind::char_device:
+      return S_IFCHR;
+    case Kind::block_device:
+      return S_IFBLK;
+    case Kind::link:
+      return S_IFREG;  // resolved before it gets here
   }
   return S_IFREG;
 }
@@ -27,14 +35,22 @@ mode_t file_type(Kind kind) {
 Result<Kind> kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
     case 0:
-    case S_IFREG: return Kind::file;
-    case S_IFDIR: return Kind::directory;
-    case S_IFLNK: return Kind::symlink;
-    case S_IFIFO: return Kind::fifo;
-    case S_IFSOCK: return Kind::socket;
-    case S_IFCHR: return Kind::char_device;
-    case S_IFBLK: return Kind::block_device;
-    default: return Error{Errc::invalid, "unknown file type in mode"};
+    case S_IFREG:
+      return Kind::file;
+    case S_IFDIR:
+      return Kind::directory;
+    case S_IFLNK:
+      return Kind::symlink;
+    case S_IFIFO:
+      return Kind::fifo;
+    case S_IFSOCK:
+      return Kind::socket;
+    case S_IFCHR:
+      return Kind::char_device;
+    case S_IFBLK:
+      return Kind::block_device;
+    default:
+      return Error{Errc::invalid, "unknown file type in mode"};
   }
 }
 

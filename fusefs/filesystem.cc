@@ -94,8 +94,8 @@ void Filesystem::apply_staged(struct stat& st) const {
   st.st_size = static_cast<off_t>(file->overlay.size());
   st.st_blocks = std::max<blkcnt_t>(st.st_blocks, static_cast<blkcnt_t>((file->overlay.staged_bytes() + 511) / 512));
   st.st_mtim = to_timespec(file->mtime_ns.value_or(file->changed_ns));
-  st.st_ctim = std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns)
-                                                                                 : st.st_ctim;
+  st.st_ctim =
+      std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns) : st.st_ctim;
   if (file->clears_suid) st.st_mode &= (st.st_mode & S_IXGRP) != 0 ? ~mode_t{S_ISUID | S_ISGID} : ~mode_t{S_ISUID};
 }
 

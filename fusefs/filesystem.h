@@ -75,9 +75,9 @@ struct FileHandle {
   int flags = 0;
   bool flushed_once = false;  // guarded by file->mutex; see Filesystem::flush
   Inode control = 0;
-  Inode snapshot_node = 0;              // a file in a snapshot, else 0
-  std::string control_text;             // what was read at open
-  std::mutex control_mutex;             // guards control_written
+  Inode snapshot_node = 0;   // a file in a snapshot, else 0
+  std::string control_text;  // what was read at open
+  std::mutex control_mutex;  // guards control_written
   std::optional<std::string> control_written;
 };
 
@@ -94,9 +94,9 @@ struct DirectoryHandle {
   Inode inode = 0;
   std::mutex mutex;
   // Guarded by mutex:
-  uint64_t recent_first = 0;                    // offset of recent.front()
-  std::vector<std::string> recent;              // components of the last answer
-  std::map<uint64_t, std::string> earlier;      // offset -> component, one an answer
+  uint64_t recent_first = 0;                // offset of recent.front()
+  std::vector<std::string> recent;          // components of the last answer
+  std::map<uint64_t, std::string> earlier;  // offset -> component, one an answer
 };
 
 /// What rename(2) and renameat2(2) ask for.
@@ -219,7 +219,8 @@ class Filesystem {
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
   /// Lays staged size and times over what the store says.
   void apply_staged(struct stat& st) const;
-  /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by name).
+  /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by
+  /// name).
   Result<Node> lookup_again(Inode node, bool parent);
   Result<Node> lookup_control(Inode directory, std::string_view name);
   Node control_node(Inode inode, const struct stat& st) const;

@@ -51,8 +51,14 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
     if (!done && acquired.first) file->overlay.reset();
   }
   const auto change_of = [&](const Entry& entry) {
-    AttributeChange change{.mode = request.mode, .uid = request.uid, .gid = request.gid, .atime_ns = request.atime_ns,
-                           .mtime_ns = request.mtime_ns, .expires_ms = {}, .default_ttl_ms = {}, .content_type = {},
+    AttributeChange change{.mode = request.mode,
+                           .uid = request.uid,
+                           .gid = request.gid,
+                           .atime_ns = request.atime_ns,
+                           .mtime_ns = request.mtime_ns,
+                           .expires_ms = {},
+                           .default_ttl_ms = {},
+                           .content_type = {},
                            .xattrs = {}};
     if ((request.uid || request.gid) && !entry.is_directory() && !request.mode)
       change.mode = without_privileges(entry.mode);

@@ -72,8 +72,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   const auto slot = read_in(inode, [&](const ReadTxn& txn) -> Result<Place> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
-    if (located->entry.kind != Kind::file)
-      return located->entry.is_directory() ? Errc::is_directory : Errc::invalid;
+    if (located->entry.kind != Kind::file) return located->entry.is_directory() ? Errc::is_directory : Errc::invalid;
     return Place{located->slot.dir, located->name, false};
   });
   if (!slot) return slot.error();
@@ -138,6 +137,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   if (durable || file.overlay.staged_bytes() >= kLargePublication) before_blocking();
   ValueChange change;
   change.mtime_ns = file.mtime_ns.value_or(file.changed_ns);
+  change.ctime_ns = file.changed_ns;  // what stat(2) said meanwhile stays true
   change.clear_suid = file.clears_suid;
   change.if_version = file.if_match;
   WriteOptions options = write_options();

@@ -251,9 +251,12 @@ struct Row {
 
 RenameMode mode_of(RenameFlag flag) {
   switch (flag) {
-    case RenameFlag::none: return RenameMode::replace;
-    case RenameFlag::no_replace: return RenameMode::no_replace;
-    case RenameFlag::exchange: return RenameMode::exchange;
+    case RenameFlag::none:
+      return RenameMode::replace;
+    case RenameFlag::no_replace:
+      return RenameMode::no_replace;
+    case RenameFlag::exchange:
+      return RenameMode::exchange;
   }
   return RenameMode::replace;
 }
@@ -275,6 +278,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
     Inode other = 0;  // exchange: what went the other way
     bool other_directory = false;
     Row from;
+    Inode own_value = 0;  // of a directory that moved
   };
   const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
     if (!target.own_value) return Row{target.dir, target.component};
@@ -304,11 +308,14 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         const auto done = values_only ? rename_value(txn, from_row->slot(), to_row->slot(), mode_of(flag))
                                       : kvfs::rename(txn, from_row->slot(), to_row->slot(), mode_of(flag));
         if (!done) return done.error();
+        if (result.directory)
+          if (const auto own = own_value(txn, result.inode)) result.own_value = own->entry.inode;
         return result;
       },
       write_options());
   if (!moved) return moved.error();
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});
+  if (moved->own_value != 0) nodes_.move(moved->own_value, moved->to.slot());
   if (moved->other != 0) nodes_.move(moved->other, {moved->from.dir, moved->from.name, moved->other_directory});
   return {};
 }

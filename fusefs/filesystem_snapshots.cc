@@ -26,8 +26,7 @@ Node Filesystem::snapshot_node(const Snapshots::Ptr& snapshot) {
   if (!node) return {};
   Node top = *node;
   const uint64_t now_ms = store_.now_ms();
-  const double left_s =
-      snapshot->ends_ms() > now_ms ? static_cast<double>(snapshot->ends_ms() - now_ms) / 1000 : 0;
+  const double left_s = snapshot->ends_ms() > now_ms ? static_cast<double>(snapshot->ends_ms() - now_ms) / 1000 : 0;
   top.entry_timeout_s = std::min(top.entry_timeout_s, left_s);
   return top;
 }

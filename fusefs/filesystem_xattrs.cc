@@ -74,9 +74,12 @@ Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::s
   if (name == "content_type" && !entry.content_type.empty()) return std::string(entry.content_type);
   if (name == "type" && entry.kind == Kind::file) {
     switch (entry.type) {
-      case ValueType::bytes: return std::string("bytes");
-      case ValueType::counter: return std::string("counter");
-      case ValueType::set: return std::string("set");
+      case ValueType::bytes:
+        return std::string("bytes");
+      case ValueType::counter:
+        return std::string("counter");
+      case ValueType::set:
+        return std::string("set");
     }
   }
   if (name == "keys" && entry.is_directory()) return std::to_string(entry.keys);

@@ -39,8 +39,10 @@ class Teller {
   void attributes(Inode inode) {
     if (known(inode)) cache_.drop_attributes(inode);
   }
-  void data(Inode inode) {
-    if (known(inode)) cache_.drop_attributes_and_data(inode);
+  void data(Inode inode, DirId dir, std::string_view component) {
+    if (!known(inode)) return;
+    // An answer to a lookup that is under way makes the inode known with what it was: dropping the name waits for it.
+    if (!cache_.drop_attributes_and_data(inode)) name(dir, component);
   }
 
  private:
@@ -55,7 +57,7 @@ void Invalidator::apply(const Change& change) {
   Teller tell(filesystem_, cache_);
   switch (change.kind) {
     case ChangeKind::put:
-      tell.data(change.inode);
+      tell.data(change.inode, change.dir, change.name);
       if (change.created) {
         tell.name(change.dir, change.name);
         tell.own_value(change.dir, change.name);
@@ -72,7 +74,9 @@ void Invalidator::apply(const Change& change) {
       // How long a name may be remembered follows from its expiry.
       if (change.node == Kind::file) tell.name(change.dir, change.name);
       return;
-    case ChangeKind::make: tell.name(change.dir, change.name); return;
+    case ChangeKind::make:
+      tell.name(change.dir, change.name);
+      return;
     case ChangeKind::remove_dir:
       tell.removed(change.dir, change.name, change.inode);
       // A value of this name is a file of its own again.

@@ -17,13 +17,14 @@ class KernelCache {
   virtual void drop_entry(Inode parent, std::string_view name) = 0;
   /// Likewise, for a name that no longer exists.
   virtual void drop_removed(Inode parent, Inode child, std::string_view name) = 0;
-  virtual void drop_attributes(Inode inode) = 0;
-  virtual void drop_attributes_and_data(Inode inode) = 0;
+  /// False: the kernel does not know the inode (yet: an answer that names it may be under way).
+  virtual bool drop_attributes(Inode inode) = 0;
+  virtual bool drop_attributes_and_data(Inode inode) = 0;
 };
 
-/// Tells on the thread that made a change, before its writer goes on: after an answer over HTTP, no program of the mount
-/// sees what was before. That thread holds no lock of the store and is never one that answers requests of this mount,
-/// as it must be: a notification waits for requests of the same directory, and these must go on meanwhile.
+/// Tells on the thread that made a change, before its writer goes on: after an answer over HTTP, no program of the
+/// mount sees what was before. That thread holds no lock of the store and is never one that answers requests of this
+/// mount, as it must be: a notification waits for requests of the same directory, and these must go on meanwhile.
 class Invalidator {
  public:
   /// Tells what is committed from now on. `filesystem`, `cache` outlive it.

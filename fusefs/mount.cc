@@ -2,8 +2,8 @@
 
 #define FUSE_USE_VERSION 314
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
 #include <fuse_log.h>
+#include <fuse_lowlevel.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -36,8 +36,7 @@ void log_fuse_message(fuse_log_level level, const char* format, va_list argument
   std::vsnprintf(line, sizeof line, format, arguments);
   last_fuse_message = line;
   while (!last_fuse_message.empty() && last_fuse_message.back() == '\n') last_fuse_message.pop_back();
-  if (level <= FUSE_LOG_ERR)
-    spdlog::debug("libfuse: {}", last_fuse_message);
+  if (level <= FUSE_LOG_ERR) spdlog::debug("libfuse: {}", last_fuse_message);
 }
 
 /// Tells the kernel through a session. An answer of "not known" is fine.
@@ -52,8 +51,10 @@ class SessionCache : public KernelCache {
   void drop_removed(Inode parent, Inode child, std::string_view name) override {
     if (fuse_lowlevel_notify_delete(session_, parent, child, name.data(), name.size()) != 0) drop_entry(parent, name);
   }
-  void drop_attributes(Inode inode) override { fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0); }
-  void drop_attributes_and_data(Inode inode) override { fuse_lowlevel_notify_inval_inode(session_, inode, 0, 0); }
+  bool drop_attributes(Inode inode) override { return fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0) == 0; }
+  bool drop_attributes_and_data(Inode inode) override {
+    return fuse_lowlevel_notify_inval_inode(session_, inode, 0, 0) == 0;
+  }
 
  private:
   fuse_session* const session_;
@@ -71,7 +72,8 @@ bool kernel_drops_pages_of_direct_writes() {
 Result<void> check_mount_point(const std::string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) {
-    if (errno == ENOENT) return Error{Errc::not_found, "mount point " + path + " does not exist; make it: mkdir -p " + path};
+    if (errno == ENOENT)
+      return Error{Errc::not_found, "mount point " + path + " does not exist; make it: mkdir -p " + path};
     return Error{Errc::access_denied, "mount point " + path + ": " + std::strerror(errno)};
   }
   if (!S_ISDIR(st.st_mode)) return Error{Errc::not_directory, "mount point " + path + " is not a directory"};
@@ -106,7 +108,8 @@ std::string join_options(const MountOptions& options) {
 
 Error mount_error(const MountOptions& options) {
   if (access("/dev/fuse", F_OK) != 0)
-    return {Errc::unsupported, "there is no /dev/fuse: load the module (modprobe fuse) or give the container the device"};
+    return {Errc::unsupported,
+            "there is no /dev/fuse: load the module (modprobe fuse) or give the container the device"};
   if (access("/dev/fuse", R_OK | W_OK) != 0)
     return {Errc::access_denied, "no permission to open /dev/fuse: run as root, or as a member of its group"};
   std::string detail = "cannot mount on " + options.mount_point;
@@ -184,16 +187,14 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   fuse_args args = FUSE_ARGS_INIT(3, arguments);
   last_fuse_message.clear();
   const fuse_lowlevel_ops& operations = session_operations();
-  state->session = fuse_session_new(&args, &operations, sizeof operations,
-                                    static_cast<OpsContext*>(state.get()));
+  state->session = fuse_session_new(&args, &operations, sizeof operations, static_cast<OpsContext*>(state.get()));
   fuse_opt_free_args(&args);
-  if (state->session == nullptr)
-    return Error{Errc::invalid, "mount options " + joined + ": " + last_fuse_message};
+  if (state->session == nullptr) return Error{Errc::invalid, "mount options " + joined + ": " + last_fuse_message};
   if (fuse_session_mount(state->session, options.mount_point.c_str()) != 0) return mount_error(options);
   state->mounted = true;
 
-  static const fuse_custom_io io{.writev = State::write_device, .read = State::read_device, .splice_receive = nullptr,
-                                 .splice_send = nullptr};
+  static const fuse_custom_io io{
+      .writev = State::write_device, .read = State::read_device, .splice_receive = nullptr, .splice_send = nullptr};
   const int device = fuse_session_fd(state->session);
   if (fcntl(device, F_SETFL, fcntl(device, F_GETFL) | O_NONBLOCK) != 0 ||
       fuse_session_custom_io(state->session, &io, device) != 0)

@@ -13,8 +13,8 @@ namespace kvfs {
 
 struct MountOptions {
   std::string mount_point;
-  std::string source = "kvfs";            // first field of /proc/mounts
-  bool allow_other = true;                // users other than the daemon's may enter; permissions are enforced
+  std::string source = "kvfs";  // first field of /proc/mounts
+  bool allow_other = true;      // users other than the daemon's may enter; permissions are enforced
   bool read_only = false;
   std::vector<std::string> fuse_options;  // further -o options, as mount.fuse(8) takes them
   FilesystemOptions filesystem;

@@ -152,9 +152,8 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
-  answer(req, "mkdir", [&](Filesystem& fs) {
-    reply_node(req, "mkdir", fs, fs.make_directory(parent, name, mode, caller_of(req)));
-  });
+  answer(req, "mkdir",
+         [&](Filesystem& fs) { reply_node(req, "mkdir", fs, fs.make_directory(parent, name, mode, caller_of(req))); });
 }
 
 void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
@@ -164,9 +163,7 @@ void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const cha
 }
 
 void op_link(fuse_req_t req, fuse_ino_t inode, fuse_ino_t new_parent, const char* new_name) {
-  answer(req, "link", [&](Filesystem& fs) {
-    reply_node(req, "link", fs, fs.make_link(inode, new_parent, new_name));
-  });
+  answer(req, "link", [&](Filesystem& fs) { reply_node(req, "link", fs, fs.make_link(inode, new_parent, new_name)); });
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
@@ -260,9 +257,9 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) {
 
 void op_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
   answer(req, "fallocate", [&](Filesystem& fs) {
-    reply(req, "fallocate",
-          fs.allocate(file_of(info), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length),
-                      caller_of(req)));
+    reply(
+        req, "fallocate",
+        fs.allocate(file_of(info), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), caller_of(req)));
   });
 }
 

@@ -245,9 +245,8 @@ Result<void> Overlay::spill(Buffers::iterator buffer) {
 Result<void> Overlay::relieve_memory() {
   while (!buffers_.empty() && (memory_bytes_ > limits_.memory_per_file_bytes_max ||
                                gauge_.memory_bytes.load() > limits_.memory_total_bytes_max)) {
-    const auto oldest = std::min_element(buffers_.begin(), buffers_.end(), [](const auto& a, const auto& b) {
-      return a.second.tick < b.second.tick;
-    });
+    const auto oldest = std::min_element(buffers_.begin(), buffers_.end(),
+                                         [](const auto& a, const auto& b) { return a.second.tick < b.second.tick; });
     if (auto done = spill(oldest); !done) return done;
   }
   return {};

@@ -1,6 +1,7 @@
 // The mount's own control files: statistics, version, last errors.
-#include <boost/json.hpp>
 #include <fmt/format.h>
+
+#include <boost/json.hpp>
 
 #include "fusefs/filesystem.h"
 
@@ -15,7 +16,9 @@ std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId te
   Numbers numbers;
   const Store::Usage usage = store_.usage(tenant);
   if (tenant != 0) {
-    numbers = {{"keys", usage.keys}, {"value_bytes", usage.bytes}, {"quota_keys", usage.quota_keys},
+    numbers = {{"keys", usage.keys},
+               {"value_bytes", usage.bytes},
+               {"quota_keys", usage.quota_keys},
                {"quota_bytes", usage.quota_bytes}};
     return numbers;
   }
@@ -39,9 +42,9 @@ std::vector<ControlFile> Filesystem::own_control_files() {
     for (const auto& [name, value] : statistics_of(tenant)) object[name] = value;
     return boost::json::serialize(object) + "\n";
   };
-  return {{"stats", true, text},
-          {"stats.json", true, json},
-          {"last_error", true, [this](DirId) { return last_errors_.text(); }}};
+  return {{"stats", true, text}, {"stats.json", true, json}, {"last_error", true, [this](DirId) {
+                                                                return last_errors_.text();
+                                                              }}};
 }
 
 }  // namespace kvfs

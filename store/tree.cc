@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "store/byte_order.h"
 #include "store/tree_rows.h"
 
@@ -370,7 +372,7 @@ Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& v
   std::string storage;
   if (Result<void> ok = rows::apply_value(txn, target->path.get(), entry, value, storage); !ok) return ok.error();
   entry.mtime_ns = change.mtime_ns.value_or(txn.now_ns());
-  entry.ctime_ns = txn.now_ns();
+  entry.ctime_ns = change.ctime_ns ? std::max(entry.ctime_ns, *change.ctime_ns) : txn.now_ns();
   if (change.clear_suid) entry.mode &= (entry.mode & 010) != 0 ? ~06000U : ~04000U;
   entry.version = txn.next_version();
   write_target(txn, *target);

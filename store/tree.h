@@ -93,6 +93,7 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
 struct ValueChange {
   std::optional<Version> if_version;  // stale if the entry has another
   std::optional<int64_t> mtime_ns;
+  std::optional<int64_t> ctime_ns;  // never goes back
   bool clear_suid = false;
 };
 Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& value, const ValueChange& change = {});

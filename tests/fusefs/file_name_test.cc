@@ -37,7 +37,8 @@ TEST(FileName, EscapesOnlyWhatAFileSystemCannotName) {
 }
 
 TEST(FileName, RefusesNamesThatNoComponentHas) {
-  for (const char* name : {"%:value", "%:x", "%:%", "%:%0", "%:%zz", "%:%00%", "%:%2E", "%:%2e%2E", "%:a%00%61", "%:a%00/"}) {
+  for (const char* name :
+       {"%:value", "%:x", "%:%", "%:%0", "%:%zz", "%:%00%", "%:%2E", "%:%2e%2E", "%:a%00%61", "%:a%00/"}) {
     std::string buffer;
     const auto component = to_component(name, buffer);
     ASSERT_FALSE(component) << name;

@@ -19,12 +19,13 @@ class FilesystemDirectoriesTest : public FilesystemTest {
   /// Reads at most `room` names from `offset` on; `offset` becomes where to go on.
   std::vector<std::string> read_some(DirectoryHandle& handle, uint64_t& offset, size_t room) {
     std::vector<std::string> names;
-    const auto done = fs().read_directory(handle, offset, false, [&](std::string_view name, const Node&, uint64_t next) {
-      if (names.size() == room) return false;
-      names.emplace_back(name);
-      offset = next;
-      return true;
-    });
+    const auto done =
+        fs().read_directory(handle, offset, false, [&](std::string_view name, const Node&, uint64_t next) {
+          if (names.size() == room) return false;
+          names.emplace_back(name);
+          offset = next;
+          return true;
+        });
     EXPECT_TRUE(done);
     return names;
   }

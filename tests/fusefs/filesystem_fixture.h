@@ -107,8 +107,8 @@ class FilesystemTest : public ::testing::Test {
 
   /// What another door writes.
   void put_value(std::string_view key, std::string_view value) {
-    const auto done = store_->write(
-        [&](WriteTxn& txn) -> Result<PutOutcome> { return put(txn, collection_, key, value); });
+    const auto done =
+        store_->write([&](WriteTxn& txn) -> Result<PutOutcome> { return put(txn, collection_, key, value); });
     ASSERT_TRUE(done) << done.error().message();
   }
 
@@ -119,14 +119,15 @@ class FilesystemTest : public ::testing::Test {
     for (bool more = true; more;) {
       more = false;
       size_t room = per_answer;
-      const auto done = fs().read_directory(**handle, offset, false, [&](std::string_view name, const Node&, uint64_t next) {
-        if (room == 0) return false;
-        room--;
-        more = true;
-        offset = next;
-        if (name != "." && name != "..") names.emplace_back(name);
-        return true;
-      });
+      const auto done =
+          fs().read_directory(**handle, offset, false, [&](std::string_view name, const Node&, uint64_t next) {
+            if (room == 0) return false;
+            room--;
+            more = true;
+            offset = next;
+            if (name != "." && name != "..") names.emplace_back(name);
+            return true;
+          });
       EXPECT_TRUE(done);
     }
     return names;

@@ -92,6 +92,18 @@ TEST_F(FilesystemIoTest, AModificationTimeSetBeforeCloseSurvivesIt) {
   EXPECT_EQ(stat_of(inode).st_mtim.tv_nsec, 123'456'789);
 }
 
+TEST_F(FilesystemIoTest, ClosingDoesNotMoveTimesThatWereSeenBefore) {
+  auto handle = create(collection_, "f");
+  const Inode inode = handle->file->inode;
+  write(*handle, 0, "x");
+  const struct stat before = stat_of(inode);
+  ASSERT_TRUE(close(std::move(handle)));
+  const struct stat after = stat_of(inode);
+  EXPECT_EQ(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+  EXPECT_EQ(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
+  EXPECT_EQ(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+}
+
 TEST_F(FilesystemIoTest, TruncateWithoutAHandleIsPublishedAtOnce) {
   const Inode inode = write_file(collection_, "f", "hello");
   AttributeRequest request;

@@ -121,6 +121,15 @@ TEST_F(FilesystemNamesTest, FilesAreFoundAfterTheirDirectoryMoved) {
   EXPECT_EQ(stat_of(from).st_mode & S_IFMT, static_cast<mode_t>(S_IFDIR));
 }
 
+TEST_F(FilesystemNamesTest, TheOwnValueIsFoundAfterItsDirectoryMoved) {
+  put_value("a", "own");
+  put_value("a/b", "x");
+  const Inode own = inode_of(inode_of(collection_, "a"), "%:value");
+  ASSERT_TRUE(fs().rename(collection_, "a", collection_, "z", RenameFlag::none));
+  EXPECT_EQ(stat_of(own).st_size, 3);
+  EXPECT_EQ(value_of("z"), "own");
+}
+
 TEST_F(FilesystemNamesTest, HardLinksShareOneInode) {
   const Inode a = write_file(collection_, "a", "A");
   const auto linked = fs().make_link(a, collection_, "b");

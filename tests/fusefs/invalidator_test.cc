@@ -13,8 +13,16 @@ class RecordingCache : public KernelCache {
  public:
   void drop_entry(Inode parent, std::string_view name) override { add("entry", parent, name); }
   void drop_removed(Inode parent, Inode, std::string_view name) override { add("removed", parent, name); }
-  void drop_attributes(Inode inode) override { add("attributes", inode, ""); }
-  void drop_attributes_and_data(Inode inode) override { add("data", inode, ""); }
+  bool drop_attributes(Inode inode) override {
+    add("attributes", inode, "");
+    return true;
+  }
+  bool drop_attributes_and_data(Inode inode) override {
+    add("data", inode, "");
+    return !answer_under_way;
+  }
+
+  bool answer_under_way = false;  // the kernel does not know yet what the mount has told it
 
   std::vector<std::string> take() {
     const std::lock_guard lock(mutex_);
@@ -38,9 +46,7 @@ class InvalidatorTest : public FilesystemTest {
   }
   void TearDown() override { invalidator_.reset(); }
 
-  std::vector<std::string> told() {
-    return cache_.take();
-  }
+  std::vector<std::string> told() { return cache_.take(); }
   static std::string entry(Inode parent, std::string_view name) {
     return "entry " + std::to_string(parent) + " " + std::string(name);
   }
@@ -76,6 +82,15 @@ TEST_F(InvalidatorTest, AReplacedValueEndsDataAndAttributes) {
   EXPECT_EQ(told(), std::vector<std::string>{data(inode)});
 }
 
+TEST_F(InvalidatorTest, AnAnswerUnderWayIsWaitedForByDroppingTheName) {
+  put_value("f", "x");
+  const Inode inode = inode_of(collection_, "f");
+  told();
+  cache_.answer_under_way = true;
+  put_value("f", "y");
+  EXPECT_EQ(told(), (std::vector<std::string>{data(inode), entry(collection_, "f")}));
+}
+
 TEST_F(InvalidatorTest, NothingIsToldOfWhatTheKernelDoesNotKnow) {
   put_value("dir/unknown", "x");
   told();
@@ -94,7 +109,8 @@ TEST_F(InvalidatorTest, RemovalsAndExpiryAreTold) {
 
   PutOptions expiring;
   expiring.expires_ms = store_->now_ms() + 1000;
-  ASSERT_TRUE(store_->write([&](WriteTxn& txn) { return put(txn, collection_, "g", std::string_view("x"), expiring); }));
+  ASSERT_TRUE(
+      store_->write([&](WriteTxn& txn) { return put(txn, collection_, "g", std::string_view("x"), expiring); }));
   ASSERT_NE(inode_of(collection_, "g"), 0u);
   told();
   now_ns_ += 2'000'000'000;
