@@ -1,6 +1,7 @@
 // The bytes a client has sent that are not yet executed.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -17,7 +18,8 @@ class InputBuffer {
   std::pair<char*, size_t> prepare(size_t count) {
     const size_t size = end_ - begin_;
     if (size + count > capacity_) {
-      const size_t capacity = std::max(size + count, kCapacityMin);
+      // By half again and more, so that a large command is copied a bounded number of times while it comes.
+      const size_t capacity = std::max({size + count, capacity_ + capacity_ / 2, kCapacityMin});
       auto larger = std::make_unique_for_overwrite<char[]>(capacity);
       if (size > 0) std::memcpy(larger.get(), bytes_.get() + begin_, size);
       bytes_ = std::move(larger);
