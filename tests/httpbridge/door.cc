@@ -1,5 +1,7 @@
 #include "tests/httpbridge/door.h"
 
+#include <boost/beast/http/error.hpp>
+
 #include "httpbridge/request_parser.h"
 
 namespace kvfs::http {
@@ -50,6 +52,53 @@ Answer Door::ask(std::string_view method, std::string_view target, std::string_v
         service_->fail(request, response, taken.error());
     }
   }
+  return finish(request, response);
+}
+
+Answer Door::feed(std::string_view bytes, size_t& used) {
+  used = 0;
+  const size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return {};
+  Request request;
+  Response response;
+  RequestParser parser(request, service_->options());
+  boost::system::error_code error;
+  size_t taken = parser.put({bytes.data(), end + 4}, error);
+  if (error || !parser.is_header_done()) {
+    service_->fail(request, response, parser.refused_status() != 0 ? parser.refused_status() : RequestParser::status_of(error),
+                   parser.refused_detail());
+    return finish(request, response);
+  }
+  request.peer = connection_.peer;
+  const Service::Next next = service_->admit(*context_, connection_, request, response);
+  std::string body;
+  while (!parser.is_done() && taken < bytes.size()) {
+    parser.clear_body_piece();
+    const size_t now = parser.put({bytes.data() + taken, bytes.size() - taken}, error);
+    if (error && error != boost::beast::http::error::need_more) {
+      service_->fail(request, response, 400, "malformed body");
+      return finish(request, response);
+    }
+    taken += now;
+    body.append(parser.body_piece());
+    if (now == 0) break;
+  }
+  if (!parser.is_done()) return {};
+  used = taken;
+  if (next == Service::Next::answer) return finish(request, response);
+  Result<void> stored;
+  if (request.upload)
+    stored = service_->take_upload(request, body);
+  else if (request.route->body != BodyUse::none)
+    request.body = body;
+  if (stored)
+    service_->handle(*context_, request, response);
+  else
+    service_->fail(request, response, stored.error());
+  return finish(request, response);
+}
+
+Answer Door::finish(Request& request, Response& response) {
   Answer answer;
   answer.status = response.status;
   response.append_head(request, static_cast<int64_t>(store_->now_ms() / 1000), answer.head);

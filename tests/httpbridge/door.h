@@ -35,6 +35,10 @@ class Door {
   Answer del(std::string_view target, const Fields& fields = {}) { return ask("DELETE", target, {}, fields); }
   Answer patch(std::string_view target, std::string_view body, const Fields& fields = {}) { return ask("PATCH", target, body, fields); }
 
+  /// The first request in `bytes`, as it came from a client, and its answer (its status 0: the request is not complete).
+  /// `used`: how many bytes it took; 0: the connection would end.
+  Answer feed(std::string_view bytes, size_t& used);
+
   Store& store() { return *store_; }
   Service& service() { return *service_; }
   Connection& connection() { return connection_; }
@@ -42,6 +46,7 @@ class Door {
   void pass_ms(uint64_t ms) { now_ns_ += ms * 1'000'000; }
 
  private:
+  Answer finish(Request& request, Response& response);
   uint64_t now_ns_ = 1'700'000'000'000'000'000;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Service> service_;
