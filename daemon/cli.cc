@@ -1,10 +1,8 @@
 #include "daemon/cli.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "daemon/api_keys.h"
 #include "daemon/mount_options.h"
@@ -43,15 +41,6 @@ std::variant<Config, Failure> load_config(const CommonOptions& options) {
 int report(const Failure& failure) {
   std::fprintf(stderr, "kvfs: %s\n", failure.message.c_str());
   return static_cast<int>(failure.code);
-}
-
-std::optional<Failure> existing_store(const EngineOptions& options) {
-  std::error_code error;
-  if (std::filesystem::is_directory(options.path, error) && !std::filesystem::is_empty(options.path, error)) {
-    return std::nullopt;
-  }
-  const std::string reason = error ? error.message() : "there is no store";
-  return Failure{ExitCode::store, fmt::format("{}: {}; name it with -o store.path=DIRECTORY", options.path, reason)};
 }
 
 }  // namespace kvfs

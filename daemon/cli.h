@@ -11,7 +11,6 @@
 #include "daemon/background.h"
 #include "daemon/config.h"
 #include "daemon/exit_code.h"
-#include "store/engine/engine.h"
 
 namespace kvfs {
 
@@ -28,16 +27,16 @@ std::variant<Config, Failure> load_config(const CommonOptions& options);
 /// Prints "kvfs: MESSAGE" and returns the code.
 int report(const Failure& failure);
 
-/// nullopt if there is a store at the path, which opening it would otherwise make.
-std::optional<Failure> existing_store(const EngineOptions& options);
-
 /// Each adds its subcommand; its callback sets `run`, called when parsing is done.
 void add_mount_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_serve_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+// Of a store that is not in use (docs/operations.md).
 void add_check_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_backup_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_restore_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_compact_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+void add_dump_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+void add_load_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 
 /// What mount and serve share: starts, tells `readiness`, waits for signals, stops. `mount_point` nullopt: no mount.
 int run_daemon(const CommonOptions& common, const Config& config, const std::optional<std::string>& mount_point,

@@ -1,64 +1,47 @@
-// kvfs backup and restore: whole copies of a store.
+// kvfs backup: a consistent, verified copy of a store.
 #include <fmt/format.h>
 
-#include <cstdio>
-
-#include "daemon/cli.h"
-#include "daemon/options.h"
+#include "daemon/cli_store.h"
+#include "daemon/progress_bar.h"
 #include "store/backup.h"
 
 namespace kvfs {
 
 namespace {
 
-struct CopyCommand {
+struct BackupCommand {
+  StoreChoice store;
   std::string directory;
-  bool replace = false;
+  bool no_verify = false;
 };
 
-int tell(const Result<BackupReport>& outcome, const std::string& target) {
-  if (!outcome) return report(store_failure(outcome.error()));
-  std::fputs(fmt::format("{}: {} rows, {} chunks, {} bytes, verified\n", target, outcome->rows, outcome->chunks,
-                         outcome->bytes)
-                 .c_str(),
-             stdout);
+int run_backup(const BackupCommand& command, const CommonOptions& common) {
+  auto chosen = choose_present_store(common, command.store);
+  if (const auto* failure = std::get_if<Failure>(&chosen)) return report(*failure);
+  const Result<std::unique_ptr<Engine>> engine = open_engine(std::get<StoreOptions>(chosen).engine);
+  if (!engine) return report(failure_of(engine.error()));
+  ProgressBar bar;
+  BackupOptions options;
+  options.verify = !command.no_verify;
+  options.progress = bar.function();
+  const Result<BackupReport> done = backup(**engine, command.directory, options);
+  bar.clear();
+  if (!done) return report(failure_of(done.error()));
+  fmt::print("{}: {} rows and {} chunks, {}\n", command.directory, done->rows, done->chunks,
+             readable_bytes(done->bytes));
   return static_cast<int>(ExitCode::ok);
-}
-
-int run_backup(const CopyCommand& command, const CommonOptions& common) {
-  auto loaded = load_config(common);
-  if (const auto* failure = std::get_if<Failure>(&loaded)) return report(*failure);
-  const EngineOptions options = store_options(std::get<Config>(loaded)).engine;
-  if (const auto absent = existing_store(options)) return report(*absent);
-  auto engine = open_engine(options);
-  if (!engine) return report(store_failure(engine.error()));
-  return tell(backup(**engine, command.directory), command.directory);
-}
-
-int run_restore(const CopyCommand& command, const CommonOptions& common) {
-  auto loaded = load_config(common);
-  if (const auto* failure = std::get_if<Failure>(&loaded)) return report(*failure);
-  const EngineOptions options = store_options(std::get<Config>(loaded)).engine;
-  return tell(restore(command.directory, options, command.replace), options.path);
 }
 
 }  // namespace
 
 void add_backup_command(CLI::App& app, CommonOptions& common, std::function<int()>& run) {
-  auto command = std::make_shared<CopyCommand>();
-  CLI::App* sub = app.add_subcommand("backup", "Copies a store that is not in use");
-  add_common_options(*sub, common);
-  sub->add_option("DIRECTORY", command->directory, "The copy; it must not exist")->required();
-  sub->callback([command, &common, &run] { run = [command, &common] { return run_backup(*command, common); }; });
-}
-
-void add_restore_command(CLI::App& app, CommonOptions& common, std::function<int()>& run) {
-  auto command = std::make_shared<CopyCommand>();
-  CLI::App* sub = app.add_subcommand("restore", "Makes the store from a backup");
-  add_common_options(*sub, common);
-  sub->add_flag("--replace", command->replace, "Replace a store that is there");
-  sub->add_option("DIRECTORY", command->directory, "The backup")->required();
-  sub->callback([command, &common, &run] { run = [command, &common] { return run_restore(*command, common); }; });
+  auto command = std::make_shared<BackupCommand>();
+  CLI::App* backup = app.add_subcommand("backup", "Copies a store that is not in use into a new directory, verified");
+  add_common_options(*backup, common);
+  add_store_option(*backup, command->store);
+  backup->add_flag("--no-verify", command->no_verify, "Do not check the copy");
+  backup->add_option("DIRECTORY", command->directory, "Where to; must not exist, or be empty")->required();
+  backup->callback([command, &common, &run] { run = [command, &common] { return run_backup(*command, common); }; });
 }
 
 }  // namespace kvfs

@@ -1,10 +1,10 @@
-// kvfs check: verifies a store that is not in use, and mends it.
+// kvfs check: verifies a store that is not in use, or a backup, and mends what can be derived.
 #include <fmt/format.h>
 
 #include <cstdio>
 
-#include "daemon/cli.h"
-#include "daemon/options.h"
+#include "daemon/cli_store.h"
+#include "daemon/progress_bar.h"
 #include "store/check.h"
 
 namespace kvfs {
@@ -12,43 +12,52 @@ namespace kvfs {
 namespace {
 
 struct CheckCommand {
+  StoreChoice store;
   bool repair = false;
   bool quick = false;
 };
 
+void print_summary(const std::string& path, const CheckReport& report) {
+  fmt::print("{}: {} rows, {} directories, {} values, {} chunks ({})\n", path, report.rows, report.directories,
+             report.values, report.chunks, readable_bytes(report.chunk_bytes));
+  if (report.found == 0)
+    fmt::print("{}: no problems\n", path);
+  else
+    fmt::print("{}: {} problems, {} mended, {} left\n", path, report.found, report.mended, report.found - report.mended);
+}
+
 int run_check(const CheckCommand& command, const CommonOptions& common) {
-  auto loaded = load_config(common);
-  if (const auto* failure = std::get_if<Failure>(&loaded)) return report(*failure);
-  const EngineOptions engine_options = store_options(std::get<Config>(loaded)).engine;
-  if (const auto present = existing_store(engine_options)) return report(*present);
-  auto engine = open_engine(engine_options);
-  if (!engine) return report(store_failure(engine.error()));
+  auto chosen = choose_present_store(common, command.store);
+  if (const auto* failure = std::get_if<Failure>(&chosen)) return report(*failure);
+  EngineOptions& engine_options = std::get<StoreOptions>(chosen).engine;
+  const Result<std::unique_ptr<Engine>> engine = open_engine(engine_options);
+  if (!engine) return report(failure_of(engine.error()));
+  ProgressBar bar;
   CheckOptions options;
   options.repair = command.repair;
   options.read_chunks = !command.quick;
-  options.findings_max = 0;
+  options.progress = bar.function();
   options.on_finding = [&](const CheckFinding& finding) {
-    const char* remark = !finding.mendable ? "" : command.repair ? " (mended)" : " (--repair can mend it)";
-    std::fputs(fmt::format("{}: {}{}\n", finding.where, finding.what, remark).c_str(), stdout);
+    bar.clear();
+    fmt::print("{}: {}\n", finding.where, finding.what);
   };
-  const CheckReport result = check_engine(**engine, options);
-  std::fputs(
-      fmt::format("{} rows, {} directories, {} values, {} chunks with {} bytes: {} found, {} mended\n", result.rows,
-                  result.directories, result.values, result.chunks, result.chunk_bytes, result.found, result.mended)
-          .c_str(),
-      stdout);
-  if (const auto synced = (*engine)->sync(); !synced) return report(store_failure(synced.error()));
-  return static_cast<int>(result.sound() ? ExitCode::ok : ExitCode::failure);
+  const CheckReport checked = check_engine(**engine, options);
+  if (command.repair)
+    if (const Result<void> synced = (*engine)->sync(); !synced) return report(failure_of(synced.error()));
+  bar.clear();
+  print_summary(engine_options.path, checked);
+  return static_cast<int>(checked.sound() ? ExitCode::ok : ExitCode::damaged);
 }
 
 }  // namespace
 
 void add_check_command(CLI::App& app, CommonOptions& common, std::function<int()>& run) {
   auto command = std::make_shared<CheckCommand>();
-  CLI::App* check = app.add_subcommand("check", "Verifies a store that is not in use");
+  CLI::App* check = app.add_subcommand("check", "Verifies a store that is not in use, or a backup");
   add_common_options(*check, common);
   check->add_flag("--repair", command->repair, "Mend what can be derived from the rest");
-  check->add_flag("--quick", command->quick, "Do not read the values");
+  check->add_flag("--quick", command->quick, "Do not read the chunks of large values");
+  check->add_option("PATH", command->store.path, "The store's directory (default: store.path of the configuration)");
   check->callback([command, &common, &run] { run = [command, &common] { return run_check(*command, common); }; });
 }
 

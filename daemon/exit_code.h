@@ -17,6 +17,7 @@ enum class ExitCode : int {
   listen = 6,         // an address cannot be listened on
   mount_point = 7,    // the mount point, /dev/fuse, or the right to mount
   unclean = 8,        // stopped, but something acknowledged may not be durable; the log says what
+  damaged = 9,        // kvfs check found problems that it did not mend
 };
 
 /// An error on its way to the command line.

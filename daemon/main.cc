@@ -33,6 +33,8 @@ int main(int argc, char** argv) {
   kvfs::add_backup_command(app, common, run);
   kvfs::add_restore_command(app, common, run);
   kvfs::add_compact_command(app, common, run);
+  kvfs::add_dump_command(app, common, run);
+  kvfs::add_load_command(app, common, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -83,15 +83,9 @@ class Copier {
   size_t pending_bytes_ = 0;
 };
 
-uint64_t rows_in(Engine& engine) {
-  for (const auto& [name, number] : engine.stats())
-    if (name == "rows") return number;
-  return 0;
-}
-
 Result<BackupReport> copy_rows(Engine& from, Engine& to, const BackupOptions& options) {
   constexpr uint64_t kRowsPerProgress = 256;
-  const uint64_t total = rows_in(from);
+  const uint64_t total = rows_about(from);
   const std::unique_ptr<Snapshot> rows = from.snapshot();
   Copier copier(from.chunks(), to);
   const auto cursor = rows->cursor();

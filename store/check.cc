@@ -15,12 +15,6 @@ namespace {
 constexpr size_t kRoundsMax = 100;  // of a repair; each mends something
 constexpr size_t kFixesPerCommit = 1000;
 
-uint64_t rows_in(Engine& engine) {
-  for (const auto& [name, number] : engine.stats())
-    if (name == "rows") return number;
-  return 0;
-}
-
 Result<void> write_rows(Engine& engine, const RowFixes& fixes) {
   for (auto next = fixes.begin(); next != fixes.end();) {
     auto end = next;
@@ -138,7 +132,7 @@ class Check {
     hooks.found = [this](CheckFinding finding) { add(std::move(finding), Fate::checked_again); };
     hooks.found_for_good = [this](CheckFinding finding) { add(std::move(finding), Fate::stays); };
     hooks.progress = options_.progress;
-    CheckScan scan(*rows, engine_.chunks(), round_ == 1 && options_.read_chunks, rows_in(engine_), std::move(hooks));
+    CheckScan scan(*rows, engine_.chunks(), round_ == 1 && options_.read_chunks, rows_about(engine_), std::move(hooks));
     scan.run();
     chunk_pages_ = scan.chunk_pages();
     if (round_ == 1) scan.count_into(report_);

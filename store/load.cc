@@ -144,6 +144,10 @@ class Loader {
       report_.expired += 1;
       return {};
     }
+    Entry& entry = line.entry;
+    if (line.what != What::root && entry.btime_ns == 0 && entry.mtime_ns == 0 && entry.ctime_ns == 0)  // by hand
+      entry.atime_ns = entry.btime_ns = entry.mtime_ns = entry.ctime_ns =
+          static_cast<int64_t>(store_.now_ms()) * 1'000'000;
     Item item{std::move(line), std::nullopt, number};
     if (item.line.what == What::node && item.line.entry.kind == Kind::file) {
       Result<StagedValue> staged = stage(item.line);

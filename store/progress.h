@@ -17,4 +17,8 @@ struct Progress {
 /// Called now and then from the thread that works; may be empty. Must not throw.
 using ProgressFn = std::function<void(const Progress&)>;
 
+class Engine;
+/// About how many rows there are, for totals; recent changes may count twice.
+uint64_t rows_about(const Engine& engine);
+
 }  // namespace kvfs

@@ -5,7 +5,7 @@ _kvfs_settings() {
 
 _kvfs() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='mount serve check backup restore compact' word command=
+  local commands='mount serve check backup restore compact dump load' word command=
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " $commands " in *" $word "*) command=$word; break ;; esac
   done
@@ -23,7 +23,9 @@ _kvfs() {
     case "$command" in
       mount) options+=' -f --foreground -d --debug -s' ;;
       check) options+=' --repair --quick' ;;
-      restore) options+=' --replace' ;;
+      backup) options+=' --store --no-verify' ;;
+      restore | load) options+=' --store --replace' ;;
+      dump) options+=' --store --tenant' ;;
       '') options+=' -V --version --print-config --check-config' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
@@ -31,7 +33,10 @@ _kvfs() {
     mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
   else
     compopt -o filenames
-    mapfile -t COMPREPLY < <(compgen -d -- "$current")
+    case "$command" in
+      dump | load) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+      *) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    esac
   fi
 }
 complete -F _kvfs kvfs

@@ -264,6 +264,7 @@ TEST_F(DumpTest, HandWrittenLinesNeedOnlyNamesAndValues) {
   EXPECT_EQ(value("a/b"), "1");
   EXPECT_EQ(value("big"), big);
   EXPECT_EQ(locate(directory(collection_, "a"), "b")->entry.mode, 0644U);
+  EXPECT_EQ(locate(directory(collection_, "a"), "b")->entry.mtime_ns, static_cast<int64_t>(clock_ns_ / 1'000'000 * 1'000'000));
   EXPECT_TRUE(check_store(*store_).sound());
 }
 

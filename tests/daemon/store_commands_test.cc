@@ -1,0 +1,114 @@
+// The commands on a store that is not in use, as they are typed.
+#include <gtest/gtest.h>
+
+#include "store/engine/engine.h"
+#include "store/key.h"
+#include "tests/support/child_process.h"
+#include "tests/support/files.h"
+#include "tests/support/kvfs_process.h"
+#include "tests/support/temp_dir.h"
+
+namespace kvfs::test {
+namespace {
+
+class StoreCommandsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(files_ / "dump",
+               "{\"kind\":\"kvfs-dump\",\"format\":1}\n"
+               "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"a/b\",\"value\":\"1\"}\n"
+               "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"big\",\"value\":\"" +
+                   std::string(100'000, 'x') +
+                   "\"}\n"
+                   "{\"kind\":\"end\"}\n");
+    expect_done(run("load " + files_ / "dump"), "2 entries loaded");
+  }
+
+  ShellResult run(const std::string& arguments) {
+    return shell("KVFS_STORE_PATH=" + files_ / "store " + kvfs_executable() + " " + arguments);
+  }
+  static void expect_done(const ShellResult& result, const std::string& said) {
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_NE(result.out.find(said), std::string::npos) << result.out;
+  }
+  static void expect_refused(const ShellResult& result, int exit_code, const std::string& said) {
+    EXPECT_EQ(result.exit_code, exit_code) << result.out;
+    EXPECT_NE(result.err.find(said), std::string::npos) << result.err;
+    EXPECT_TRUE(result.err.starts_with("kvfs: ")) << result.err;
+  }
+  EngineOptions engine(const std::string& name) {
+    EngineOptions options;
+    options.path = files_ / name;
+    return options;
+  }
+
+  const TempDir files_;
+};
+
+TEST_F(StoreCommandsTest, CheckSaysThatAllIsWell) { expect_done(run("check"), "no problems"); }
+
+TEST_F(StoreCommandsTest, CheckNamesDamageAndRepairMendsIt) {
+  {
+    const auto opened = *open_engine(engine("store"));
+    ASSERT_TRUE(opened->transact([](Transaction& rows) -> Result<void> {
+      rows.put(orphan_row(4711), "");
+      return {};
+    }));
+  }
+  const ShellResult found = run("check");
+  EXPECT_EQ(found.exit_code, 9);
+  EXPECT_NE(found.out.find("removed file 4711: "), std::string::npos) << found.out;
+  expect_done(run("check --repair"), "1 problems, 1 mended, 0 left");
+  expect_done(run("check --quick"), "no problems");
+}
+
+TEST_F(StoreCommandsTest, NoCommandMakesAStoreByMistake) {
+  for (const char* command : {"check ", "compact ", "backup " "copy --store ", "dump --store ", "restore "})
+    expect_refused(run(command + files_ / "nothing"), 4, "there is no store in " + files_ / "nothing");
+  EXPECT_FALSE(exists(files_ / "nothing"));
+}
+
+TEST_F(StoreCommandsTest, AStoreInUseIsNamedWithItsUser) {
+  const auto opened = *open_engine(engine("store"));
+  for (const char* command : {"check", "compact", "backup copy", "dump", "load /dev/null"})
+    expect_refused(run(command), 5, "in use by process " + std::to_string(getpid()));
+}
+
+TEST_F(StoreCommandsTest, BackupAndRestore) {
+  expect_done(run("backup " + files_ / "copy"), "2 chunks");
+  expect_done(run("check " + files_ / "copy"), "no problems");
+  expect_refused(run("backup " + files_ / "copy"), 1, "exists");
+  expect_refused(run("restore " + files_ / "copy"), 1, "--replace");
+  expect_done(run("restore --replace " + files_ / "copy"), "2 chunks");
+  expect_done(run("restore --store " + files_ / "other " + files_ / "copy"), "other: ");
+  expect_done(run("check " + files_ / "other"), "2 values");
+}
+
+TEST_F(StoreCommandsTest, CompactKeepsEverything) {
+  expect_done(run("compact"), "the base was ");
+  expect_done(run("check"), "2 values");
+}
+
+TEST_F(StoreCommandsTest, DumpAndLoadByFileAndByPipe) {
+  const std::string dumped = run("dump").out;
+  EXPECT_NE(dumped.find("\"key\":\"a/b\""), std::string::npos) << dumped;
+  EXPECT_EQ(run("dump " + files_ / "again").exit_code, 0);
+  EXPECT_EQ(read_file(files_ / "again"), dumped);
+  EXPECT_FALSE(exists(files_ / "again.partial"));
+  const std::string piped = "dump | KVFS_STORE_PATH=" + files_ / "piped " + kvfs_executable();
+  expect_done(run(piped + " load"), "entries loaded");
+  EXPECT_EQ(run("dump --store " + files_ / "piped").out, dumped);
+  expect_refused(run("load " + files_ / "again"), 1, "line 6: t/c/a/b exists");
+  expect_done(run("load --replace - < " + files_ / "again"), "entries loaded");
+  expect_refused(run("load " + files_ / "absent"), 1, "absent: No such file");
+}
+
+TEST_F(StoreCommandsTest, ADumpThatCannotBeWrittenIsNotReportedAsDone) {
+  expect_refused(run("dump > /dev/full"), 4, "No space left");
+  expect_refused(run("dump --tenant nobody " + files_ / "file"), 1, "no tenant nobody");
+  EXPECT_FALSE(exists(files_ / "file"));
+  EXPECT_FALSE(exists(files_ / "file.partial"));
+}
+
+}  // namespace
+}  // namespace kvfs::test
