@@ -23,7 +23,8 @@ void print_summary(const std::string& path, const CheckReport& report) {
   if (report.found == 0)
     fmt::print("{}: no problems\n", path);
   else
-    fmt::print("{}: {} problems, {} mended, {} left\n", path, report.found, report.mended, report.found - report.mended);
+    fmt::print("{}: {} problems, {} mended, {} left\n", path, report.found, report.mended,
+               report.found - report.mended);
 }
 
 int run_check(const CheckCommand& command, const CommonOptions& common) {

@@ -33,7 +33,8 @@ std::variant<StoreOptions, Failure> choose_present_store(const CommonOptions& co
   std::error_code error;
   if (options != nullptr && !std::filesystem::exists(options->engine.path + "/base", error))
     return Failure{ExitCode::store, error ? fmt::format("{}: {}", options->engine.path, error.message())
-                                          : fmt::format("there is no store in {}; name it with -o store.path=DIRECTORY", options->engine.path)};
+                                          : fmt::format("there is no store in {}; name it with -o store.path=DIRECTORY",
+                                                        options->engine.path)};
   return chosen;
 }
 

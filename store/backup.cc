@@ -111,8 +111,8 @@ Result<void> verify(Engine& copy, const BackupOptions& options) {
   const CheckReport report = check_engine(copy, check);
   if (report.sound()) return {};
   const CheckFinding& first = report.findings.front();
-  return {Errc::corrupt, fmt::format("{} problems, the first is {}: {}; see kvfs check", report.found, first.where,
-                                     first.what)};
+  return {Errc::corrupt,
+          fmt::format("{} problems, the first is {}: {}; see kvfs check", report.found, first.where, first.what)};
 }
 
 bool is_absent_or_empty(const std::string& directory) {

@@ -1,5 +1,5 @@
-// Whole copies of a store: hot backups, restoring them, and rewriting a store that has grown. Engine-independent: a copy
-// is a new store that holds the rows of one snapshot and the chunks they refer to.
+// Whole copies of a store: hot backups, restoring them, and rewriting a store that has grown. Engine-independent: a
+// copy is a new store that holds the rows of one snapshot and the chunks they refer to.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +26,11 @@ struct BackupReport {
 };
 
 /// Makes `directory` a store with everything that `source` holds at this moment; writes go on meanwhile. The copy is
-/// complete, verified and durable when the directory appears under its name; until then it is `directory`.partial, which
-/// an interrupted backup leaves behind and the next one replaces. The checksum of every chunk is verified on the way.
-/// One snapshot is held all the time: space that others free is reused only afterwards.
-/// Errors: exists (the directory exists and is not empty), busy (another backup to it is under way), corrupt (names what
-/// is damaged), no_space, io, access_denied, not_found (parent directory).
+/// complete, verified and durable when the directory appears under its name; until then it is `directory`.partial,
+/// which an interrupted backup leaves behind and the next one replaces. The checksum of every chunk is verified on the
+/// way. One snapshot is held all the time: space that others free is reused only afterwards. Errors: exists (the
+/// directory exists and is not empty), busy (another backup to it is under way), corrupt (names what is damaged),
+/// no_space, io, access_denied, not_found (parent directory).
 Result<BackupReport> backup(Engine& source, const std::string& directory, const BackupOptions& options = {});
 Result<BackupReport> backup(Store& source, const std::string& directory, const BackupOptions& options = {});
 

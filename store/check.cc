@@ -221,8 +221,8 @@ class Check {
   size_t round_ = 1;
   bool wrote_ = false;
   uint64_t chunk_pages_ = 0;
-  std::set<std::string> known_;     // of all rounds, at most findings_max
-  std::set<std::string> left_;      // of the last round, likewise
+  std::set<std::string> known_;  // of all rounds, at most findings_max
+  std::set<std::string> left_;   // of the last round, likewise
   std::set<std::string> stays_;
   uint64_t left_count_ = 0;
   uint64_t stays_count_ = 0;

@@ -1,5 +1,5 @@
-// Verifies a store: every row, index, counter and chunk, against each other; and mends what can be derived from the rest.
-// Works on the engine, so that a store that is too damaged to be opened can be checked.
+// Verifies a store: every row, index, counter and chunk, against each other; and mends what can be derived from the
+// rest. Works on the engine, so that a store that is too damaged to be opened can be checked.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct CheckOptions {
   bool read_chunks = true;  // verify the bytes of every chunk, not only that they are accounted for
   /// Nobody writes meanwhile, so that the space of chunks can be accounted for. Implied by `repair`.
   bool exclusive = true;
-  size_t findings_max = 10'000;  // kept in the report; more are counted
+  size_t findings_max = 10'000;                         // kept in the report; more are counted
   std::function<void(const CheckFinding&)> on_finding;  // as each is found, also beyond findings_max; mended is not set
   ProgressFn progress;
 };
@@ -44,12 +44,11 @@ struct CheckReport {
   bool sound() const { return found == mended; }
 };
 
-/// Memory: a bit or so for each inode and each 4 KiB page of chunks, some 100 bytes for each hard-linked file and each of
-/// at most a million directories.
-/// Damage that keeps a table from being read becomes a finding, too. With `repair`, what cannot be reached from the root
-/// is put into the tenant "lost+found" if nothing says where it belongs. Repair writes rows only; damaged chunks and
-/// damaged entries stay as they are and are reported.
-/// REQUIRES with `repair`: nobody else uses the engine, and no chunk has been appended since it was opened.
+/// Memory: a bit or so for each inode and each 4 KiB page of chunks, some 100 bytes for each hard-linked file and each
+/// of at most a million directories. Damage that keeps a table from being read becomes a finding, too. With `repair`,
+/// what cannot be reached from the root is put into the tenant "lost+found" if nothing says where it belongs. Repair
+/// writes rows only; damaged chunks and damaged entries stay as they are and are reported. REQUIRES with `repair`:
+/// nobody else uses the engine, and no chunk has been appended since it was opened.
 CheckReport check_engine(Engine& engine, const CheckOptions& options = {});
 
 /// The same of an open store, without repair. Unless options.exclusive is false, nothing may write meanwhile.

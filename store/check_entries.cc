@@ -60,8 +60,9 @@ void CheckScan::check_link_count(DirId dir, uint64_t subdirectories) {
   }
   std::optional<Entry> entry = entry_at(row);
   if (!entry || entry->inode != dir || entry->nlink == 2 + subdirectories) return;
-  found(path_of(dir), fmt::format("has the link count {}; with {} directories in it, it must be {}", entry->nlink,
-                                  subdirectories, 2 + subdirectories),
+  found(path_of(dir),
+        fmt::format("has the link count {}; with {} directories in it, it must be {}", entry->nlink, subdirectories,
+                    2 + subdirectories),
         true);
   entry->nlink = static_cast<uint32_t>(2 + subdirectories);
   fix(std::move(row), encode_entry(*entry));
@@ -69,8 +70,8 @@ void CheckScan::check_link_count(DirId dir, uint64_t subdirectories) {
 
 void CheckScan::check_name_row(const Item& item) {
   if (item.entry.is_directory() != item.slot.directory)
-    found(path_of(item.slot), item.slot.directory ? "the row of a directory holds something else"
-                                                  : "the row of a value holds a directory",
+    found(path_of(item.slot),
+          item.slot.directory ? "the row of a directory holds something else" : "the row of a value holds a directory",
           false);
   else if (item.slot.directory)
     check_directory_row(item);
@@ -94,7 +95,8 @@ void CheckScan::check_directory_row(const Item& item) {
   counts_.directories += 1;
   check_parent_of(item);
   if (const auto value = entry_at(dirent_row({item.slot.dir, item.slot.name, false})); value && !value->shadowed) {
-    found(path_of({item.slot.dir, item.slot.name, false}), "is not marked as the value of a directory of its name", true);
+    found(path_of({item.slot.dir, item.slot.name, false}), "is not marked as the value of a directory of its name",
+          true);
     Entry marked = *value;
     marked.shadowed = true;
     fix(dirent_row({item.slot.dir, item.slot.name, false}), encode_entry(marked));
@@ -211,7 +213,8 @@ uint64_t CheckScan::check_chunks_of(const std::string& where, const std::string&
       found(fmt::format("{} chunk {}", where, index), ref.error().message(), false);
       complete = false;
     } else if (uint64_t{index} * kChunkBytes >= entry.size) {
-      found(fmt::format("{} chunk {}", where, index), fmt::format("lies beyond the value's {} bytes", entry.size), true);
+      found(fmt::format("{} chunk {}", where, index), fmt::format("lies beyond the value's {} bytes", entry.size),
+            true);
       fix(std::string(cursor->key()), std::nullopt);
     } else {
       bytes += ref->length;  // it counts even if it is damaged

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kPlacesCachedMax = 1'000'000;
 constexpr uint32_t kDepthMax = kKeyBytesMax + 3;  // a key of slashes alone
-constexpr size_t kFixesMax = 100'000;  // of a round
+constexpr size_t kFixesMax = 100'000;             // of a round
 constexpr uint64_t kRowsPerProgress = 4096;
 constexpr Version kVersionMargin = Version{10'000} << 16;
 constexpr Inode kInodeMargin = 16'384;
@@ -276,8 +276,9 @@ void CheckScan::check_totals() {
     const std::string row = dirent_row({load_be64(parent->data()), parent->substr(8), true});
     std::optional<Entry> entry = entry_at(row);
     if (!entry || entry->inode != collection || (entry->keys == totals.keys && entry->bytes == totals.bytes)) continue;
-    found(path_of(collection), fmt::format("counts {} keys and {} bytes; there are {} and {}", entry->keys, entry->bytes,
-                                           totals.keys, totals.bytes),
+    found(path_of(collection),
+          fmt::format("counts {} keys and {} bytes; there are {} and {}", entry->keys, entry->bytes, totals.keys,
+                      totals.bytes),
           true);
     entry->keys = totals.keys;
     entry->bytes = totals.bytes;

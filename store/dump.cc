@@ -102,7 +102,8 @@ class Dumper {
   template <class T>
   static Result<T> checked(Result<T> result, const std::string& row) {
     if (!result)
-      throw StoreException({Errc::corrupt, fmt::format("row {}: {}; see kvfs check", printable(row), result.error().message())});
+      throw StoreException(
+          {Errc::corrupt, fmt::format("row {}: {}; see kvfs check", printable(row), result.error().message())});
     return result;
   }
 
@@ -115,7 +116,8 @@ class Dumper {
     if (levels_.size() >= 2) line.collection = collection_;
     if (levels_.size() >= 3) line.key = key_ + std::string(slot.name) + "/";
     line.entry = entry;
-    if (levels_.size() <= 2 && txn_.rows().get(settings_row(entry.inode))) line.settings = settings_of(txn_, entry.inode);
+    if (levels_.size() <= 2 && txn_.rows().get(settings_row(entry.inode)))
+      line.settings = settings_of(txn_, entry.inode);
     entries_ += 1;
     return give(line);
   }

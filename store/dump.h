@@ -16,7 +16,7 @@ class Store;
 class ReadTxn;
 
 struct DumpOptions {
-  std::string tenant;  // only this one; empty: all
+  std::string tenant;   // only this one; empty: all
   ProgressFn progress;  // step "dump", in rows
 };
 
@@ -41,11 +41,11 @@ struct LoadReport {
   uint64_t existing = 0;  // directories that existed and kept their attributes
 };
 
-/// Writes what a dump holds. Into a store without tenants it keeps versions, so that ETags stay; otherwise everything gets
-/// a new one. Times and owners are always kept, inode numbers never. Quotas are not enforced.
-/// An input that can be read twice (a file, not a pipe) is read through first: a malformed line, a missing end, or without
-/// `replace` a value that exists, are then found before anything is written. From a pipe, what came before stays.
-/// Errors: exists (names the key), invalid (names the line), unsupported, corrupt (the end is missing), as of writes.
+/// Writes what a dump holds. Into a store without tenants it keeps versions, so that ETags stay; otherwise everything
+/// gets a new one. Times and owners are always kept, inode numbers never. Quotas are not enforced. An input that can be
+/// read twice (a file, not a pipe) is read through first: a malformed line, a missing end, or without `replace` a value
+/// that exists, are then found before anything is written. From a pipe, what came before stays. Errors: exists (names
+/// the key), invalid (names the line), unsupported, corrupt (the end is missing), as of writes.
 Result<LoadReport> load(Store& store, std::istream& input, const LoadOptions& options = {});
 
 }  // namespace kvfs

@@ -32,9 +32,12 @@ struct WhatName {
   What what;
   std::string_view name;
 };
-constexpr std::array kWhats = {WhatName{What::root, "root"},           WhatName{What::tenant, "tenant"},
-                               WhatName{What::collection, "collection"}, WhatName{What::directory, "directory"},
-                               WhatName{What::name, "name"},           WhatName{What::part, "part"},
+constexpr std::array kWhats = {WhatName{What::root, "root"},
+                               WhatName{What::tenant, "tenant"},
+                               WhatName{What::collection, "collection"},
+                               WhatName{What::directory, "directory"},
+                               WhatName{What::name, "name"},
+                               WhatName{What::part, "part"},
                                WhatName{What::end, "end"}};
 constexpr std::string_view kHeader = "kvfs-dump";
 
@@ -102,7 +105,8 @@ class Members {
       if (text->is_string()) return std::string(std::string_view(text->get_string()));
       fail(name);
     } else if (const auto* encoded = object_.if_contains(std::string(name) + "_b64")) {
-      Result<std::string> decoded = encoded->is_string() ? decode_base64(std::string_view(encoded->get_string())) : Errc::invalid;
+      Result<std::string> decoded =
+          encoded->is_string() ? decode_base64(std::string_view(encoded->get_string())) : Errc::invalid;
       if (decoded) return std::move(*decoded);
       fail(name);
     }
@@ -228,8 +232,12 @@ std::string write_dump_line(const DumpLine& line) {
   json::object out;
   out["kind"] = kind_name(line);
   switch (line.what) {
-    case What::header: out["format"] = line.format; break;
-    case What::end: out["entries"] = line.entries; break;
+    case What::header:
+      out["format"] = line.format;
+      break;
+    case What::end:
+      out["entries"] = line.entries;
+      break;
     case What::part:
       out["offset"] = line.offset;
       put_bytes(out, "data", *line.bytes);
@@ -286,7 +294,8 @@ Result<DumpLine> read_dump_line(std::string_view text) {
   }
   check_names(members, line);
   if (line.what == What::header && line.format != kDumpFormat)
-    return {Errc::unsupported, fmt::format("the dump has format {}; this kvfs knows format {}", line.format, kDumpFormat)};
+    return {Errc::unsupported,
+            fmt::format("the dump has format {}; this kvfs knows format {}", line.format, kDumpFormat)};
   if (!members.failed().empty()) return {Errc::invalid, fmt::format("'{}' is missing or malformed", members.failed())};
   return line;
 }

@@ -1,5 +1,5 @@
-// A set of inode numbers. They are given out densely, so a bitmap in small pieces: a bit each where they are dense, never
-// more than about a hundred bytes each.
+// A set of inode numbers. They are given out densely, so a bitmap in small pieces: a bit each where they are dense,
+// never more than about a hundred bytes each.
 #pragma once
 
 #include <array>

@@ -38,7 +38,8 @@ class Reader {
   /// nullopt: the end line was read. Errors: invalid, unsupported, corrupt.
   Result<std::optional<DumpLine>> next() {
     if (!std::getline(input_, text_))
-      return {Errc::corrupt, fmt::format("the dump ends after line {} without an end line: it is not complete", number_)};
+      return {Errc::corrupt,
+              fmt::format("the dump ends after line {} without an end line: it is not complete", number_)};
     ++number_;
     bytes_ += text_.size() + 1;
     if (text_.size() > kDumpLineBytesMax)

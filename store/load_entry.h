@@ -36,8 +36,8 @@ struct LoadRules {
 enum class LoadOutcome { written, kept };
 
 /// Makes the entry of `line` (a root, tenant, collection, directory, node or name), and directories above it where the
-/// dump did not have them. `value` is that of a file. Directories that exist keep their attributes unless rules.replace.
-/// Adds to `links`. Errors: exists, invalid (a name whose file was not loaded), no_space, not_permitted.
+/// dump did not have them. `value` is that of a file. Directories that exist keep their attributes unless
+/// rules.replace. Adds to `links`. Errors: exists, invalid (a name whose file was not loaded), no_space, not_permitted.
 Result<LoadOutcome> load_entry(WriteTxn& txn, const DumpLine& line, const StagedValue* value, const LoadRules& rules,
                                LoadedLinks& links);
 

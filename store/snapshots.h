@@ -19,14 +19,14 @@
 namespace kvfs {
 
 struct SnapshotOptions {
-  size_t count_max = 16;                             // named snapshots at a time, of all tenants together
-  uint64_t lease_ms_default = 60 * 60 * 1000;        // where none is asked for
+  size_t count_max = 16;                                  // named snapshots at a time, of all tenants together
+  uint64_t lease_ms_default = 60 * 60 * 1000;             // where none is asked for
   uint64_t lease_ms_max = uint64_t{24} * 60 * 60 * 1000;  // what is asked for is cut to this
 };
 
-/// A snapshot. Whoever holds one when it is dropped gets `stale` from then on: dropping gives back at once what it cost.
-/// Values are judged expired by the moment it was taken at, so it never changes.
-/// Thread safety: all functions may be called from any thread; reads of one snapshot take turns.
+/// A snapshot. Whoever holds one when it is dropped gets `stale` from then on: dropping gives back at once what it
+/// cost. Values are judged expired by the moment it was taken at, so it never changes. Thread safety: all functions may
+/// be called from any thread; reads of one snapshot take turns.
 class NamedSnapshot {
  public:
   const std::string& name() const { return name_; }
@@ -34,7 +34,7 @@ class NamedSnapshot {
   /// What to show as its top: the root directory or the tenant's.
   DirId root() const { return tenant_ == 0 ? kRootDir : tenant_; }
   Sequence sequence() const { return sequence_; }
-  uint64_t taken_ms() const { return taken_ms_; }         // since 1970
+  uint64_t taken_ms() const { return taken_ms_; }       // since 1970
   uint64_t ends_ms() const { return ends_ms_.load(); }  // since 1970: the end of its lease
 
   /// Runs `body(const ReadTxn&) -> Result<T>` and returns what it returns. Short: others wait. Errors of its own: stale
@@ -72,9 +72,9 @@ class NamedSnapshot {
 };
 
 /// What it costs: taking one is a few microseconds and no copying. While it is held, the engine reuses no page and no
-/// chunk that the snapshot can see, so the store grows by what is overwritten or removed meanwhile; that is why there are
-/// leases. stats() shows the number, the age of the oldest and how far it lies behind.
-/// Thread safety: all functions may be called from any thread.
+/// chunk that the snapshot can see, so the store grows by what is overwritten or removed meanwhile; that is why there
+/// are leases. stats() shows the number, the age of the oldest and how far it lies behind. Thread safety: all functions
+/// may be called from any thread.
 class Snapshots {
  public:
   /// REQUIRES: the store outlives this.
@@ -87,8 +87,8 @@ class Snapshots {
   using Ptr = std::shared_ptr<const NamedSnapshot>;
 
   /// Takes a snapshot of everything, or for the eyes of one tenant (names are apart). `lease_ms` 0: the default.
-  /// Errors: exists, limit_reached (names the limit), invalid and name_too_long (the rules are those of tenants' names),
-  /// not_found (no such tenant).
+  /// Errors: exists, limit_reached (names the limit), invalid and name_too_long (the rules are those of tenants'
+  /// names), not_found (no such tenant).
   Result<Ptr> take(std::string_view name, DirId tenant = 0, uint64_t lease_ms = 0);
   /// Errors: not_found.
   Result<Ptr> find(std::string_view name, DirId tenant = 0) const;

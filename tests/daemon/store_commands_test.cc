@@ -63,7 +63,10 @@ TEST_F(StoreCommandsTest, CheckNamesDamageAndRepairMendsIt) {
 }
 
 TEST_F(StoreCommandsTest, NoCommandMakesAStoreByMistake) {
-  for (const char* command : {"check ", "compact ", "backup " "copy --store ", "dump --store ", "restore "})
+  for (const char* command : {"check ", "compact ",
+                              "backup "
+                              "copy --store ",
+                              "dump --store ", "restore "})
     expect_refused(run(command + files_ / "nothing"), 4, "there is no store in " + files_ / "nothing");
   EXPECT_FALSE(exists(files_ / "nothing"));
 }

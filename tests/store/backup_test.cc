@@ -55,7 +55,8 @@ class BackupTest : public StoreTest {
     return std::string(static_cast<size_t>(i) * 5'000, static_cast<char>('a' + i % 26));
   }
   void expect_contents() {
-    for (int i = 0; i < 50; ++i) EXPECT_EQ(value("d" + std::to_string(i % 7) + "/k" + std::to_string(i)), content(i)) << i;
+    for (int i = 0; i < 50; ++i)
+      EXPECT_EQ(value("d" + std::to_string(i % 7) + "/k" + std::to_string(i)), content(i)) << i;
   }
   static std::string text(const CheckReport& report) {
     return report.findings.empty() ? "" : report.findings[0].where + ": " + report.findings[0].what;

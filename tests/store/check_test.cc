@@ -93,7 +93,9 @@ class CheckTest : public StoreTest {
     EXPECT_TRUE(rows() == before) << expected;
   }
 
-  std::string row(DirId dir, std::string_view name, bool directory = false) { return dirent_row({dir, name, directory}); }
+  std::string row(DirId dir, std::string_view name, bool directory = false) {
+    return dirent_row({dir, name, directory});
+  }
   DirId dir() { return directory(collection_, "dir"); }
 };
 
@@ -258,7 +260,7 @@ TEST_F(CheckTest, DamageThatCannotBeDerivedIsNamedAndLeft) {
   const Inode big = locate(collection_, "big")->entry.inode;
   const Rows before = rows();
   damage([&](Transaction& txn) {
-    txn.put(chunk_row(big, 0), before.at(chunk_row(big, 1)));           // used twice
+    txn.put(chunk_row(big, 0), before.at(chunk_row(big, 1)));          // used twice
     txn.put(chunk_row(big, 2), encode_chunk_row({40, 0, 65'536, 1}));  // not there
     txn.put(row(collection_, "plain"), "\x01garbage");
     txn.put("Zzz", "what is this");
@@ -350,7 +352,9 @@ TEST_F(CheckTest, MendsRandomLossOfDerivedRows) {
         if (entry.kind == Kind::link) continue;
         const bool collection = key == row(tenant_, "default", true);
         switch (random() % 3) {
-          case 0: entry.nlink += static_cast<uint32_t>(1 + random() % 3); break;
+          case 0:
+            entry.nlink += static_cast<uint32_t>(1 + random() % 3);
+            break;
           case 1:
             if (entry.chunked || collection) entry.bytes += random() % 1000;
             if (collection) entry.keys += random() % 5;

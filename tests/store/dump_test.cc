@@ -47,12 +47,26 @@ class DumpTest : public StoreTest {
     out["/"] = attributes(root_entry(txn));
   }
   static std::string attributes(const Entry& e) {
-    return fmt::format("{}", fmt::join(std::initializer_list<uint64_t>{
-                                           static_cast<uint64_t>(e.kind), static_cast<uint64_t>(e.type), e.implicit,
-                                           e.shadowed, e.chunked, e.mode, e.uid, e.gid, e.nlink, e.rdev,
-                                           static_cast<uint64_t>(e.atime_ns), static_cast<uint64_t>(e.mtime_ns),
-                                           static_cast<uint64_t>(e.ctime_ns), static_cast<uint64_t>(e.btime_ns),
-                                           e.version, e.expires_ms, e.default_ttl_ms, e.size, e.keys, e.bytes},
+    return fmt::format("{}", fmt::join(std::initializer_list<uint64_t>{static_cast<uint64_t>(e.kind),
+                                                                       static_cast<uint64_t>(e.type),
+                                                                       e.implicit,
+                                                                       e.shadowed,
+                                                                       e.chunked,
+                                                                       e.mode,
+                                                                       e.uid,
+                                                                       e.gid,
+                                                                       e.nlink,
+                                                                       e.rdev,
+                                                                       static_cast<uint64_t>(e.atime_ns),
+                                                                       static_cast<uint64_t>(e.mtime_ns),
+                                                                       static_cast<uint64_t>(e.ctime_ns),
+                                                                       static_cast<uint64_t>(e.btime_ns),
+                                                                       e.version,
+                                                                       e.expires_ms,
+                                                                       e.default_ttl_ms,
+                                                                       e.size,
+                                                                       e.keys,
+                                                                       e.bytes},
                                        " ")) +
            "|" + std::string(e.content_type) + "|" + std::string(e.xattrs);
   }
@@ -229,15 +243,31 @@ TEST_F(DumpTest, ABadDumpChangesNothing) {
       {body, Errc::corrupt},
       {body.substr(0, body.size() - 10), Errc::invalid},
       {body + "[]\n", Errc::invalid},
-      {body + R"({"kind":"quux"})" "\n", Errc::unsupported},
-      {body + R"({"kind":"file","tenant":"a/b","collection":"c","key":"k","value":""})" "\n", Errc::invalid},
-      {body + R"({"kind":"file","tenant":"t","collection":"c","value":""})" "\n", Errc::invalid},
-      {body + R"({"kind":"file","tenant":"t","collection":"c","key":"k","value_b64":"?"})" "\n", Errc::invalid},
-      {body + R"({"kind":"file","tenant":"t","collection":"c","key":"k","mode":"99","value":""})" "\n", Errc::invalid},
-      {body + R"({"kind":"part","offset":0,"data":"x"})" "\n", Errc::invalid},
-      {body + R"({"kind":"directory","tenant":"t","collection":"c","key":"k"})" "\n", Errc::invalid},
+      {body + R"({"kind":"quux"})"
+              "\n",
+       Errc::unsupported},
+      {body + R"({"kind":"file","tenant":"a/b","collection":"c","key":"k","value":""})"
+              "\n",
+       Errc::invalid},
+      {body + R"({"kind":"file","tenant":"t","collection":"c","value":""})"
+              "\n",
+       Errc::invalid},
+      {body + R"({"kind":"file","tenant":"t","collection":"c","key":"k","value_b64":"?"})"
+              "\n",
+       Errc::invalid},
+      {body + R"({"kind":"file","tenant":"t","collection":"c","key":"k","mode":"99","value":""})"
+              "\n",
+       Errc::invalid},
+      {body + R"({"kind":"part","offset":0,"data":"x"})"
+              "\n",
+       Errc::invalid},
+      {body + R"({"kind":"directory","tenant":"t","collection":"c","key":"k"})"
+              "\n",
+       Errc::invalid},
       {good.substr(good.find('\n') + 1), Errc::invalid},
-      {R"({"kind":"kvfs-dump","format":2})" "\n", Errc::unsupported},
+      {R"({"kind":"kvfs-dump","format":2})"
+       "\n",
+       Errc::unsupported},
   };
   for (const auto& [text, code] : bad) {
     const auto copy = empty_store();
@@ -251,10 +281,15 @@ TEST_F(DumpTest, ABadDumpChangesNothing) {
 TEST_F(DumpTest, HandWrittenLinesNeedOnlyNamesAndValues) {
   const auto copy = empty_store();
   const std::string big(100'000, 'x');
-  const std::string text = R"({"kind":"kvfs-dump","format":1})" "\n"
-                           R"({"kind":"file","tenant":"t","collection":"c","key":"a/b","value":"1"})" "\n"
-                           R"({"kind":"file","tenant":"t","collection":"c","key":"big","value":")" + big + "\"}\n"
-                           R"({"kind":"end"})" "\n";
+  const std::string text = R"({"kind":"kvfs-dump","format":1})"
+                           "\n"
+                           R"({"kind":"file","tenant":"t","collection":"c","key":"a/b","value":"1"})"
+                           "\n"
+                           R"({"kind":"file","tenant":"t","collection":"c","key":"big","value":")" +
+                           big +
+                           "\"}\n"
+                           R"({"kind":"end"})"
+                           "\n";
   const Result<LoadReport> report = loaded(*copy, text);
   ASSERT_TRUE(report) << report.error().message();
   store_ = empty_store();
@@ -264,7 +299,8 @@ TEST_F(DumpTest, HandWrittenLinesNeedOnlyNamesAndValues) {
   EXPECT_EQ(value("a/b"), "1");
   EXPECT_EQ(value("big"), big);
   EXPECT_EQ(locate(directory(collection_, "a"), "b")->entry.mode, 0644U);
-  EXPECT_EQ(locate(directory(collection_, "a"), "b")->entry.mtime_ns, static_cast<int64_t>(clock_ns_ / 1'000'000 * 1'000'000));
+  EXPECT_EQ(locate(directory(collection_, "a"), "b")->entry.mtime_ns,
+            static_cast<int64_t>(clock_ns_ / 1'000'000 * 1'000'000));
   EXPECT_TRUE(check_store(*store_).sound());
 }
 
@@ -298,7 +334,11 @@ TEST_F(DumpTest, OneTenantCanBeDumpedAlone) {
   EXPECT_TRUE(copy->find_tenant("other"));
   EXPECT_FALSE(copy->find_tenant("acme"));
   one.tenant = "nobody";
-  EXPECT_EQ(dump(*store_, [](std::string_view) -> Result<void> { return {}; }, one).error().code, Errc::not_found);
+  EXPECT_EQ(dump(
+                *store_, [](std::string_view) -> Result<void> { return {}; }, one)
+                .error()
+                .code,
+            Errc::not_found);
 }
 
 TEST_F(DumpTest, LinesAreSmallHoweverLargeAValueIs) {

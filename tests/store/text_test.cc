@@ -6,16 +6,20 @@ namespace kvfs {
 namespace {
 
 TEST(TextTest, TellsUtf8FromOtherBytes) {
-  for (const char* text : {"", "plain", "gr\xc3\xbc\xc3\x9f", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
+  for (const char* text :
+       {"", "plain", "gr\xc3\xbc\xc3\x9f", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
     EXPECT_TRUE(is_utf8(text)) << text;
-  for (const char* bytes : {"\xff", "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"})
+  for (const char* bytes :
+       {"\xff", "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"})
     EXPECT_FALSE(is_utf8(bytes)) << printable(bytes);
 }
 
 TEST(TextTest, PrintsTextAsItIsAndBytesEscaped) {
   EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
   EXPECT_EQ(printable("a\nb\\\x7f"), "a\\x0ab\\x5c\\x7f");
-  EXPECT_EQ(printable("\xff" "a"), "\\xffa");
+  EXPECT_EQ(printable("\xff"
+                      "a"),
+            "\\xffa");
 }
 
 TEST(TextTest, Base64ReadsBackWhatItWrote) {
