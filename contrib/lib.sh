@@ -33,15 +33,18 @@ install_packages() {
   return "$status"
 }
 
-# build_tree DIR [MESON OPTION...]: configures once, builds what changed.
+# build_tree DIR TARGET [MESON OPTION...]: configures where the options are not those of the last time, builds what changed.
 build_tree() {
-  local dir=$1
-  shift
+  local dir=$1 target=$2
+  shift 2
   # Objects do not depend on where the checkout lies.
   export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
-  if [ ! -f "$dir/build.ninja" ]; then
-    meson setup "$dir" "$@" > "$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+  local command=(meson setup "$dir" "$@")
+  [ ! -f "$dir/build.ninja" ] || command=(meson configure "$dir" "$@")
+  if [ "$(cat "$dir/options" 2>/dev/null)" != "$*" ]; then
+    "${command[@]}" > "$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+    printf '%s' "$*" > "$dir/options"
   fi
   rm -f "$dir.log"
-  ninja -C "$dir" --quiet
+  ninja -C "$dir" --quiet "$target"
 }
