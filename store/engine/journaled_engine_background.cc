@@ -79,13 +79,13 @@ bool JournaledEngine::fold_frozen(const Layers& layers) {
     room_.notify_all();
     return false;
   }
+  // The journal poisons itself where this fails for good; the next commit reports that.
+  (void)journal_->release(layers.frozen_last);
   installed_fold(layers, Base::View(*base_).id());
   const uint64_t took_ms = now_ms() - begun_ms;
   counters_.checkpoints += 1;
   counters_.checkpoint_ms_last = took_ms;
   counters_.checkpoint_ms_max = std::max(counters_.checkpoint_ms_max.load(), took_ms);
-  // The journal poisons itself where this fails for good; the next commit reports that.
-  (void)journal_->release(layers.frozen_last);
   space_->measure();
   return true;
 }
