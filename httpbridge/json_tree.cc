@@ -18,7 +18,7 @@ JsonNode JsonNode::parse(std::string_view text) {
       if (JsonNode* present = node.member(members.name()))
         *present = std::move(value);
       else
-        node.members.emplace_back(members.name(), std::move(value));
+        node.members.push_back({members.name(), std::move(value)});
     }
   } else if (!text.empty() && text.front() == '[') {
     node.kind = Kind::array;
@@ -56,8 +56,8 @@ void JsonNode::append_to(std::string& out) const {
 }
 
 JsonNode* JsonNode::member(std::string_view name) {
-  for (auto& [member_name, value] : members)
-    if (member_name == name) return &value;
+  for (JsonMember& member : members)
+    if (member.name == name) return &member.value;
   return nullptr;
 }
 
@@ -84,8 +84,8 @@ bool equal_json(const JsonNode& a, const JsonNode& b) {
   }
   if (a.members.size() != b.members.size()) return false;
   return std::all_of(a.members.begin(), a.members.end(), [&b](const auto& member) {
-    const auto other = std::find_if(b.members.begin(), b.members.end(), [&](const auto& m) { return m.first == member.first; });
-    return other != b.members.end() && equal_json(member.second, other->second);
+    const auto other = std::find_if(b.members.begin(), b.members.end(), [&](const auto& m) { return m.name == member.name; });
+    return other != b.members.end() && equal_json(member.value, other->value);
   });
 }
 
@@ -100,13 +100,13 @@ void merge_patch(JsonNode& target, const JsonNode& patch) {
   }
   for (const auto& [name, value] : patch.members) {
     if (value.is_null()) {
-      std::erase_if(target.members, [&key = name](const auto& member) { return member.first == key; });
+      std::erase_if(target.members, [&key = name](const auto& member) { return member.name == key; });
     } else if (JsonNode* present = target.member(name)) {
       merge_patch(*present, value);
     } else {
       JsonNode made;
       merge_patch(made, value);
-      target.members.emplace_back(name, std::move(made));
+      target.members.push_back({name, std::move(made)});
     }
   }
 }
@@ -163,7 +163,7 @@ bool add_at(JsonNode& document, const std::vector<std::string>& tokens, JsonNode
     if (JsonNode* present = parent->member(last))
       *present = std::move(value);
     else
-      parent->members.emplace_back(last, std::move(value));
+      parent->members.push_back({last, std::move(value)});
     return true;
   }
   const auto index = last == "-" ? std::optional(parent->elements.size()) : parse_index(last, parent->elements.size() + 1);
@@ -177,7 +177,7 @@ bool remove_at(JsonNode& document, const std::vector<std::string>& tokens) {
   JsonNode* parent = find(document, tokens, tokens.size() - 1);
   if (parent == nullptr || child(*parent, tokens.back()) == nullptr) return false;
   if (parent->kind == JsonNode::Kind::object)
-    return std::erase_if(parent->members, [&](const auto& member) { return member.first == tokens.back(); }) > 0;
+    return std::erase_if(parent->members, [&](const auto& member) { return member.name == tokens.back(); }) > 0;
   const auto index = parse_index(tokens.back(), parent->elements.size());
   parent->elements.erase(parent->elements.begin() + static_cast<std::ptrdiff_t>(*index));
   return true;

@@ -4,25 +4,31 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "store/result.h"
 
 namespace kvfs::http {
 
+struct JsonMember;
+
 struct JsonNode {
   enum class Kind { scalar, object, array };
   Kind kind = Kind::scalar;
-  std::string text;                                       // scalar: its token
-  std::vector<std::pair<std::string, JsonNode>> members;  // object: decoded names
-  std::vector<JsonNode> elements;                         // array
+  std::string text;                 // scalar: its token
+  std::vector<JsonMember> members;  // object
+  std::vector<JsonNode> elements;   // array
 
   /// REQUIRES: text that validate_json() accepted. Of several members with one name the last counts.
   static JsonNode parse(std::string_view text);
   void append_to(std::string& out) const;
   JsonNode* member(std::string_view name);
   bool is_null() const { return kind == Kind::scalar && text == "null"; }
+};
+
+struct JsonMember {
+  std::string name;  // decoded
+  JsonNode value;
 };
 
 /// Equal as JSON: numbers by value, strings by what they stand for, objects whatever the order of members.

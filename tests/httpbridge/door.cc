@@ -18,8 +18,8 @@ Door::Door(HttpOptions options) {
   store_options.engine.kind = "memory";
   store_options.expiry_interval_ms = 0;
   store_options.clock_ns = [this] { return now_ns_; };
-  store_ = std::move(*Store::open(store_options));
-  service_ = std::move(*Service::make(*store_, std::move(options), 1));
+  store_ = *Store::open(store_options);
+  service_ = *Service::make(*store_, std::move(options), 1);
   context_ = std::make_unique<Context>(*service_, service_->shard(0), [](std::function<void()> run) { run(); });
   connection_.peer = "127.0.0.1";
 }

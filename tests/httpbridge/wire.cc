@@ -20,7 +20,7 @@ WireServer::WireServer(HttpOptions options, std::string engine_path) {
   store_options.engine.kind = engine_path.empty() ? "memory" : "lmdb";
   store_options.engine.path = std::move(engine_path);
   store_options.feed_capacity = kFeedCapacity;
-  store_ = std::move(*Store::open(store_options));
+  store_ = *Store::open(store_options);
   if (options.listen == HttpOptions{}.listen) options.listen = {"127.0.0.1:0"};
   if (options.threads == 0) options.threads = 2;
   auto started = HttpServer::start(*store_, std::move(options));

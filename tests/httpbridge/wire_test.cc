@@ -332,7 +332,7 @@ TEST(Server, SaysWhatToDoWhereItCannotListen) {
   WireServer first;
   StoreOptions store_options;
   store_options.engine.kind = "memory";
-  const auto store = std::move(*Store::open(store_options));
+  const auto store = *Store::open(store_options);
   const auto error_of = [&](std::vector<std::string> listen) {
     HttpOptions options;
     options.listen = std::move(listen);
