@@ -81,22 +81,27 @@ Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) con
     node.entry_timeout_s = std::min(node.entry_timeout_s, left_s);
     node.attribute_timeout_s = std::min(node.attribute_timeout_s, left_s);
   }
-  apply_staged(node.attributes);
+  if (entry.kind == Kind::file) {
+    // In this order: what is staged is dropped only after its publication has been noted, so that one of both knows
+    // what `txn` may be too old for.
+    if (!apply_staged(node.attributes)) published_.apply(entry.version, node.attributes);
+  }
   return node;
 }
 
-void Filesystem::apply_staged(struct stat& st) const {
-  if (open_files_.gauge().dirty_files.load(std::memory_order_relaxed) == 0 || !S_ISREG(st.st_mode)) return;
+bool Filesystem::apply_staged(struct stat& st) const {
+  if (open_files_.gauge().dirty_files.load(std::memory_order_acquire) == 0) return false;
   const auto file = open_files_.find(st.st_ino);
-  if (!file) return;
+  if (!file) return false;
   const std::shared_lock lock(file->mutex);
-  if (!file->overlay.dirty()) return;
+  if (!file->overlay.dirty()) return false;
   st.st_size = static_cast<off_t>(file->overlay.size());
   st.st_blocks = std::max<blkcnt_t>(st.st_blocks, static_cast<blkcnt_t>((file->overlay.staged_bytes() + 511) / 512));
   st.st_mtim = to_timespec(file->mtime_ns.value_or(file->changed_ns));
   st.st_ctim =
       std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns) : st.st_ctim;
   if (file->clears_suid) st.st_mode &= (st.st_mode & S_IXGRP) != 0 ? ~mode_t{S_ISUID | S_ISGID} : ~mode_t{S_ISUID};
+  return true;
 }
 
 void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {

@@ -19,6 +19,7 @@
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
+#include "fusefs/recent_publications.h"
 #include "fusefs/snapshot_views.h"
 #include "store/store.h"
 
@@ -217,8 +218,8 @@ class Filesystem {
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
-  /// Lays staged size and times over what the store says.
-  void apply_staged(struct stat& st) const;
+  /// Lays staged size and times over what the store says. False: nothing is staged.
+  bool apply_staged(struct stat& st) const;
   /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by
   /// name).
   Result<Node> lookup_again(Inode node, bool parent);
@@ -247,6 +248,7 @@ class Filesystem {
   const Origin origin_;
   NodeTable nodes_;
   OpenFiles open_files_;
+  RecentPublications published_;
   LastErrors last_errors_;
   const std::unique_ptr<Snapshots> own_snapshots_;
   Snapshots* const snapshots_;

@@ -146,16 +146,16 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     ValueChange conditional = change;
     // Parts of a value may only be laid over the value they were made from.
     if (!value.replaces && !conditional.if_version) conditional.if_version = file.base_version;
-    const auto published = store_.write(
-        [&](WriteTxn& txn) -> Result<void> {
+    auto published = store_.write(
+        [&](WriteTxn& txn) -> Result<Entry> {
           const auto located = locate(txn, file.inode);
           if (!located) return located.error();
-          const auto entry = set_value(txn, *located, value, conditional);
-          if (!entry) return entry.error();
-          return {};
+          return set_value(txn, *located, value, conditional);
         },
         options);
-    return published;
+    if (!published) return published.error();
+    published_.add(*published);  // its views have ended: numbers only
+    return {};
   });
   if (!done) return done;
   file.if_match.reset();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "tests/fusefs/filesystem_fixture.h"
 
@@ -107,6 +108,22 @@ TEST_F(FilesystemDirectoriesTest, NodesGivenAreRememberedAndNodesRefusedAreNot) 
   EXPECT_EQ(fs().nodes().size(), before + 4);
   for (const Inode inode : given) fs().forget(inode, 1);
   EXPECT_EQ(fs().nodes().size(), before);
+}
+
+TEST_F(FilesystemDirectoriesTest, ASizeAlreadyWrittenBeyondIsNotToldThoughTheFileIsPublishedMeanwhile) {
+  put_value("a", "x");
+  write_file(collection_, "f", "short");
+  auto writer = open(inode_of(collection_, "f"));
+  write(*writer, 0, "much longer");
+  auto handle = fs().open_directory(collection_);
+  off_t told = -1;
+  ASSERT_TRUE(fs().read_directory(**handle, 0, true, [&](std::string_view name, const Node& node, uint64_t) {
+    // The listing has read the store before; what it is to tell of "f" is published now.
+    if (name == "a") std::thread([&] { EXPECT_TRUE(close(std::move(writer))); }).join();
+    if (name == "f") told = node.attributes.st_size;
+    return true;
+  }));
+  EXPECT_EQ(told, 11);
 }
 
 TEST_F(FilesystemDirectoriesTest, StatisticsOfATenantAreItsQuota) {
