@@ -190,9 +190,9 @@ Result<void> exchange_values(WriteTxn& txn, const Ends& ends, const Slot& from, 
   return {};
 }
 
-/// Exchanges by way of a name that nobody can have: a component longer than the limit does not exist elsewhere.
+/// Exchanges by way of a third name, which holds a version and so is nobody's.
 Result<void> exchange_mixed(WriteTxn& txn, const Slot& from, const Slot& to) {
-  const std::string aside_name = fmt::format("%:exchange:{}", txn.next_version());
+  const std::string aside_name = fmt::format(".exchange-{}", txn.next_version());
   const Slot aside{from.dir, aside_name, false};
   if (Result<void> ok = rename(txn, from, aside, RenameMode::replace); !ok) return ok;
   if (Result<void> ok = rename(txn, to, from, RenameMode::no_replace); !ok) return ok;

@@ -109,6 +109,15 @@ TEST_F(TreeTest, MixedExchangeSwapsFileAndDirectory) {
   EXPECT_EQ(value("d"), "file");
 }
 
+TEST_F(TreeTest, CollectionsCanBeExchanged) {
+  ASSERT_TRUE(put("k", "first"));
+  mkdir(tenant_, "second");
+  EXPECT_EQ(rename(tenant_, "default", tenant_, "second", RenameMode::exchange), "ok");
+  EXPECT_EQ(directory(tenant_, "second"), collection_);
+  EXPECT_EQ(value("k"), "first");
+  EXPECT_EQ(names(tenant_), "default/ second/");
+}
+
 TEST_F(TreeTest, CountsFollowMovesBetweenCollections) {
   ASSERT_TRUE(put("dir/a", "123"));
   ASSERT_TRUE(put("dir/b", std::string(100'000, 'x')));
