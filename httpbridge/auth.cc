@@ -47,7 +47,8 @@ Result<std::shared_ptr<const KeyTable>> KeyTable::build(const HttpOptions& optio
   if (auto r = check_name(options.anonymous_tenant, "anonymous tenant"); !r) return r.error();
   for (size_t i = 0; i < options.keys.size(); ++i) {
     const ApiKey& key = options.keys[i];
-    const std::string which = key.name.empty() ? "API key number " + std::to_string(i + 1) : "API key '" + key.name + "'";
+    const std::string which =
+        key.name.empty() ? "API key number " + std::to_string(i + 1) : "API key '" + key.name + "'";
     if (key.key.empty() == key.sha256.empty())
       return {Errc::invalid, which + " needs either the key itself or its SHA-256, and not both"};
     Key entry{{}, key.name.empty() ? "key" + std::to_string(i + 1) : key.name, key.tenant, key.read_only, key.admin};

@@ -47,8 +47,8 @@ class KeyTable {
   bool anonymous_everywhere_ = false;
 };
 
-/// What a request presents: X-API-Key, or the token of Authorization: Bearer, or the password of Basic. A null data(): nothing.
-/// `storage` keeps a decoded password alive.
+/// What a request presents: X-API-Key, or the token of Authorization: Bearer, or the password of Basic. A null data():
+/// nothing. `storage` keeps a decoded password alive.
 std::string_view credential_of(const Headers& headers, std::string& storage);
 
 }  // namespace kvfs::http

@@ -51,12 +51,14 @@ Result<void> post_batch(Context& context, Request& request, Response& response) 
   std::string_view items;
   for (JsonMembers members(*body); members.next();)
     if (members.name() == "items") items = members.value();
-  if (items.empty() || items.front() != '[') return {Errc::invalid, "\"items\" must be an array of {\"key\", \"value\"}"};
+  if (items.empty() || items.front() != '[')
+    return {Errc::invalid, "\"items\" must be an array of {\"key\", \"value\"}"};
   std::vector<NewValue> values;
   for (JsonElements elements(items); elements.next();) {
     const std::string which = "item " + std::to_string(values.size()) + ": ";
     if (values.size() == context.options.batch_count_max)
-      return {Errc::value_too_large, "a batch may have at most batch_count_max, " + std::to_string(values.size()) + " items"};
+      return {Errc::value_too_large,
+              "a batch may have at most batch_count_max, " + std::to_string(values.size()) + " items"};
     if (elements.value().front() != '{') return {Errc::invalid, which + "must be an object"};
     auto record = parse_full_record(elements.value());
     if (!record) return {record.error().code, which + record.error().message()};

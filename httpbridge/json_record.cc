@@ -77,22 +77,24 @@ void append_key_member(std::string& out, std::string_view key) {
   }
 }
 
-Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query, Response& response) {
+Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query,
+                                   Response& response) {
   std::string& body = response.body;
   const size_t before = body.size();
   size_t members = 0, omitted = 0;
   body.push_back('{');
-  const auto end = read_range(context, request, query, [&](std::string_view key, std::string_view bytes, std::string_view type) {
-    if (!valid_utf8(key)) {
-      ++omitted;
-      return true;
-    }
-    if (members++ > 0) body.push_back(',');
-    append_json_string(body, key);
-    body.push_back(':');
-    append_value_json(body, bytes, type);
-    return body.size() - before < context.options.answer_bytes_max;
-  });
+  const auto end =
+      read_range(context, request, query, [&](std::string_view key, std::string_view bytes, std::string_view type) {
+        if (!valid_utf8(key)) {
+          ++omitted;
+          return true;
+        }
+        if (members++ > 0) body.push_back(',');
+        append_json_string(body, key);
+        body.push_back(':');
+        append_value_json(body, bytes, type);
+        return body.size() - before < context.options.answer_bytes_max;
+      });
   if (!end) {
     body.resize(before);
     return end.error();
@@ -108,7 +110,10 @@ Result<size_t> append_range_object(Context& context, const Request& request, con
       const auto more = fields.next();
       if (!more || !*more) break;
       if (fields.name() == "cursor") continue;
-      next.append(1, separator).append(percent_encode(fields.name())).append("=").append(percent_encode(fields.value()));
+      next.append(1, separator)
+          .append(percent_encode(fields.name()))
+          .append("=")
+          .append(percent_encode(fields.value()));
       separator = '&';
     }
     next.append(1, separator).append("cursor=").append(cursor);

@@ -37,6 +37,7 @@ void append_key_member(std::string& out, std::string_view key);
 /// Key to value as a JSON object, keys in order; what was cut or could not be told is said in header fields:
 /// Kvfs-Truncated, Kvfs-Cursor, Link; Kvfs-Omitted-Keys (not UTF-8, so no JSON name).
 /// Returns how many members the object has.
-Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query, Response& response);
+Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query,
+                                   Response& response);
 
 }  // namespace kvfs::http

@@ -108,13 +108,26 @@ void append_utf8(std::string& out, uint32_t point) {
 size_t append_escape(std::string& out, std::string_view raw, size_t at) {
   const char kind = raw[at + 1];
   switch (kind) {
-    case 'b': out.push_back('\b'); return at + 2;
-    case 'f': out.push_back('\f'); return at + 2;
-    case 'n': out.push_back('\n'); return at + 2;
-    case 'r': out.push_back('\r'); return at + 2;
-    case 't': out.push_back('\t'); return at + 2;
-    case 'u': break;
-    default: out.push_back(kind); return at + 2;
+    case 'b':
+      out.push_back('\b');
+      return at + 2;
+    case 'f':
+      out.push_back('\f');
+      return at + 2;
+    case 'n':
+      out.push_back('\n');
+      return at + 2;
+    case 'r':
+      out.push_back('\r');
+      return at + 2;
+    case 't':
+      out.push_back('\t');
+      return at + 2;
+    case 'u':
+      break;
+    default:
+      out.push_back(kind);
+      return at + 2;
   }
   uint32_t point = hex4(raw.substr(at + 2, 4));
   at += 6;
@@ -153,7 +166,10 @@ bool valid_utf8(std::string_view bytes) {
       ++i;
       continue;
     }
-    const size_t length = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const size_t length = lead >= 0xc2 && lead < 0xe0   ? 2
+                          : lead >= 0xe0 && lead < 0xf0 ? 3
+                          : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                        : 0;
     if (length == 0 || i + length > bytes.size()) return false;
     for (size_t k = 1; k < length; ++k)
       if ((byte(i + k) & 0xc0) != 0x80) return false;
@@ -236,12 +252,23 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text.substr(plain_from, i - plain_from));
     plain_from = i + 1;
     switch (c) {
-      case '"': out.append("\\\""); break;
-      case '\\': out.append("\\\\"); break;
-      case '\n': out.append("\\n"); break;
-      case '\r': out.append("\\r"); break;
-      case '\t': out.append("\\t"); break;
-      default: out.append({'\\', 'u', '0', '0', kDigits[c >> 4 & 15], kDigits[c & 15]});
+      case '"':
+        out.append("\\\"");
+        break;
+      case '\\':
+        out.append("\\\\");
+        break;
+      case '\n':
+        out.append("\\n");
+        break;
+      case '\r':
+        out.append("\\r");
+        break;
+      case '\t':
+        out.append("\\t");
+        break;
+      default:
+        out.append({'\\', 'u', '0', '0', kDigits[c >> 4 & 15], kDigits[c & 15]});
     }
   }
   out.append(text.substr(plain_from));

@@ -31,7 +31,9 @@ JsonNode JsonNode::parse(std::string_view text) {
 
 void JsonNode::append_to(std::string& out) const {
   switch (kind) {
-    case Kind::scalar: out.append(text); return;
+    case Kind::scalar:
+      out.append(text);
+      return;
     case Kind::object: {
       out.push_back('{');
       for (const auto& [name, value] : members) {
@@ -78,13 +80,17 @@ bool equal_scalars(const std::string& a, const std::string& b) {
 bool equal_json(const JsonNode& a, const JsonNode& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
-    case JsonNode::Kind::scalar: return equal_scalars(a.text, b.text);
-    case JsonNode::Kind::array: return std::equal(a.elements.begin(), a.elements.end(), b.elements.begin(), b.elements.end(), equal_json);
-    case JsonNode::Kind::object: break;
+    case JsonNode::Kind::scalar:
+      return equal_scalars(a.text, b.text);
+    case JsonNode::Kind::array:
+      return std::equal(a.elements.begin(), a.elements.end(), b.elements.begin(), b.elements.end(), equal_json);
+    case JsonNode::Kind::object:
+      break;
   }
   if (a.members.size() != b.members.size()) return false;
   return std::all_of(a.members.begin(), a.members.end(), [&b](const auto& member) {
-    const auto other = std::find_if(b.members.begin(), b.members.end(), [&](const auto& m) { return m.name == member.name; });
+    const auto other =
+        std::find_if(b.members.begin(), b.members.end(), [&](const auto& m) { return m.name == member.name; });
     return other != b.members.end() && equal_json(member.value, other->value);
   });
 }
@@ -134,7 +140,8 @@ Result<std::vector<std::string>> parse_pointer(std::string_view pointer) {
 std::optional<size_t> parse_index(const std::string& token, size_t count) {
   size_t index = 0;
   const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-  if (error != std::errc() || stop != token.data() + token.size() || (token.size() > 1 && token[0] == '0')) return std::nullopt;
+  if (error != std::errc() || stop != token.data() + token.size() || (token.size() > 1 && token[0] == '0'))
+    return std::nullopt;
   return index < count ? std::optional(index) : std::nullopt;
 }
 
@@ -166,7 +173,8 @@ bool add_at(JsonNode& document, const std::vector<std::string>& tokens, JsonNode
       parent->members.push_back({last, std::move(value)});
     return true;
   }
-  const auto index = last == "-" ? std::optional(parent->elements.size()) : parse_index(last, parent->elements.size() + 1);
+  const auto index =
+      last == "-" ? std::optional(parent->elements.size()) : parse_index(last, parent->elements.size() + 1);
   if (!index) return false;
   parent->elements.insert(parent->elements.begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
   return true;

@@ -37,8 +37,8 @@ bool equal_json(const JsonNode& a, const JsonNode& b);
 /// RFC 7396: `patch` applied to `target`.
 void merge_patch(JsonNode& target, const JsonNode& patch);
 
-/// RFC 6902: all operations or none. Errors: invalid (malformed operation), precondition_failed (a "test" that does not hold),
-/// not_found (a path that leads nowhere), each naming the operation's number.
+/// RFC 6902: all operations or none. Errors: invalid (malformed operation), precondition_failed (a "test" that does not
+/// hold), not_found (a path that leads nowhere), each naming the operation's number.
 Result<void> json_patch(JsonNode& document, const JsonNode& operations);
 
 }  // namespace kvfs::http

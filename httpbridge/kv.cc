@@ -58,7 +58,8 @@ Result<void> post_bulk(Context& context, Request& request, Response& response) {
   std::vector<NewValue> values;
   for (JsonMembers members(*body); members.next();) {
     if (values.size() == context.options.batch_count_max)
-      return {Errc::value_too_large, "a bulk write may have at most batch_count_max, " + std::to_string(values.size()) + " keys"};
+      return {Errc::value_too_large,
+              "a bulk write may have at most batch_count_max, " + std::to_string(values.size()) + " keys"};
     auto value = value_from_json(members.value());
     if (!value) return value.error();
     NewValue& added = values.emplace_back(NewValue{members.name(), std::move(value->bytes), value->content_type});

@@ -7,9 +7,10 @@ namespace kvfs::http {
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   ListenAddress address;
   address.text = text;
-  const Error malformed{Errc::invalid, "cannot listen on '" + std::string(text) +
-                                           "': an address looks like 127.0.0.1:3300, [::1]:3300, *:3300 or unix:/run/kvfs.sock, "
-                                           "with tls: before it for TLS"};
+  const Error malformed{Errc::invalid,
+                        "cannot listen on '" + std::string(text) +
+                            "': an address looks like 127.0.0.1:3300, [::1]:3300, *:3300 or unix:/run/kvfs.sock, "
+                            "with tls: before it for TLS"};
   if (text.starts_with("tls:")) {
     address.tls = true;
     text.remove_prefix(4);

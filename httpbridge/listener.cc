@@ -17,9 +17,12 @@ using ReusePort = net::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSE
 Error bind_error(const ListenAddress& address, const net::ErrorCode& error) {
   const std::string what = "cannot listen on " + address.text + ": ";
   if (error == net::asio::error::address_in_use)
-    return {Errc::busy, what + "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with [http] listen or PORT"};
+    return {Errc::busy, what +
+                            "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with "
+                            "[http] listen or PORT"};
   if (error == net::asio::error::access_denied)
-    return {Errc::access_denied, what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
+    return {Errc::access_denied,
+            what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
   if (error.value() == EADDRNOTAVAIL) return {Errc::invalid, what + "this machine has no such address"};
   return {Errc::io, what + error.message()};
 }
@@ -60,7 +63,8 @@ net::ErrorCode open_and_bind(net::Acceptor<net::Tcp>& acceptor, const net::Tcp::
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::bind(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept) {
+Result<std::unique_ptr<Listener>> Listener::bind(ListenAddress address, std::vector<Worker*> workers,
+                                                 OnAccept on_accept) {
   std::unique_ptr<Listener> listener(new Listener(std::move(address), std::move(workers), std::move(on_accept)));
   const auto bound = listener->address_.unix_path.empty() ? listener->bind_tcp() : listener->bind_unix();
   if (!bound) return bound.error();
@@ -100,9 +104,10 @@ Result<void> Listener::bind_tcp() {
 Result<void> Listener::bind_unix() {
   loopback_ = true;
   const std::string& path = address_.unix_path;
-  struct stat status{};
+  struct stat status {};
   if (::lstat(path.c_str(), &status) == 0) {
-    if (!S_ISSOCK(status.st_mode)) return {Errc::exists, "cannot listen on " + path + ": it exists and is not a socket"};
+    if (!S_ISSOCK(status.st_mode))
+      return {Errc::exists, "cannot listen on " + path + ": it exists and is not a socket"};
     net::asio::basic_stream_socket<net::Local, net::Executor> probe(workers_.front()->io());
     net::ErrorCode refused;
     probe.connect(net::Local::endpoint(path), refused);
@@ -128,29 +133,30 @@ void Listener::accept_tcp(size_t index) {
   Worker& worker = *workers_[index];
   auto socket = std::make_unique<net::Socket>(worker.io());
   net::Socket& target = *socket;
-  tcp_[index]->async_accept(target, [this, index, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
-    if (error == net::asio::error::operation_aborted) return;
-    if (error) {  // out of descriptors: give those who hold some time to let go
-      auto pause = std::make_shared<net::asio::steady_timer>(worker.io(), std::chrono::milliseconds(100));
-      pause->async_wait([this, index, pause](const net::ErrorCode& stopped) {
-        if (!stopped && tcp_[index]->is_open()) accept_tcp(index);
+  tcp_[index]->async_accept(
+      target, [this, index, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
+        if (error == net::asio::error::operation_aborted) return;
+        if (error) {  // out of descriptors: give those who hold some time to let go
+          auto pause = std::make_shared<net::asio::steady_timer>(worker.io(), std::chrono::milliseconds(100));
+          pause->async_wait([this, index, pause](const net::ErrorCode& stopped) {
+            if (!stopped && tcp_[index]->is_open()) accept_tcp(index);
+          });
+          return;
+        }
+        net::ErrorCode ignored;
+        net::Tcp::endpoint peer;
+        auto remote = socket->remote_endpoint(ignored);
+        if (!ignored && remote.size() <= peer.capacity()) {
+          std::memcpy(peer.data(), remote.data(), remote.size());
+          peer.resize(remote.size());
+        }
+        socket->set_option(net::Tcp::no_delay(true), ignored);
+        auto address = peer.address();
+        if (address.is_v6() && address.to_v6().is_v4_mapped())
+          address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
+        on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
+        if (tcp_[index]->is_open()) accept_tcp(index);
       });
-      return;
-    }
-    net::ErrorCode ignored;
-    net::Tcp::endpoint peer;
-    auto remote = socket->remote_endpoint(ignored);
-    if (!ignored && remote.size() <= peer.capacity()) {
-      std::memcpy(peer.data(), remote.data(), remote.size());
-      peer.resize(remote.size());
-    }
-    socket->set_option(net::Tcp::no_delay(true), ignored);
-    auto address = peer.address();
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-      address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
-    on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
-    if (tcp_[index]->is_open()) accept_tcp(index);
-  });
 }
 
 void Listener::accept_unix() {
@@ -159,9 +165,8 @@ void Listener::accept_unix() {
   unix_->async_accept(*socket, [this, &worker, socket](const net::ErrorCode& error) {
     if (error == net::asio::error::operation_aborted) return;
     if (!error) {
-      net::asio::post(worker.io(), [this, &worker, socket] {
-        on_accept_(worker, std::move(*socket), address_, "unix", true);
-      });
+      net::asio::post(worker.io(),
+                      [this, &worker, socket] { on_accept_(worker, std::move(*socket), address_, "unix", true); });
     }
     if (unix_->is_open()) accept_unix();
   });

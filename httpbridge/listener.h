@@ -13,13 +13,15 @@
 namespace kvfs::http {
 
 /// Takes a connection on `worker`'s thread.
-using OnAccept = std::function<void(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer, bool loopback)>;
+using OnAccept = std::function<void(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer,
+                                    bool loopback)>;
 
 class Listener {
  public:
   /// Binds the address for all workers. Errors: busy (in use), access_denied, invalid (no such address), io; each says
   /// what to do. REQUIRES: the workers have not started.
-  static Result<std::unique_ptr<Listener>> bind(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept);
+  static Result<std::unique_ptr<Listener>> bind(ListenAddress address, std::vector<Worker*> workers,
+                                                OnAccept on_accept);
   ~Listener();
 
   void start();

@@ -14,8 +14,9 @@ inline constexpr size_t kOperations = 9;
 std::string_view to_string(Operation operation);
 
 /// Upper bounds of the latency histogram, in microseconds; the last bucket has none.
-inline constexpr std::array<uint32_t, 16> kLatencyBucketsUs = {50,     100,    250,    500,     1'000,   2'500,     5'000,     10'000,
-                                                               25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000};
+inline constexpr std::array<uint32_t, 16> kLatencyBucketsUs = {
+    50,     100,    250,     500,     1'000,   2'500,     5'000,     10'000,
+    25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000};
 
 /// One thread writes, any thread reads: relaxed atomics without read-modify-write contention.
 class Counter {

@@ -33,7 +33,15 @@ void line(std::string& out, std::string_view name, std::string_view labels, uint
 }
 
 void family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
-  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  out.append("# HELP ")
+      .append(name)
+      .append(" ")
+      .append(help)
+      .append("\n# TYPE ")
+      .append(name)
+      .append(" ")
+      .append(type)
+      .append("\n");
 }
 
 void single(std::string& out, std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
@@ -67,14 +75,17 @@ void append_histograms(std::string& out, const MetricsTotal& total) {
 void append_door(std::string& out, Service& service, const MetricsTotal& total) {
   family(out, "kvfs_requests_total", "counter", "Requests answered, by operation.");
   for (size_t i = 0; i < kOperations; ++i)
-    line(out, "kvfs_requests_total", "door=\"http\",operation=\"" + std::string(to_string(static_cast<Operation>(i))) + "\"",
+    line(out, "kvfs_requests_total",
+         "door=\"http\",operation=\"" + std::string(to_string(static_cast<Operation>(i))) + "\"",
          total.operations[i].requests);
   family(out, "kvfs_http_responses_total", "counter", "Answers by class of status.");
   for (size_t i = 1; i < total.by_class.size(); ++i)
     line(out, "kvfs_http_responses_total", "class=\"" + std::to_string(i) + "xx\"", total.by_class[i]);
-  single(out, "kvfs_http_connections", "gauge", "Connections open now.", total.connections_opened - total.connections_closed);
+  single(out, "kvfs_http_connections", "gauge", "Connections open now.",
+         total.connections_opened - total.connections_closed);
   single(out, "kvfs_http_connections_total", "counter", "Connections accepted.", total.connections_opened);
-  single(out, "kvfs_http_connections_refused_total", "counter", "Connections closed at once for a limit.", total.connections_refused);
+  single(out, "kvfs_http_connections_refused_total", "counter", "Connections closed at once for a limit.",
+         total.connections_refused);
   single(out, "kvfs_http_rate_limited_total", "counter", "Requests answered 429.", total.rate_limited);
   single(out, "kvfs_http_unauthorized_total", "counter", "Requests refused for their API key.", total.unauthorized);
   single(out, "kvfs_http_malformed_total", "counter", "Requests that were not HTTP.", total.malformed);
@@ -82,9 +93,11 @@ void append_door(std::string& out, Service& service, const MetricsTotal& total) 
   single(out, "kvfs_http_received_bytes_total", "counter", "Bytes read from clients.", total.bytes_in);
   single(out, "kvfs_http_sent_bytes_total", "counter", "Bytes written to clients.", total.bytes_out);
   single(out, "kvfs_http_watches", "gauge", "Watches open now.", total.watches_opened - total.watches_closed);
-  single(out, "kvfs_http_changes_missed_total", "counter", "Times a watch was told that it missed changes.", total.changes_missed);
+  single(out, "kvfs_http_changes_missed_total", "counter", "Times a watch was told that it missed changes.",
+         total.changes_missed);
   append_histograms(out, total);
-  single(out, "kvfs_uptime_seconds", "gauge", "Since this door opened.", (service.store().now_ms() - service.started_ms()) / 1000);
+  single(out, "kvfs_uptime_seconds", "gauge", "Since this door opened.",
+         (service.store().now_ms() - service.started_ms()) / 1000);
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ Result<std::optional<Entry>> checked(const ReadTxn& txn, const Result<DirId>& co
 }
 
 /// The chunks that `bytes` at `offset` touches, with what the value has around them.
-Result<StagedValue> stage_over(Store& store, const ReadTxn& txn, const Entry* present, uint64_t offset, std::string_view bytes) {
+Result<StagedValue> stage_over(Store& store, const ReadTxn& txn, const Entry* present, uint64_t offset,
+                               std::string_view bytes) {
   StagedValue staged(store.chunks());
   const uint64_t old_size = present != nullptr ? present->size : 0;
   staged.replaces = false;
@@ -95,9 +96,11 @@ Result<PutOutcome> modify_value(Context& context, const Request& request, std::s
   return changed_too_often();
 }
 
-Result<PutOutcome> write_bytes(Context& context, const Request& request, std::string_view key, std::optional<uint64_t> offset,
-                               std::string_view bytes, const Precondition& precondition, const WriteOptions& write_options) {
-  if (offset && *offset > context.options.value_bytes_max - std::min(context.options.value_bytes_max, uint64_t{bytes.size()}))
+Result<PutOutcome> write_bytes(Context& context, const Request& request, std::string_view key,
+                               std::optional<uint64_t> offset, std::string_view bytes, const Precondition& precondition,
+                               const WriteOptions& write_options) {
+  if (offset &&
+      *offset > context.options.value_bytes_max - std::min(context.options.value_bytes_max, uint64_t{bytes.size()}))
     return {Errc::value_too_large, "the value would be larger than value_bytes_max, " +
                                        std::to_string(context.options.value_bytes_max) + " bytes"};
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -1,4 +1,5 @@
-// Changes that depend on the present value: read, compute, publish if nobody else changed it meanwhile, again otherwise.
+// Changes that depend on the present value: read, compute, publish if nobody else changed it meanwhile, again
+// otherwise.
 #pragma once
 
 #include <functional>
@@ -25,7 +26,8 @@ Result<PutOutcome> modify_value(Context& context, const Request& request, std::s
 
 /// Lays `bytes` over the value from `offset` on (nullopt: its end); a gap is zeros, an absent value is made.
 /// Costs the bytes written, not the value. Errors: likewise, and out_of_range.
-Result<PutOutcome> write_bytes(Context& context, const Request& request, std::string_view key, std::optional<uint64_t> offset,
-                               std::string_view bytes, const Precondition& precondition, const WriteOptions& write_options);
+Result<PutOutcome> write_bytes(Context& context, const Request& request, std::string_view key,
+                               std::optional<uint64_t> offset, std::string_view bytes, const Precondition& precondition,
+                               const WriteOptions& write_options);
 
 }  // namespace kvfs::http

@@ -77,9 +77,10 @@ Result<void> get_openapi(Context&, Request&, Response& response) {
 Result<void> get_console(Context& context, Request&, Response& response) {
   if (!context.options.console) return {Errc::not_found, "the console is turned off ([http] console)"};
   response.text(200, "text/html; charset=utf-8", console_page());
-  response.add("Content-Security-Policy",
-               "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
-               "form-action 'none'; frame-ancestors 'none'");
+  response.add(
+      "Content-Security-Policy",
+      "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
+      "form-action 'none'; frame-ancestors 'none'");
   response.add("Cache-Control", "no-cache");
   return {};
 }

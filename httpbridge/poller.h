@@ -1,5 +1,6 @@
-// Readiness of many connections at the price of one wait: an epoll set of its own, edge-triggered and registered once per
-// connection, which the event loop watches as a single descriptor. Saves Asio's re-arming of each socket after each request.
+// Readiness of many connections at the price of one wait: an epoll set of its own, edge-triggered and registered once
+// per connection, which the event loop watches as a single descriptor. Saves Asio's re-arming of each socket after each
+// request.
 #pragma once
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>

@@ -20,7 +20,8 @@ RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view n
     found = shard.buckets.emplace(std::string(name), Bucket{burst, now_ns}).first;
   }
   Bucket& bucket = found->second;
-  const double gained = static_cast<double>(std::max<int64_t>(0, now_ns - bucket.at_ns)) / kNsPerSecond * rate.per_second;
+  const double gained =
+      static_cast<double>(std::max<int64_t>(0, now_ns - bucket.at_ns)) / kNsPerSecond * rate.per_second;
   bucket.tokens = std::min(burst, bucket.tokens + gained);
   bucket.at_ns = now_ns;
   Verdict verdict;
@@ -29,7 +30,8 @@ RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view n
     bucket.tokens -= 1.0;
   } else {
     verdict.allowed = false;
-    verdict.retry_after_s = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil((1.0 - bucket.tokens) / rate.per_second)));
+    verdict.retry_after_s =
+        std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil((1.0 - bucket.tokens) / rate.per_second)));
   }
   verdict.remaining = static_cast<uint64_t>(bucket.tokens);
   verdict.reset_s = static_cast<uint64_t>(std::ceil((burst - bucket.tokens) / rate.per_second));

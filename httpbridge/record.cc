@@ -48,14 +48,16 @@ Result<void> post_record(Context& context, Request& request, Response& response)
   if (!body) return body.error();
   const auto record = parse_full_record(*body);
   if (!record) return record.error();
-  auto done = record->partial_update ? update_partially(context, request, *record) : store_record(context, request, *record);
+  auto done =
+      record->partial_update ? update_partially(context, request, *record) : store_record(context, request, *record);
   if (!done && done.error().code == Errc::not_found) {
     not_found(response);
     return {};
   }
   if (!done) return done.error();
-  response.text(200, kJson, record->partial_update ? R"({"success":true,"message":"Record updated",)"
-                                                   : R"({"success":true,"message":"Record stored",)");
+  response.text(200, kJson,
+                record->partial_update ? R"({"success":true,"message":"Record updated",)"
+                                       : R"({"success":true,"message":"Record stored",)");
   append_key_member(response.body, record->key);
   response.body.push_back('}');
   return {};

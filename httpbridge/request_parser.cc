@@ -15,14 +15,22 @@ bool same(std::string_view a, std::string_view b) { return beast::iequals({a.dat
 Method method_of(beast::http::verb method) {
   using Verb = beast::http::verb;
   switch (method) {
-    case Verb::get: return Method::get;
-    case Verb::head: return Method::head;
-    case Verb::put: return Method::put;
-    case Verb::post: return Method::post;
-    case Verb::patch: return Method::patch;
-    case Verb::delete_: return Method::del;
-    case Verb::options: return Method::options;
-    default: return Method::other;
+    case Verb::get:
+      return Method::get;
+    case Verb::head:
+      return Method::head;
+    case Verb::put:
+      return Method::put;
+    case Verb::post:
+      return Method::post;
+    case Verb::patch:
+      return Method::patch;
+    case Verb::delete_:
+      return Method::del;
+    case Verb::options:
+      return Method::options;
+    default:
+      return Method::other;
   }
 }
 
@@ -61,7 +69,8 @@ void RequestParser::on_request_impl(beast::http::verb method, string_view method
   request_.method_name = view(method_name);
   std::string_view path = view(target);
   request_.http_1_0 = version < 11;
-  if (path.size() > options_.target_bytes_max) return refuse(414, "the request target is longer than target_bytes_max", ec);
+  if (path.size() > options_.target_bytes_max)
+    return refuse(414, "the request target is longer than target_bytes_max", ec);
   if (!sane_target(path)) return refuse(400, "the request target holds control characters", ec);
   request_.target = path;
   if (const size_t fragment = path.find('#'); fragment != std::string_view::npos) path = path.substr(0, fragment);
@@ -103,34 +112,55 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
   if (!value.empty() && (value.data() < label.data() || value.data() > label.data() + options_.header_bytes_max))
     return refuse(400, "folded header fields are not taken", ec);
   for (const char c : value)
-    if (static_cast<unsigned char>(c) < 0x20 && c != '\t') return refuse(400, "a header field holds control characters", ec);
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t')
+      return refuse(400, "a header field holds control characters", ec);
   const std::string_view present = value.data() == nullptr ? std::string_view("") : value;
   Headers& h = request_.headers;
   switch (name) {
-    case field::accept: return take_list(h.accept, present);
-    case field::accept_encoding: return take_list(h.accept_encoding, present);
-    case field::access_control_request_method: return take(h.request_method, present, ec);
-    case field::authorization: return take(h.authorization, present, ec);
-    case field::content_encoding: return take(h.content_encoding, present, ec);
-    case field::content_range: return take(h.content_range, present, ec);
-    case field::content_type: return take(h.content_type, present, ec);
-    case field::expect: return take(h.expect, present, ec);
-    case field::host: return take(h.host, present, ec);
-    case field::if_match: return take_list(h.if_match, present);
-    case field::if_modified_since: return take(h.if_modified_since, present, ec);
-    case field::if_none_match: return take_list(h.if_none_match, present);
-    case field::if_range: return take(h.if_range, present, ec);
-    case field::if_unmodified_since: return take(h.if_unmodified_since, present, ec);
-    case field::origin: return take(h.origin, present, ec);
-    case field::range: return take(h.range, present, ec);
-    case field::referer: return take(h.referer, present, ec);
-    case field::user_agent: return take(h.user_agent, present, ec);
+    case field::accept:
+      return take_list(h.accept, present);
+    case field::accept_encoding:
+      return take_list(h.accept_encoding, present);
+    case field::access_control_request_method:
+      return take(h.request_method, present, ec);
+    case field::authorization:
+      return take(h.authorization, present, ec);
+    case field::content_encoding:
+      return take(h.content_encoding, present, ec);
+    case field::content_range:
+      return take(h.content_range, present, ec);
+    case field::content_type:
+      return take(h.content_type, present, ec);
+    case field::expect:
+      return take(h.expect, present, ec);
+    case field::host:
+      return take(h.host, present, ec);
+    case field::if_match:
+      return take_list(h.if_match, present);
+    case field::if_modified_since:
+      return take(h.if_modified_since, present, ec);
+    case field::if_none_match:
+      return take_list(h.if_none_match, present);
+    case field::if_range:
+      return take(h.if_range, present, ec);
+    case field::if_unmodified_since:
+      return take(h.if_unmodified_since, present, ec);
+    case field::origin:
+      return take(h.origin, present, ec);
+    case field::range:
+      return take(h.range, present, ec);
+    case field::referer:
+      return take(h.referer, present, ec);
+    case field::user_agent:
+      return take(h.user_agent, present, ec);
     case field::transfer_encoding:
       if (request_.http_1_0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding", ec);
       if (!same(present, "chunked")) return refuse(501, "only Transfer-Encoding: chunked is taken", ec);
       return;
-    case field::unknown: return take_other(label, present, ec);
-    default: return;
+    case field::unknown:
+      return take_other(label, present, ec);
+    default:
+      return;
   }
 }
 

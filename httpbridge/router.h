@@ -17,7 +17,8 @@ namespace kvfs::http {
 
 class Context;
 
-/// Fills the response. An error becomes the route's style of error body. REQUIRES: calls nothing that waits for a client.
+/// Fills the response. An error becomes the route's style of error body. REQUIRES: calls nothing that waits for a
+/// client.
 using Handler = Result<void> (*)(Context& context, Request& request, Response& response);
 
 /// What a caller must be allowed to do.
@@ -44,10 +45,10 @@ class Router {
   explicit Router(std::span<const std::span<const Route>> tables);
 
   struct Match {
-    const Route* route = nullptr;     // null: 404, or 405 where `allow` is not empty
-    std::string_view collection;      // still encoded; null data(): the path names none
-    std::string_view key;             // still encoded
-    std::string_view allow;           // methods of the path, for Allow
+    const Route* route = nullptr;  // null: 404, or 405 where `allow` is not empty
+    std::string_view collection;   // still encoded; null data(): the path names none
+    std::string_view key;          // still encoded
+    std::string_view allow;        // methods of the path, for Allow
     ErrorStyle style = ErrorStyle::dialect;
   };
   /// `path` is raw: only parameters are decoded, by the caller. HEAD falls back on GET.

@@ -85,14 +85,17 @@ Result<void> HttpServer::Impl::open(size_t threads) {
       if (!tls) return tls.error();
       tls_ = std::move(*tls);
     }
-    auto listener = Listener::bind(std::move(*address), workers, [this](Worker& worker, net::Socket socket, const ListenAddress& on, std::string peer, bool loopback) {
-      accept(worker, std::move(socket), on, std::move(peer), loopback);
-    });
+    auto listener =
+        Listener::bind(std::move(*address), workers,
+                       [this](Worker& worker, net::Socket socket, const ListenAddress& on, std::string peer,
+                              bool loopback) { accept(worker, std::move(socket), on, std::move(peer), loopback); });
     if (!listener) return listener.error();
     if (!(*listener)->loopback() && options.keys.empty() && !options.anonymous)
-      return {Errc::invalid, "refusing to listen on " + text +
-                                 " without API keys: anybody who reaches it could read and write everything. Configure keys, listen on "
-                                 "127.0.0.1, or say anonymous = yes if that is meant"};
+      return {
+          Errc::invalid,
+          "refusing to listen on " + text +
+              " without API keys: anybody who reaches it could read and write everything. Configure keys, listen on "
+              "127.0.0.1, or say anonymous = yes if that is meant"};
     listeners_.push_back(std::move(*listener));
   }
   std::signal(SIGPIPE, SIG_IGN);  // TLS writes by itself, without MSG_NOSIGNAL
@@ -101,7 +104,8 @@ Result<void> HttpServer::Impl::open(size_t threads) {
   return {};
 }
 
-void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer, bool loopback) {
+void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer,
+                              bool loopback) {
   const bool full = shared_.connections.load(std::memory_order_relaxed) >= worker.options().connections_max;
   if (full || !addresses_.enter(peer)) {
     worker.context().metrics.connections_refused.add();
@@ -197,7 +201,8 @@ std::vector<std::string> HttpServer::urls() const {
       continue;
     }
     const std::string host = address.host == "*" ? "127.0.0.1" : address.host;
-    urls.push_back((address.tls ? "https://" : "http://") + (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" +
+    urls.push_back((address.tls ? "https://" : "http://") +
+                   (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" +
                    std::to_string(address.port));
   }
   return urls;

@@ -19,8 +19,8 @@ namespace kvfs::http {
 class HttpServer {
  public:
   /// Binds all addresses, makes the tenants of the keys, starts the threads; answers when it returns.
-  /// `store` must outlive the server. Errors, each saying what to do: invalid (an address, a key, a non-loopback listener
-  /// without keys, certificate), busy (port or socket in use), access_denied (privileged port), io.
+  /// `store` must outlive the server. Errors, each saying what to do: invalid (an address, a key, a non-loopback
+  /// listener without keys, certificate), busy (port or socket in use), access_denied (privileged port), io.
   static Result<std::unique_ptr<HttpServer>> start(Store& store, HttpOptions options);
   ~HttpServer();
 

@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kRequestIdBytesMax = 128;
 
 int64_t monotonic_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 bool changes_data(const Route& route) { return route.access == Access::write || route.access == Access::admin; }
@@ -90,7 +91,8 @@ void Service::fail(const Request& request, Response& response, int status, std::
 
 void Service::fail(const Request& request, Response& response, const Error& error) const {
   const ErrorStyle style = request.route != nullptr ? request.route->style : ErrorStyle::dialect;
-  if (http_status(error.code) == 500) spdlog::error("http: {} {}: {}", request.method_name, request.path, error.message());
+  if (http_status(error.code) == 500)
+    spdlog::error("http: {} {}: {}", request.method_name, request.path, error.message());
   set_error(response, style, error);
 }
 
@@ -99,7 +101,8 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
     refresh(connection);
     if (request.headers.x_request_id.data() != nullptr && request.headers.x_request_id.size() <= kRequestIdBytesMax)
       response.add_untrusted("X-Request-Id", request.headers.x_request_id);
-    if (!connection.policy->cors_origins.empty() && !request.headers.origin.empty()) add_cors(connection, request, response);
+    if (!connection.policy->cors_origins.empty() && !request.headers.origin.empty())
+      add_cors(connection, request, response);
 
     const Router::Match match = Router::instance().match(request.method, request.path);
     if (request.method == Method::options) {
@@ -109,7 +112,8 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
     if (match.route == nullptr) {
       if (!match.allow.empty()) {
         response.add("Allow", match.allow);
-        set_error(response, match.style, 405, std::string(request.method_name) + " is not offered here; Allow names what is");
+        set_error(response, match.style, 405,
+                  std::string(request.method_name) + " is not offered here; Allow names what is");
       } else {
         set_error(response, match.style, 404, "no such route; /openapi.json lists all");
       }
@@ -224,7 +228,8 @@ void Service::add_cors(const Connection& connection, const Request& request, Res
     response.add("Access-Control-Max-Age", "600");
   } else {
     response.add("Access-Control-Expose-Headers",
-                 "ETag, Content-Range, Kvfs-Ttl, Kvfs-Type, Kvfs-Cursor, Kvfs-Truncated, Location, Retry-After, RateLimit-Limit, "
+                 "ETag, Content-Range, Kvfs-Ttl, Kvfs-Type, Kvfs-Cursor, Kvfs-Truncated, Location, Retry-After, "
+                 "RateLimit-Limit, "
                  "RateLimit-Remaining, RateLimit-Reset, X-Request-Id");
   }
 }

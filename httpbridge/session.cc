@@ -11,12 +11,12 @@ namespace kvfs::http {
 
 namespace {
 
-constexpr size_t kHeadBytes = 4096;              // read at first; grows up to header_bytes_max
-constexpr size_t kBulkBytes = 128 * 1024;        // for bodies
-constexpr size_t kFlushBytes = 64 * 1024;        // answers are collected up to this
+constexpr size_t kHeadBytes = 4096;               // read at first; grows up to header_bytes_max
+constexpr size_t kBulkBytes = 128 * 1024;         // for bodies
+constexpr size_t kFlushBytes = 64 * 1024;         // answers are collected up to this
 constexpr size_t kChunkLineBytesMax = 16 * 1024;  // a chunk's size line, or all trailers
-constexpr size_t kIdleBytesMax = 64 * 1024;      // memory that an idle connection may keep for its next answer
-constexpr size_t kDiscardBytesMax = 256 * 1024;  // a refused body is read up to this, so that the connection can stay
+constexpr size_t kIdleBytesMax = 64 * 1024;       // memory that an idle connection may keep for its next answer
+constexpr size_t kDiscardBytesMax = 256 * 1024;   // a refused body is read up to this, so that the connection can stay
 constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
 constexpr uint32_t kLingerMs = 2000;
 constexpr size_t kChunkFrameBytes = 32;  // for "<hex>\r\n" and "\r\n" around a piece
@@ -77,9 +77,7 @@ void Session::run_guarded() {
   }
 }
 
-void Session::set_deadline(uint32_t after_ms) {
-  deadline_ms_ = after_ms == 0 ? 0 : worker_.coarse_now_ms() + after_ms;
-}
+void Session::set_deadline(uint32_t after_ms) { deadline_ms_ = after_ms == 0 ? 0 : worker_.coarse_now_ms() + after_ms; }
 
 void Session::run() {
   size_t budget = worker_.options().pipelined_requests_max;
@@ -103,11 +101,15 @@ void Session::run() {
 
 Session::Step Session::advance() {
   switch (stage_) {
-    case Stage::head: return advance_head();
-    case Stage::body: return advance_body();
-    case Stage::source: return advance_source();
+    case Stage::head:
+      return advance_head();
+    case Stage::body:
+      return advance_body();
+    case Stage::source:
+      return advance_source();
     case Stage::linger:
-    case Stage::closed: break;
+    case Stage::closed:
+      break;
   }
   return Step::need_input;
 }
@@ -137,7 +139,8 @@ Session::Step Session::advance_head() {
   const size_t used = parser_->put({unread.data(), end + 4}, error);
   if (error || !parser_->is_header_done()) {
     const int status = parser_->refused_status() != 0 ? parser_->refused_status() : RequestParser::status_of(error);
-    const std::string detail = parser_->refused_status() != 0 ? std::string(parser_->refused_detail()) : "malformed request: " + error.message();
+    const std::string detail = parser_->refused_status() != 0 ? std::string(parser_->refused_detail())
+                                                              : "malformed request: " + error.message();
     refuse(status, detail);
     return Step::again;
   }
@@ -209,7 +212,8 @@ Session::Step Session::advance_body() {
 bool Session::take_body_piece(std::string_view piece) {
   if (piece.empty()) return true;
   switch (body_mode_) {
-    case BodyMode::discard: return true;
+    case BodyMode::discard:
+      return true;
     case BodyMode::upload:
       if (auto taken = worker_.service().take_upload(request_, piece); !taken) {
         worker_.service().fail(request_, response_, taken.error());
@@ -218,15 +222,17 @@ bool Session::take_body_piece(std::string_view piece) {
         return false;
       }
       return true;
-    case BodyMode::memory: break;
+    case BodyMode::memory:
+      break;
   }
   if (!request_.chunked && piece.size() == request_.content_length && bulk_.capacity() == 0) {
     request_.body = piece;  // all of it, and it stays where it is
     return true;
   }
   if (body_.size() + piece.size() > worker_.options().body_bytes_max) {
-    worker_.service().fail(request_, response_, 413, "the body is larger than body_bytes_max, " +
-                                                         std::to_string(worker_.options().body_bytes_max) + " bytes");
+    worker_.service().fail(
+        request_, response_, 413,
+        "the body is larger than body_bytes_max, " + std::to_string(worker_.options().body_bytes_max) + " bytes");
     close_after_ = true;
     answer();
     return false;
@@ -379,12 +385,16 @@ bool Session::flush() {
   while (sent_ < out_.size()) {
     const auto moved = transport_.write({out_.data() + sent_, out_.size() - sent_});
     switch (moved.outcome) {
-      case Transport::Outcome::moved: sent_ += moved.bytes; continue;
+      case Transport::Outcome::moved:
+        sent_ += moved.bytes;
+        continue;
       case Transport::Outcome::wait_read:
       case Transport::Outcome::wait_write:
         set_deadline(worker_.options().write_timeout_ms);
         return false;
-      case Transport::Outcome::closed: abort(); return false;
+      case Transport::Outcome::closed:
+        abort();
+        return false;
     }
   }
   if (out_.capacity() > kIdleBytesMax)
@@ -399,19 +409,26 @@ bool Session::fill() {
   if (!readable_) return false;
   const bool lingers = stage_ == Stage::linger;
   InputBuffer& input = stage_ == Stage::body ? bulk_ : head_;
-  const std::span<char> room = lingers                  ? worker_.scratch()
-                               : stage_ == Stage::body ? input.prepare(kBulkBytes / 2)
-                                                       : input.prepare(input.capacity() == 0 ? kHeadBytes : kHeadBytes / 2);
+  const std::span<char> room = lingers ? worker_.scratch()
+                               : stage_ == Stage::body
+                                   ? input.prepare(kBulkBytes / 2)
+                                   : input.prepare(input.capacity() == 0 ? kHeadBytes : kHeadBytes / 2);
   const auto moved = transport_.read(room);
   switch (moved.outcome) {
-    case Transport::Outcome::moved: break;
-    case Transport::Outcome::wait_read: readable_ = false; return false;
-    case Transport::Outcome::wait_write: return false;
-    case Transport::Outcome::closed: abort(); return false;
+    case Transport::Outcome::moved:
+      break;
+    case Transport::Outcome::wait_read:
+      readable_ = false;
+      return false;
+    case Transport::Outcome::wait_write:
+      return false;
+    case Transport::Outcome::closed:
+      abort();
+      return false;
   }
   worker_.context().metrics.bytes_in.add(moved.bytes);
-  // A short read has emptied the socket: what comes later is a new event. But the end may have come with these bytes, and
-  // TLS may hold more in its own buffer.
+  // A short read has emptied the socket: what comes later is a new event. But the end may have come with these bytes,
+  // and TLS may hold more in its own buffer.
   if (moved.bytes < room.size() && !hung_up_ && !transport_.may_hold_more()) readable_ = false;
   if (lingers) {
     linger_left_ -= std::min(linger_left_, moved.bytes);

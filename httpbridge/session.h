@@ -14,8 +14,8 @@
 
 namespace kvfs::http {
 
-/// Owned by its worker until abort(). Invariant: `request_` holds views into `head_` from admit() until its answer has been
-/// made, and `head_` does not move in between.
+/// Owned by its worker until abort(). Invariant: `request_` holds views into `head_` from admit() until its answer has
+/// been made, and `head_` does not move in between.
 class Session final : public std::enable_shared_from_this<Session>, private Poller::Handler {
  public:
   Session(Worker& worker, Transport transport, std::string peer, bool loopback);
@@ -37,7 +37,8 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
 
   void on_ready(Poller::Event event) override;
   void run_guarded();
-  /// Goes on until something has to be waited for: the socket (on_ready), the source (its wake), or other connections' turn.
+  /// Goes on until something has to be waited for: the socket (on_ready), the source (its wake), or other connections'
+  /// turn.
   void run();
   Step advance();
   Step advance_head();
@@ -69,9 +70,9 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   BodyMode body_mode_ = BodyMode::memory;
   bool answered_early_ = false;  // the answer was decided by the head; the body is dropped first
   bool close_after_ = false;
-  bool readable_ = false;  // as far as is known: cleared when a read finds nothing
-  bool hung_up_ = false;   // the end of the client's bytes is near
-  bool source_waits_ = false;    // for its wake
+  bool readable_ = false;      // as far as is known: cleared when a read finds nothing
+  bool hung_up_ = false;       // the end of the client's bytes is near
+  bool source_waits_ = false;  // for its wake
   size_t linger_left_ = 0;
 
   InputBuffer head_;
@@ -81,7 +82,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   size_t sent_ = 0;
   uint64_t answer_bytes_ = 0;
 
-  int64_t deadline_ms_ = 0;    // coarse clock; 0: none
+  int64_t deadline_ms_ = 0;     // coarse clock; 0: none
   int64_t request_end_ms_ = 0;  // likewise, of request_timeout_ms
   int64_t started_ns_ = 0;
 };

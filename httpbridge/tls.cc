@@ -16,8 +16,8 @@ std::string last_error() {
   return text;
 }
 
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned length,
-                    void*) {
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
+                    unsigned length, void*) {
   static const unsigned char kOurs[] = "\x08http/1.1";
   const int outcome =
       SSL_select_next_proto(const_cast<unsigned char**>(out), out_length, kOurs, sizeof kOurs - 1, in, length);
@@ -31,8 +31,11 @@ Result<TlsContext> make_tls_context(const TlsOptions& options) {
     return {Errc::invalid, "TLS needs a certificate file and a key file"};
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) return {Errc::io, "TLS could not be set up: " + last_error()};
-  const int version = options.minimum_version == "1.3" ? TLS1_3_VERSION : options.minimum_version == "1.2" ? TLS1_2_VERSION : 0;
-  if (version == 0) return {Errc::invalid, "the minimum version of TLS is 1.2 or 1.3, not '" + options.minimum_version + "'"};
+  const int version = options.minimum_version == "1.3"   ? TLS1_3_VERSION
+                      : options.minimum_version == "1.2" ? TLS1_2_VERSION
+                                                         : 0;
+  if (version == 0)
+    return {Errc::invalid, "the minimum version of TLS is 1.2 or 1.3, not '" + options.minimum_version + "'"};
   SSL_CTX_set_min_proto_version(context.get(), version);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION |
                                          SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -45,7 +48,8 @@ Result<TlsContext> make_tls_context(const TlsOptions& options) {
   if (SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
     return {Errc::invalid, "cannot use the key " + options.key_file + ": " + last_error()};
   if (SSL_CTX_check_private_key(context.get()) != 1)
-    return {Errc::invalid, "the key " + options.key_file + " does not belong to the certificate " + options.certificate_file};
+    return {Errc::invalid,
+            "the key " + options.key_file + " does not belong to the certificate " + options.certificate_file};
   return context;
 }
 

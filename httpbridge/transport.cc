@@ -1,7 +1,7 @@
 #include "httpbridge/transport.h"
 
-#include <openssl/err.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,15 +15,20 @@ Transport::Transport(int fd, SSL_CTX* tls) : fd_(fd) {
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls));
   SSL_set_fd(ssl_.get(), fd_);
-  SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_set_mode(ssl_.get(),
+               SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_set_accept_state(ssl_.get());
 }
 
 Transport::Moved Transport::tls_outcome(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return {0, Outcome::wait_read};
-    case SSL_ERROR_WANT_WRITE: return {0, Outcome::wait_write};
-    default: ERR_clear_error(); return {0, Outcome::closed};
+    case SSL_ERROR_WANT_READ:
+      return {0, Outcome::wait_read};
+    case SSL_ERROR_WANT_WRITE:
+      return {0, Outcome::wait_write};
+    default:
+      ERR_clear_error();
+      return {0, Outcome::closed};
   }
 }
 

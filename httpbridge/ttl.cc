@@ -7,7 +7,8 @@
 namespace kvfs::http {
 
 Result<uint64_t> parse_ttl_ms(std::string_view text) {
-  const Error bad{Errc::invalid, "a time to live is a number of seconds such as 60 or 0.5 (0: never), at most 278 years"};
+  const Error bad{Errc::invalid,
+                  "a time to live is a number of seconds such as 60 or 0.5 (0: never), at most 278 years"};
   const size_t point = std::min(text.find('.'), text.size());
   uint64_t seconds = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + point, seconds);
@@ -17,7 +18,8 @@ Result<uint64_t> parse_ttl_ms(std::string_view text) {
   const std::string_view decimals = text.substr(point + 1);
   if (decimals.empty() || decimals.find_first_not_of("0123456789") != std::string_view::npos) return bad;
   uint64_t scale = 100;
-  for (size_t i = 0; i < decimals.size() && i < 3; ++i, scale /= 10) ms += static_cast<uint64_t>(decimals[i] - '0') * scale;
+  for (size_t i = 0; i < decimals.size() && i < 3; ++i, scale /= 10)
+    ms += static_cast<uint64_t>(decimals[i] - '0') * scale;
   if (ms == 0 && decimals.find_first_not_of('0') != std::string_view::npos) ms = 1;
   return ms;
 }

@@ -18,7 +18,8 @@ Result<void> decode(std::string_view text, bool plus_is_space, std::string& out)
     if (c == '%') {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return {Errc::invalid, "'%' in a URL must be followed by two hexadecimal digits (a '%' itself is %25)"};
+      if (high < 0 || low < 0)
+        return {Errc::invalid, "'%' in a URL must be followed by two hexadecimal digits (a '%' itself is %25)"};
       out.push_back(static_cast<char>(high * 16 + low));
       i += 2;
     } else {

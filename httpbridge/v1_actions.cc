@@ -1,4 +1,5 @@
-// POST to one key: an action named in the query. ?incr=N, ?rename_to=KEY, ?copy_to=KEY (with &to_collection=), ?ttl=SECONDS.
+// POST to one key: an action named in the query. ?incr=N, ?rename_to=KEY, ?copy_to=KEY (with &to_collection=),
+// ?ttl=SECONDS.
 #include <charconv>
 
 #include "httpbridge/json_text.h"
@@ -51,7 +52,8 @@ Result<void> increment(Context& context, const Request& request, const std::stri
           const auto text = read_whole_value(txn, *entry, 64);
           const auto present = text ? parse_integer(*text) : std::nullopt;
           if (!present) return {Errc::wrong_type, "the value is not a whole number of 64 bits"};
-          if (__builtin_add_overflow(*present, *by, &sum)) return {Errc::out_of_range, "the sum does not fit into 64 bits"};
+          if (__builtin_add_overflow(*present, *by, &sum))
+            return {Errc::out_of_range, "the sum does not fit into 64 bits"};
         }
         return put(txn, *collection, request.key, std::to_string(sum), options);
       },
@@ -62,7 +64,8 @@ Result<void> increment(Context& context, const Request& request, const std::stri
   return {};
 }
 
-Result<void> transfer(Context& context, const Request& request, const std::string& to, bool rename, Response& response) {
+Result<void> transfer(Context& context, const Request& request, const std::string& to, bool rename,
+                      Response& response) {
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
   const auto named = query_value(request.query, "to_collection");
@@ -121,7 +124,8 @@ Result<void> v1_post(Context& context, Request& request, Response& response) {
     if (fields.name() == "copy_to") return transfer(context, request, value, false, response);
     if (fields.name() == "ttl") return change_ttl(context, request, value, response);
   }
-  return {Errc::invalid, "name an action: ?incr=N, ?rename_to=KEY, ?copy_to=KEY or ?ttl=SECONDS; to store a value use PUT"};
+  return {Errc::invalid,
+          "name an action: ?incr=N, ?rename_to=KEY, ?copy_to=KEY or ?ttl=SECONDS; to store a value use PUT"};
 }
 
 }  // namespace kvfs::http

@@ -68,11 +68,13 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
       if (!settings.fsync.empty())
         if (auto policy = parse_durability(settings.fsync); !policy) return policy.error();
     } else if (of == Of::collection && name == "require_preconditions") {
-      if (value != "true" && value != "false") return {Errc::invalid, "\"require_preconditions\" must be true or false"};
+      if (value != "true" && value != "false")
+        return {Errc::invalid, "\"require_preconditions\" must be true or false"};
       settings.require_preconditions = value == "true";
     } else {
-      return {Errc::invalid, "unknown setting \"" + name + "\"; tenants have quota_bytes, quota_keys and fsync, collections fsync and "
-                             "require_preconditions"};
+      return {Errc::invalid, "unknown setting \"" + name +
+                                 "\"; tenants have quota_bytes, quota_keys and fsync, collections fsync and "
+                                 "require_preconditions"};
     }
   }
   return {};
@@ -87,7 +89,8 @@ void tell_info(Response& response, int status, const std::vector<CollectionInfo>
 /// Removes keys a few at a time, between other requests, then the collection itself. Tells how many went.
 class ClearSource final : public BodySource {
  public:
-  ClearSource(Context& context, DirId tenant, std::string name) : context_(context), tenant_(tenant), name_(std::move(name)) {}
+  ClearSource(Context& context, DirId tenant, std::string name)
+      : context_(context), tenant_(tenant), name_(std::move(name)) {}
 
   std::optional<uint64_t> size() const override { return std::nullopt; }
 
@@ -125,7 +128,8 @@ bool may_manage(const Caller& caller, std::string_view tenant) { return caller.a
 
 Result<void> v1_collections(Context& context, Request& request, Response& response) {
   if (wants_watch(request)) return watch_changes(context, request, response);
-  const auto infos = context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
+  const auto infos =
+      context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
   response.text(200, kJson, listing("collections", infos));
   return {};
 }
@@ -145,7 +149,8 @@ Result<void> v1_put_collection(Context& context, Request& request, Response& res
       },
       context.write_options);
   if (!done) return done;
-  const auto infos = context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
+  const auto infos =
+      context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
   tell_info(response, created ? 201 : 200, infos, request.collection);
   return {};
 }
@@ -174,7 +179,8 @@ Result<void> admin_get_tenant(Context& context, Request& request, Response& resp
 }
 
 Result<void> admin_put_tenant(Context& context, Request& request, Response& response) {
-  if (!request.caller.all_tenants) return {Errc::access_denied, "this needs the key of an administrator of all tenants"};
+  if (!request.caller.all_tenants)
+    return {Errc::access_denied, "this needs the key of an administrator of all tenants"};
   bool created = false;
   const auto done = context.store.write(
       [&](WriteTxn& txn) -> Result<void> {

@@ -1,4 +1,5 @@
-// POST of several operations that happen all or not at all: puts, deletes and conditions over keys of several collections.
+// POST of several operations that happen all or not at all: puts, deletes and conditions over keys of several
+// collections.
 #include <charconv>
 
 #include "httpbridge/json_record.h"
@@ -164,8 +165,8 @@ Result<BatchOutcome> apply(WriteTxn& txn, DirId collection, const BatchOperation
   return BatchOutcome{};
 }
 
-Result<std::vector<BatchOutcome>> run(Context& context, const Request& request, const std::vector<BatchOperation>& operations,
-                                      FailedAt& failed) {
+Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
+                                      const std::vector<BatchOperation>& operations, FailedAt& failed) {
   std::vector<Payload> payloads;
   payloads.reserve(operations.size());
   for (const BatchOperation& operation : operations) {
@@ -226,14 +227,17 @@ Result<void> v1_batch(Context& context, Request& request, Response& response) {
       if (members.name() == "operations") named = members.value();
     list = named;
   }
-  if (list.empty() || list.front() != '[') return {Errc::invalid, "the body is {\"operations\": [...]}, or the array alone"};
+  if (list.empty() || list.front() != '[')
+    return {Errc::invalid, "the body is {\"operations\": [...]}, or the array alone"};
   std::vector<BatchOperation> operations;
   for (JsonElements elements(list); elements.next();) {
     if (operations.size() == context.options.batch_count_max)
-      return {Errc::value_too_large,
-              "a batch may have at most batch_count_max, " + std::to_string(context.options.batch_count_max) + " operations"};
+      return {Errc::value_too_large, "a batch may have at most batch_count_max, " +
+                                         std::to_string(context.options.batch_count_max) + " operations"};
     auto operation = parse_operation(elements.value(), request.collection);
-    if (!operation) return {operation.error().code, "operation " + std::to_string(operations.size()) + ": " + operation.error().message()};
+    if (!operation)
+      return {operation.error().code,
+              "operation " + std::to_string(operations.size()) + ": " + operation.error().message()};
     operations.push_back(std::move(*operation));
   }
   FailedAt failed;

@@ -56,7 +56,8 @@ Result<std::optional<PatchRequest>> parse(const Request& request) {
     if (!at) return at.error();
     return std::optional(PatchRequest{Kind::range, *at});
   }
-  const std::string_view type = trim_json(request.headers.content_type.substr(0, request.headers.content_type.find(';')));
+  const std::string_view type =
+      trim_json(request.headers.content_type.substr(0, request.headers.content_type.find(';')));
   if (type == "application/merge-patch+json") return std::optional(PatchRequest{Kind::merge, 0});
   if (type == "application/json-patch+json") return std::optional(PatchRequest{Kind::patch, 0});
   return std::optional<PatchRequest>();
@@ -89,9 +90,10 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
   if (!asked) return asked.error();
   if (!*asked) {
     response.add("Accept-Patch", "application/merge-patch+json, application/json-patch+json");
-    set_error(response, ErrorStyle::problem, 415,
-              "say what the patch is: Content-Type application/merge-patch+json or application/json-patch+json, ?append, "
-              "?offset=N or Content-Range");
+    set_error(
+        response, ErrorStyle::problem, 415,
+        "say what the patch is: Content-Type application/merge-patch+json or application/json-patch+json, ?append, "
+        "?offset=N or Content-Range");
     return {};
   }
   const auto precondition = precondition_of(request.headers);

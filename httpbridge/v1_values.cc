@@ -49,7 +49,8 @@ Result<void> fill_body(const ReadTxn& txn, const Entry& entry, ByteRange range, 
     return {};
   }
   if (!entry.chunked && entry.type == ValueType::bytes) {
-    response.body.assign(entry.inline_value.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length)));
+    response.body.assign(
+        entry.inline_value.substr(static_cast<size_t>(range.offset), static_cast<size_t>(range.length)));
     return {};
   }
   if (range.length > kDirectBytesMax) {

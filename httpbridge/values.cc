@@ -26,7 +26,8 @@ Result<Payload> Payload::make(ValueWriter& upload) {
   return payload;
 }
 
-Result<PutOutcome> Payload::put(WriteTxn& txn, DirId collection, std::string_view key, const PutOptions& options) const {
+Result<PutOutcome> Payload::put(WriteTxn& txn, DirId collection, std::string_view key,
+                                const PutOptions& options) const {
   if (staged_) return kvfs::put(txn, collection, key, *staged_, options);
   return kvfs::put(txn, collection, key, bytes_, options);
 }

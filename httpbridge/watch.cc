@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kChangesAtOnce = 256;
 
 int64_t steady_now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 /// Which changes a watch is told of.
@@ -70,7 +71,8 @@ void append_change(std::string& out, const Change& change) {
 /// What both kinds of watch share: the place in the feed, the wake, the count of watches.
 class WatchSource : public BodySource {
  public:
-  WatchSource(Context& context, Filter filter, uint64_t after) : context_(context), filter_(std::move(filter)), after_(after) {
+  WatchSource(Context& context, Filter filter, uint64_t after)
+      : context_(context), filter_(std::move(filter)), after_(after) {
     context_.service.watches().fetch_add(1);
     context_.metrics.watches_opened.add();
   }
@@ -214,7 +216,8 @@ Result<WatchRequest> parse(Context& context, const Request& request) {
     if (fields.name() == "timeout") {
       const auto seconds = parse_id(fields.value());
       if (!seconds) return {Errc::invalid, "timeout must be a whole number of seconds"};
-      watch.timeout_ms = std::min<uint64_t>(std::min<uint64_t>(*seconds, 86'400) * 1000, context.options.long_poll_ms_max);
+      watch.timeout_ms =
+          std::min<uint64_t>(std::min<uint64_t>(*seconds, 86'400) * 1000, context.options.long_poll_ms_max);
     }
   }
   watch.after = context.store.feed().last();
@@ -240,7 +243,8 @@ Result<void> watch_changes(Context& context, Request& request, Response& respons
   if (!watch) return watch.error();
   if (context.service.watches().load() >= static_cast<int64_t>(context.options.watches_max)) {
     response.add("Retry-After", "10");
-    set_error(response, request.route->style, 503, "there are watches_max, " + std::to_string(context.options.watches_max) + " watches already");
+    set_error(response, request.route->style, 503,
+              "there are watches_max, " + std::to_string(context.options.watches_max) + " watches already");
     return {};
   }
   response.streaming = true;

@@ -15,7 +15,8 @@ constexpr auto kTick = std::chrono::milliseconds(250);
 }
 
 Worker::Worker(Shared& shared, MetricsShard& metrics)
-    : shared_(shared), context_(shared.service, metrics, [this](std::function<void()> run) { net::asio::post(io_, std::move(run)); }),
+    : shared_(shared),
+      context_(shared.service, metrics, [this](std::function<void()> run) { net::asio::post(io_, std::move(run)); }),
       timer_(io_),
       scratch_(new char[kScratchBytes]) {}
 

@@ -57,7 +57,8 @@ class Worker {
   bool draining() const { return draining_; }
 
  private:
-  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
+  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   void tick();
 
   Shared& shared_;

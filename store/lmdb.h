@@ -19,8 +19,8 @@ namespace kvfs::lmdb {
 using Table = unsigned;  // handle of a named table, valid as long as its Env
 
 struct EnvOptions {
-  std::string path;            // directory, made if absent (mode 0700)
-  uint64_t map_bytes = 0;      // address space reserved for the file, which grows within it; 0: as much as is sensible
+  std::string path;             // directory, made if absent (mode 0700)
+  uint64_t map_bytes = 0;       // address space reserved for the file, which grows within it; 0: as much as is sensible
   unsigned readers_max = 8192;  // simultaneous read transactions
   bool read_only = false;
 };
@@ -41,7 +41,8 @@ class Env {
   Env(const Env&) = delete;
   Env& operator=(const Env&) = delete;
 
-  /// Opens or makes a table. REQUIRES: no transaction is under way. Errors: io, no_space, corrupt; not_found (read only).
+  /// Opens or makes a table. REQUIRES: no transaction is under way. Errors: io, no_space, corrupt; not_found (read
+  /// only).
   Result<Table> open_table(const char* name);
   /// Frees the slots of readers whose process died. Returns how many.
   int clear_stale_readers();

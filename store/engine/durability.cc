@@ -30,16 +30,21 @@ Result<Durability> parse_durability(std::string_view text) {
     return bad_policy(text);
   }
   const auto parsed = std::from_chars(number.data(), number.data() + number.size(), durability.n);
-  if (parsed.ec != std::errc{} || parsed.ptr != number.data() + number.size() || durability.n == 0) return bad_policy(text);
+  if (parsed.ec != std::errc{} || parsed.ptr != number.data() + number.size() || durability.n == 0)
+    return bad_policy(text);
   return durability;
 }
 
 std::string to_string(const Durability& durability) {
   switch (durability.mode) {
-    case Durability::Mode::system: return "default";
-    case Durability::Mode::interval: return std::string(kInterval) + std::to_string(durability.n);
-    case Durability::Mode::every: return std::string(kEvery) + std::to_string(durability.n);
-    case Durability::Mode::strict: return "strict";
+    case Durability::Mode::system:
+      return "default";
+    case Durability::Mode::interval:
+      return std::string(kInterval) + std::to_string(durability.n);
+    case Durability::Mode::every:
+      return std::string(kEvery) + std::to_string(durability.n);
+    case Durability::Mode::strict:
+      return "strict";
   }
   return "default";
 }

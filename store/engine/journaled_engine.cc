@@ -11,8 +11,8 @@
 namespace kvfs {
 namespace {
 
-constexpr uint64_t kSlowDownMs = 1;              // a commit's delay while the memtable is far too large
-constexpr uint64_t kRoomWaitMs = 100;            // how often a waiting writer looks whether the engine failed
+constexpr uint64_t kSlowDownMs = 1;               // a commit's delay while the memtable is far too large
+constexpr uint64_t kRoomWaitMs = 100;             // how often a waiting writer looks whether the engine failed
 constexpr uint64_t kTightMemtableEntries = 2000;  // folds are small while space is: each entry may dirty a page
 
 class ReadingLease {
@@ -209,7 +209,8 @@ Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>&
 }
 
 void JournaledEngine::freeze_if_full_locked() {
-  const bool full = active_->entries() >= options_.memtable_entries_max || active_->bytes() >= options_.memtable_bytes_max ||
+  const bool full = active_->entries() >= options_.memtable_entries_max ||
+                    active_->bytes() >= options_.memtable_bytes_max ||
                     (active_->entries() >= kTightMemtableEntries && space_->tight());
   if (full && freeze_locked()) checkpointer_->wake();
 }

@@ -16,7 +16,8 @@ constexpr uint64_t kPrepareFromBytes = 4 * 1024 * 1024;  // of journal; a store 
 
 uint64_t now_ms() {
   return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count());
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ Result<ChunkRef> MemoryChunks::append(std::string_view bytes) {
   const uint64_t number = std::exchange(next_, next_ + pages);
   chunks_.emplace(number, std::move(copy));
   bytes_ += bytes.size();
-  return ChunkRef{static_cast<uint32_t>(number / kChunkSegmentPages), static_cast<uint32_t>(number % kChunkSegmentPages),
-                  static_cast<uint32_t>(bytes.size()), 0};
+  return ChunkRef{static_cast<uint32_t>(number / kChunkSegmentPages),
+                  static_cast<uint32_t>(number % kChunkSegmentPages), static_cast<uint32_t>(bytes.size()), 0};
 }
 
 Result<void> MemoryChunks::read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const {

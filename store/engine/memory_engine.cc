@@ -174,12 +174,15 @@ SpaceUse MemoryEngine::space() const {
   use.bytes_used = current(nullptr, &sequence).bytes() + chunks_.bytes_used();
   use.bytes_max = bytes_max_;
   struct sysinfo memory {};
-  if (bytes_max_ == 0 && sysinfo(&memory) == 0) use.bytes_max = use.bytes_used + uint64_t{memory.freeram} * memory.mem_unit;
+  if (bytes_max_ == 0 && sysinfo(&memory) == 0)
+    use.bytes_max = use.bytes_used + uint64_t{memory.freeram} * memory.mem_unit;
   return use;
 }
 
 }  // namespace
 
-std::unique_ptr<Engine> open_memory_engine(const EngineOptions& options) { return std::make_unique<MemoryEngine>(options); }
+std::unique_ptr<Engine> open_memory_engine(const EngineOptions& options) {
+  return std::make_unique<MemoryEngine>(options);
+}
 
 }  // namespace kvfs

@@ -13,7 +13,8 @@ namespace kvfs {
 class ReaderPin final : public ChunkStore::Pin {
  public:
   /// Protects all that any reader of this moment can see, so also what the caller's own older snapshot sees.
-  ReaderPin(ReaderRegistry& readers, const std::atomic<Sequence>& visible) : readers_(readers), slot_(readers.acquire()) {
+  ReaderPin(ReaderRegistry& readers, const std::atomic<Sequence>& visible)
+      : readers_(readers), slot_(readers.acquire()) {
     const Sequence oldest = readers.oldest();
     const Sequence entered = slot_->enter(visible);
     slot_->enter_at(std::min(oldest, entered));

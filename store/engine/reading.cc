@@ -42,7 +42,8 @@ void ReadingPool::let_go(Reading& reading) {
 }
 
 std::unique_ptr<Reading> ReadingPool::take_idle() {
-  if (Reading* idle = own_shelf().reading.exchange(nullptr, std::memory_order_acquire)) return std::unique_ptr<Reading>(idle);
+  if (Reading* idle = own_shelf().reading.exchange(nullptr, std::memory_order_acquire))
+    return std::unique_ptr<Reading>(idle);
   {
     const std::lock_guard lock(mutex_);
     if (!spare_.empty()) {
@@ -63,7 +64,8 @@ void ReadingPool::refresh(Reading& reading) const {
     reading.layers_ = std::move(current);
     // A fold commits to the base first and replaces the layers then. In between the frozen memtable is in both, which
     // does no harm: it was all visible before it was folded, so no reader from now on is older than it.
-    if (id == reading.layers_->base_id || (reading.layers_->frozen != nullptr && id == reading.layers_->base_id + 1)) return;
+    if (id == reading.layers_->base_id || (reading.layers_->frozen != nullptr && id == reading.layers_->base_id + 1))
+      return;
   }
 }
 

@@ -62,7 +62,8 @@ Result<void> SpaceGuard::admit(int64_t bytes) {
   measure();
   if (headroom_.load() >= bytes) return {};
   const std::lock_guard lock(mutex_);
-  if (disk_is_the_limit_) return Error{Errc::no_space, "the disk of " + path_ + " is full but for a reserve for deletes"};
+  if (disk_is_the_limit_)
+    return Error{Errc::no_space, "the disk of " + path_ + " is full but for a reserve for deletes"};
   return Error{Errc::no_space, "max_size of " + std::to_string(bytes_max_) + " bytes reached"};
 }
 

@@ -13,7 +13,7 @@ HttpOptions two_tenants() {
   options.keys = {{"one", "key-1", "", "tenant1", false, false},
                   {"two", "key-2", "", "tenant2", false, false},
                   {"reader", "key-r", "", "tenant1", true, false},
-                  
+
                   {"root", "key-a", "", "", false, true}};
   return options;
 }
@@ -31,8 +31,9 @@ TEST(Auth, TenantsDoNotSeeEachOther) {
 
 TEST(Auth, NoKeyAndUnknownKeysAre401) {
   Door door(two_tenants());
-  for (const Fields& fields : {Fields{}, Fields{{"X-API-Key", "key-3"}}, Fields{{"X-API-Key", ""}}, Fields{{"Authorization", "Bearer "}},
-                               Fields{{"Authorization", "key-1"}, {"X-API-Key", "nope"}}}) {
+  for (const Fields& fields :
+       {Fields{}, Fields{{"X-API-Key", "key-3"}}, Fields{{"X-API-Key", ""}}, Fields{{"Authorization", "Bearer "}},
+        Fields{{"Authorization", "key-1"}, {"X-API-Key", "nope"}}}) {
     const Answer answer = door.get("/record/k", fields);
     EXPECT_EQ(answer.status, 401);
     EXPECT_EQ(answer.field("WWW-Authenticate"), "Bearer realm=\"kvfs\"");
@@ -46,7 +47,8 @@ TEST(Auth, AReadOnlyKeyReads) {
   door.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}});
   const Fields reader = {{"X-API-Key", "key-r"}};
   EXPECT_EQ(door.get("/v1/c/k", reader).body, "v");
-  for (const Answer& answer : {door.put("/v1/c/k", "w", reader), door.del("/v1/c/k", reader), door.post("/put", R"({"key":"a","value":1})", reader)})
+  for (const Answer& answer : {door.put("/v1/c/k", "w", reader), door.del("/v1/c/k", reader),
+                               door.post("/put", R"({"key":"a","value":1})", reader)})
     EXPECT_EQ(answer.status, 403);
 }
 

@@ -99,7 +99,8 @@ TEST(KvDialect, FoldsCaseOnDemand) {
 TEST(ObjectsDialect, AnswersToTheLetter) {
   Door door;
   EXPECT_EQ(door.get("/health").body, R"({"status":"healthy"})");
-  const Answer stored = door.put("/objects", R"({"key": "user_123", "value": {"name": "John Doe", "age": 30}})", kJsonType);
+  const Answer stored =
+      door.put("/objects", R"({"key": "user_123", "value": {"name": "John Doe", "age": 30}})", kJsonType);
   EXPECT_EQ(stored.status, 200);
   EXPECT_EQ(stored.body, R"({"message":"Object stored successfully","key":"user_123"})");
   EXPECT_EQ(door.get("/objects/user_123").body, R"({"key":"user_123","value":{"name":"John Doe","age":30}})");
@@ -121,8 +122,9 @@ TEST(ObjectsDialect, KeepsCollectionsApart) {
 }
 
 TEST(ObjectsDialect, AnyJsonValueComesBackAsItWas) {
-  for (const char* value : {"null", "true", "42", "3.14159", "1e400", "123456789012345678901234567890", "\"\"", "\"a\\u0000b\"",
-                            "[1,[2,{}]]", "{\"a\":{\"b\":[]}}", "\"{\\\"looks\\\":\\\"like JSON\\\"}\"", "\"\xc3\xa9\"", "0.1000"}) {
+  for (const char* value :
+       {"null", "true", "42", "3.14159", "1e400", "123456789012345678901234567890", "\"\"", "\"a\\u0000b\"",
+        "[1,[2,{}]]", "{\"a\":{\"b\":[]}}", "\"{\\\"looks\\\":\\\"like JSON\\\"}\"", "\"\xc3\xa9\"", "0.1000"}) {
     Door door;
     ASSERT_EQ(door.put("/objects", std::string(R"({"key":"k","value":)") + value + "}").status, 200) << value;
     EXPECT_EQ(door.get("/objects/k").body, std::string(R"({"key":"k","value":)") + value + "}");
@@ -132,8 +134,9 @@ TEST(ObjectsDialect, AnyJsonValueComesBackAsItWas) {
 
 TEST(ObjectsDialect, BadBodiesAre400) {
   Door door;
-  for (const char* body : {"", "{", "[]", "\"x\"", R"({"value":1})", R"({"key":"","value":1})", R"({"key":5,"value":1})",
-                           R"({"key":"k"})", R"({"key":"k","value":1} x)", "{\"key\":\"\xff\",\"value\":1}", R"({"key":"k","value":nul})"}) {
+  for (const char* body :
+       {"", "{", "[]", "\"x\"", R"({"value":1})", R"({"key":"","value":1})", R"({"key":5,"value":1})", R"({"key":"k"})",
+        R"({"key":"k","value":1} x)", "{\"key\":\"\xff\",\"value\":1}", R"({"key":"k","value":nul})"}) {
     const Answer answer = door.put("/objects", body, kJsonType);
     EXPECT_EQ(answer.status, 400) << body;
     EXPECT_TRUE(answer.body.starts_with("{\"error\":\"")) << answer.body;
@@ -156,11 +159,16 @@ TEST(ClusterDialect, AnswersToTheLetterAlsoWithoutAContentType) {
   EXPECT_EQ(door.get("/get?key=test:1").body, "hello");
   EXPECT_EQ(door.get("/get?key=none").status, 404);
   EXPECT_EQ(door.get("/get?key=none").body, "Not Found");
-  EXPECT_EQ(door.post("/batch", R"({"items":[{"key":"product:101","value":"Laptop"},{"key":"product:102","value":"Mouse"},
-      {"key":"product:103","value":"Keyboard"}]})", kFormType).body, "Batch Processed");
+  EXPECT_EQ(
+      door.post("/batch", R"({"items":[{"key":"product:101","value":"Laptop"},{"key":"product:102","value":"Mouse"},
+      {"key":"product:103","value":"Keyboard"}]})",
+                kFormType)
+          .body,
+      "Batch Processed");
   EXPECT_EQ(door.get("/scan?start=product:101&end=product:199").body,
             R"({"product:101":"Laptop","product:102":"Mouse","product:103":"Keyboard"})");
-  EXPECT_EQ(door.get("/scan?start=product:101&end=product:102").body, R"({"product:101":"Laptop","product:102":"Mouse"})");
+  EXPECT_EQ(door.get("/scan?start=product:101&end=product:102").body,
+            R"({"product:101":"Laptop","product:102":"Mouse"})");
   EXPECT_EQ(door.post("/delete?key=user:1001", "").body, "Deleted");
   EXPECT_EQ(door.post("/delete?key=user:1001", "").body, "Deleted");
   EXPECT_EQ(door.get("/get?key=user:1001").status, 404);
@@ -180,11 +188,14 @@ TEST(ClusterDialect, MetricsAreJsonOrPrometheusAsAsked) {
   Door door;
   const Answer json = door.get("/metrics");
   EXPECT_EQ(json.field("Content-Type"), "application/json");
-  for (const char* name : {"writes", "reads", "batches", "scans", "deletes", "errors", "compactions", "flushes", "wal_syncs"})
+  for (const char* name :
+       {"writes", "reads", "batches", "scans", "deletes", "errors", "compactions", "flushes", "wal_syncs"})
     EXPECT_NE(json.body.find(std::string("\"") + name + "\":"), std::string::npos) << name;
-  const Answer text = door.get("/metrics", {{"Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}});
+  const Answer text =
+      door.get("/metrics", {{"Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}});
   EXPECT_EQ(text.field("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_NE(text.body.find("kvfs_request_duration_seconds_bucket{door=\"http\",operation=\"read\",le=\"+Inf\"}"), std::string::npos);
+  EXPECT_NE(text.body.find("kvfs_request_duration_seconds_bucket{door=\"http\",operation=\"read\",le=\"+Inf\"}"),
+            std::string::npos);
 }
 
 TEST(Dialects, ReadWhatTheOthersWrote) {

@@ -37,7 +37,8 @@ Answer Door::ask(std::string_view method, std::string_view target, std::string_v
   boost::system::error_code error;
   parser.put({head.data(), head.size()}, error);
   if (error) {
-    service_->fail(request, response, parser.refused_status() != 0 ? parser.refused_status() : 400, parser.refused_detail());
+    service_->fail(request, response, parser.refused_status() != 0 ? parser.refused_status() : 400,
+                   parser.refused_detail());
   } else {
     request.peer = connection_.peer;
     if (service_->admit(*context_, connection_, request, response) == Service::Next::body) {
@@ -65,7 +66,8 @@ Answer Door::feed(std::string_view bytes, size_t& used) {
   boost::system::error_code error;
   size_t taken = parser.put({bytes.data(), end + 4}, error);
   if (error || !parser.is_header_done()) {
-    service_->fail(request, response, parser.refused_status() != 0 ? parser.refused_status() : RequestParser::status_of(error),
+    service_->fail(request, response,
+                   parser.refused_status() != 0 ? parser.refused_status() : RequestParser::status_of(error),
                    parser.refused_detail());
     return finish(request, response);
   }

@@ -30,13 +30,19 @@ class Door {
 
   Answer ask(std::string_view method, std::string_view target, std::string_view body = {}, const Fields& fields = {});
   Answer get(std::string_view target, const Fields& fields = {}) { return ask("GET", target, {}, fields); }
-  Answer put(std::string_view target, std::string_view body, const Fields& fields = {}) { return ask("PUT", target, body, fields); }
-  Answer post(std::string_view target, std::string_view body, const Fields& fields = {}) { return ask("POST", target, body, fields); }
+  Answer put(std::string_view target, std::string_view body, const Fields& fields = {}) {
+    return ask("PUT", target, body, fields);
+  }
+  Answer post(std::string_view target, std::string_view body, const Fields& fields = {}) {
+    return ask("POST", target, body, fields);
+  }
   Answer del(std::string_view target, const Fields& fields = {}) { return ask("DELETE", target, {}, fields); }
-  Answer patch(std::string_view target, std::string_view body, const Fields& fields = {}) { return ask("PATCH", target, body, fields); }
+  Answer patch(std::string_view target, std::string_view body, const Fields& fields = {}) {
+    return ask("PATCH", target, body, fields);
+  }
 
-  /// The first request in `bytes`, as it came from a client, and its answer (its status 0: the request is not complete).
-  /// `used`: how many bytes it took; 0: the connection would end.
+  /// The first request in `bytes`, as it came from a client, and its answer (its status 0: the request is not
+  /// complete). `used`: how many bytes it took; 0: the connection would end.
   Answer feed(std::string_view bytes, size_t& used);
 
   Store& store() { return *store_; }

@@ -34,7 +34,8 @@ class TlsTest : public ::testing::Test {
 
   void make_certificate(const std::string& name) {
     output_of("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=" + name +
-              " -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout " + directory_ + "/key.pem -out " + directory_ + "/cert.pem");
+              " -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout " + directory_ + "/key.pem -out " +
+              directory_ + "/cert.pem");
     ASSERT_TRUE(std::filesystem::exists(directory_ + "/cert.pem"));
   }
   HttpOptions options() const {

@@ -85,15 +85,21 @@ TEST(Patch, HoldsToConditions) {
 
 // The examples of RFC 7396, appendix A.
 TEST(MergePatch, DoesAsTheStandardSays) {
-  const char* const cases[][3] = {
-      {R"({"a":"b"})", R"({"a":"c"})", R"({"a":"c"})"},       {R"({"a":"b"})", R"({"b":"c"})", R"({"a":"b","b":"c"})"},
-      {R"({"a":"b"})", R"({"a":null})", "{}"},                {R"({"a":"b","b":"c"})", R"({"a":null})", R"({"b":"c"})"},
-      {R"({"a":["b"]})", R"({"a":"c"})", R"({"a":"c"})"},     {R"({"a":"c"})", R"({"a":["b"]})", R"({"a":["b"]})"},
-      {R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})", R"({"a":{"b":"d"}})"},
-      {R"({"a":[{"b":"c"}]})", R"({"a":[1]})", R"({"a":[1]})"}, {R"(["a","b"])", R"(["c","d"])", R"(["c","d"])"},
-      {R"({"a":"b"})", R"(["c"])", R"(["c"])"},               {R"({"a":"foo"})", "null", "null"},
-      {R"({"a":"foo"})", R"("bar")", R"("bar")"},             {R"({"e":null})", R"({"a":1})", R"({"e":null,"a":1})"},
-      {"[1,2]", R"({"a":"b","c":null})", R"({"a":"b"})"},     {"{}", R"({"a":{"bb":{"ccc":null}}})", R"({"a":{"bb":{}}})"}};
+  const char* const cases[][3] = {{R"({"a":"b"})", R"({"a":"c"})", R"({"a":"c"})"},
+                                  {R"({"a":"b"})", R"({"b":"c"})", R"({"a":"b","b":"c"})"},
+                                  {R"({"a":"b"})", R"({"a":null})", "{}"},
+                                  {R"({"a":"b","b":"c"})", R"({"a":null})", R"({"b":"c"})"},
+                                  {R"({"a":["b"]})", R"({"a":"c"})", R"({"a":"c"})"},
+                                  {R"({"a":"c"})", R"({"a":["b"]})", R"({"a":["b"]})"},
+                                  {R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})", R"({"a":{"b":"d"}})"},
+                                  {R"({"a":[{"b":"c"}]})", R"({"a":[1]})", R"({"a":[1]})"},
+                                  {R"(["a","b"])", R"(["c","d"])", R"(["c","d"])"},
+                                  {R"({"a":"b"})", R"(["c"])", R"(["c"])"},
+                                  {R"({"a":"foo"})", "null", "null"},
+                                  {R"({"a":"foo"})", R"("bar")", R"("bar")"},
+                                  {R"({"e":null})", R"({"a":1})", R"({"e":null,"a":1})"},
+                                  {"[1,2]", R"({"a":"b","c":null})", R"({"a":"b"})"},
+                                  {"{}", R"({"a":{"bb":{"ccc":null}}})", R"({"a":{"bb":{}}})"}};
   for (const auto& c : cases) {
     JsonNode target = JsonNode::parse(c[0]);
     merge_patch(target, JsonNode::parse(c[1]));
@@ -110,15 +116,21 @@ TEST(JsonPatch, DoesAsTheStandardSays) {
       {R"({"foo":["bar","baz"]})", R"([{"op":"add","path":"/foo/1","value":"qux"}])", R"({"foo":["bar","qux","baz"]})"},
       {R"({"baz":"qux","foo":"bar"})", R"([{"op":"remove","path":"/baz"}])", R"({"foo":"bar"})"},
       {R"({"foo":["bar","qux","baz"]})", R"([{"op":"remove","path":"/foo/1"}])", R"({"foo":["bar","baz"]})"},
-      {R"({"baz":"qux","foo":"bar"})", R"([{"op":"replace","path":"/baz","value":"boo"}])", R"({"baz":"boo","foo":"bar"})"},
-      {R"({"foo":{"bar":"baz","waldo":"fred"},"qux":{"corge":"grault"}})", R"([{"op":"move","from":"/foo/waldo","path":"/qux/thud"}])",
+      {R"({"baz":"qux","foo":"bar"})", R"([{"op":"replace","path":"/baz","value":"boo"}])",
+       R"({"baz":"boo","foo":"bar"})"},
+      {R"({"foo":{"bar":"baz","waldo":"fred"},"qux":{"corge":"grault"}})",
+       R"([{"op":"move","from":"/foo/waldo","path":"/qux/thud"}])",
        R"({"foo":{"bar":"baz"},"qux":{"corge":"grault","thud":"fred"}})"},
-      {R"({"foo":["all","grass","cows","eat"]})", R"([{"op":"move","from":"/foo/1","path":"/foo/3"}])", R"({"foo":["all","cows","eat","grass"]})"},
-      {R"({"baz":"qux","foo":["a",2,"c"]})", R"([{"op":"test","path":"/baz","value":"qux"},{"op":"test","path":"/foo/1","value":2.0}])",
+      {R"({"foo":["all","grass","cows","eat"]})", R"([{"op":"move","from":"/foo/1","path":"/foo/3"}])",
+       R"({"foo":["all","cows","eat","grass"]})"},
+      {R"({"baz":"qux","foo":["a",2,"c"]})",
+       R"([{"op":"test","path":"/baz","value":"qux"},{"op":"test","path":"/foo/1","value":2.0}])",
        R"({"baz":"qux","foo":["a",2,"c"]})"},
-      {R"({"foo":"bar"})", R"([{"op":"add","path":"/child","value":{"grandchild":{}}}])", R"({"foo":"bar","child":{"grandchild":{}}})"},
+      {R"({"foo":"bar"})", R"([{"op":"add","path":"/child","value":{"grandchild":{}}}])",
+       R"({"foo":"bar","child":{"grandchild":{}}})"},
       {R"({"/":9,"~1":10})", R"([{"op":"test","path":"/~01","value":10}])", R"({"/":9,"~1":10})"},
-      {R"({"foo":["bar"]})", R"([{"op":"add","path":"/foo/-","value":["abc","def"]}])", R"({"foo":["bar",["abc","def"]]})"},
+      {R"({"foo":["bar"]})", R"([{"op":"add","path":"/foo/-","value":["abc","def"]}])",
+       R"({"foo":["bar",["abc","def"]]})"},
       {R"({"a":1})", R"([{"op":"copy","from":"/a","path":"/b"}])", R"({"a":1,"b":1})"},
       {R"({"a":1})", R"([{"op":"replace","path":"","value":[]}])", "[]"}};
   for (const auto& c : cases) {
@@ -209,7 +221,9 @@ TEST(Batch, AConditionThatFailsIsNamedAndNothingHappens) {
   const std::string tag = door.put("/v1/c/k", "1").field("ETag");
   const std::string version = tag.substr(1, tag.size() - 2);
   EXPECT_EQ(door.post("/v1/c", R"([{"op":"put","key":"k","value":"2","if_match":")" + version + R"("}])").status, 200);
-  const Answer failed = door.post("/v1/c", R"([{"op":"put","key":"other","value":"x"},{"op":"put","key":"k","value":"3","if_match":")" + version + R"("}])");
+  const Answer failed =
+      door.post("/v1/c", R"([{"op":"put","key":"other","value":"x"},{"op":"put","key":"k","value":"3","if_match":")" +
+                             version + R"("}])");
   EXPECT_EQ(failed.status, 412);
   EXPECT_NE(failed.body.find(R"("index":1,"key":"k")"), std::string::npos) << failed.body;
   EXPECT_EQ(door.get("/v1/c/other").status, 404);
@@ -218,9 +232,10 @@ TEST(Batch, AConditionThatFailsIsNamedAndNothingHappens) {
 
 TEST(Batch, MalformedOnesAre400) {
   Door door;
-  for (const char* body : {"", "{}", "[1]", R"([{"op":"put","key":"k"}])", R"([{"op":"put","value":1}])", R"([{"key":"k","value":1}])",
-                           R"([{"op":"move","key":"k"}])", R"([{"op":"put","key":"k","value":1,"if_match":"x"}])",
-                           R"([{"op":"put","key":"k","value":1,"typo":1}])"})
+  for (const char* body :
+       {"", "{}", "[1]", R"([{"op":"put","key":"k"}])", R"([{"op":"put","value":1}])", R"([{"key":"k","value":1}])",
+        R"([{"op":"move","key":"k"}])", R"([{"op":"put","key":"k","value":1,"if_match":"x"}])",
+        R"([{"op":"put","key":"k","value":1,"typo":1}])"})
     EXPECT_EQ(door.post("/v1/c", body).status, 400) << body;
   EXPECT_EQ(door.post("/v1/c", "[]").status, 200);
 }
@@ -229,8 +244,11 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
   Door door;
   EXPECT_EQ(door.put("/v1/c", "").status, 201);
   EXPECT_EQ(door.put("/v1/c", R"({"require_preconditions":true,"fsync":"strict"})").status, 200);
-  EXPECT_NE(door.get("/v1").body.find(R"({"name":"c","keys":0,"bytes":0,"quota_keys":0,"quota_bytes":0,"fsync":"strict","require_preconditions":true})"),
-            std::string::npos)
+  EXPECT_NE(
+      door.get("/v1").body.find(
+          R"({"name":"c","keys":0,"bytes":0,"quota_keys":0,"quota_bytes":0,)"
+          R"("fsync":"strict","require_preconditions":true})"),
+      std::string::npos)
       << door.get("/v1").body;
   EXPECT_EQ(door.put("/v1/c/k", "v").status, 428);
   EXPECT_EQ(door.del("/v1/c/k").status, 428);
@@ -247,7 +265,9 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
 
 TEST(Tenants, AreManagedByAdministratorsOnly) {
   HttpOptions options;
-  options.keys = {{"user", "u", "", "one", false, false}, {"boss", "b", "", "one", false, true}, {"root", "r", "", "", false, true}};
+  options.keys = {{"user", "u", "", "one", false, false},
+                  {"boss", "b", "", "one", false, true},
+                  {"root", "r", "", "", false, true}};
   Door door(options);
   const Fields user = {{"X-API-Key", "u"}}, boss = {{"X-API-Key", "b"}}, root = {{"X-API-Key", "r"}};
   EXPECT_EQ(door.get("/admin/tenants", user).status, 403);

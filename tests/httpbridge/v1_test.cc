@@ -28,8 +28,27 @@ TEST(V1, KeepsBytesAndType) {
 
 TEST(V1, TakesTheKeyByteForByte) {
   Door door;
-  for (const char* path : {"http://example.com", "http://example.com/x", "user:1001", "a/../b", ".", "..", "%00", "a%00b", "a//b",
-                           "/x", "x/", "a%2Fb", "%ff%fe", "a+b", "a%20b", "%3Fq", "%23", "%25", "a;b=c", "\xc3\xa9", "b/./c"}) {
+  for (const char* path : {"http://example.com",
+                           "http://example.com/x",
+                           "user:1001",
+                           "a/../b",
+                           ".",
+                           "..",
+                           "%00",
+                           "a%00b",
+                           "a//b",
+                           "/x",
+                           "x/",
+                           "a%2Fb",
+                           "%ff%fe",
+                           "a+b",
+                           "a%20b",
+                           "%3Fq",
+                           "%23",
+                           "%25",
+                           "a;b=c",
+                           "\xc3\xa9",
+                           "b/./c"}) {
     const std::string target = std::string("/v1/keys/") + path;
     EXPECT_EQ(door.put(target, path).status, 201) << path;
     EXPECT_EQ(door.get(target).body, path);
@@ -98,11 +117,16 @@ TEST(V1, Ranges) {
     const char* body;
     const char* content_range;
   } const cases[] = {
-      {"bytes=0-3", 206, "0123", "bytes 0-3/10"},      {"bytes=7-", 206, "789", "bytes 7-9/10"},
-      {"bytes=-2", 206, "89", "bytes 8-9/10"},         {"bytes=5-99", 206, "56789", "bytes 5-9/10"},
-      {"bytes=-99", 206, "0123456789", "bytes 0-9/10"}, {"bytes=3-2", 200, "0123456789", ""},
-      {"bytes=0-1,4-5", 200, "0123456789", ""},        {"lines=0-1", 200, "0123456789", ""},
-      {"bytes=x-1", 200, "0123456789", ""},            {"bytes=0-18446744073709551616", 206, "0123456789", "bytes 0-9/10"},
+      {"bytes=0-3", 206, "0123", "bytes 0-3/10"},
+      {"bytes=7-", 206, "789", "bytes 7-9/10"},
+      {"bytes=-2", 206, "89", "bytes 8-9/10"},
+      {"bytes=5-99", 206, "56789", "bytes 5-9/10"},
+      {"bytes=-99", 206, "0123456789", "bytes 0-9/10"},
+      {"bytes=3-2", 200, "0123456789", ""},
+      {"bytes=0-1,4-5", 200, "0123456789", ""},
+      {"lines=0-1", 200, "0123456789", ""},
+      {"bytes=x-1", 200, "0123456789", ""},
+      {"bytes=0-18446744073709551616", 206, "0123456789", "bytes 0-9/10"},
   };
   for (const auto& c : cases) {
     const Answer answer = door.get("/v1/c/k", {{"Range", c.range}});
@@ -147,7 +171,8 @@ TEST(V1, TimeToLiveByFieldAndQuery) {
 
 TEST(V1, ListsInPagesByPrefixAndDelimiter) {
   Door door;
-  for (const char* key : {"a", "b/1", "b/2", "c/x/1", "d"}) door.put(std::string("/v1/c/") + key, "val", {{"Content-Type", "text/plain"}});
+  for (const char* key : {"a", "b/1", "b/2", "c/x/1", "d"})
+    door.put(std::string("/v1/c/") + key, "val", {{"Content-Type", "text/plain"}});
   const Answer all = door.get("/v1/c");
   EXPECT_EQ(all.status, 200);
   EXPECT_TRUE(all.body.starts_with(R"({"keys":[{"key":"a","size":3,"version":")")) << all.body;
@@ -191,10 +216,12 @@ TEST(V1, EchoesTheRequestId) {
 
 TEST(HttpDate, IsABijectionOnSeconds) {
   EXPECT_EQ(format_http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
-  for (const int64_t seconds : {int64_t{0}, int64_t{951782400}, int64_t{1709164800}, int64_t{-1}, int64_t{253402300799}})
+  for (const int64_t seconds :
+       {int64_t{0}, int64_t{951782400}, int64_t{1709164800}, int64_t{-1}, int64_t{253402300799}})
     EXPECT_EQ(parse_http_date(format_http_date(seconds)), seconds);
-  for (const char* bad : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
-                          "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT"})
+  for (const char* bad :
+       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
+        "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT"})
     EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
 }
 

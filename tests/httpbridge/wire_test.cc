@@ -30,7 +30,8 @@ TEST(Wire, AnswersPipelinedRequestsInOrder) {
   std::string all;
   for (int i = 0; i < 500; ++i) {
     const std::string body = std::to_string(i);
-    all += "PUT /v1/c/k" + body + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    all += "PUT /v1/c/k" + body + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
     all += "GET /v1/c/k" + body + " HTTP/1.1\r\nHost: x\r\n\r\n";
   }
   std::thread sender([&] { wire.send(all); });
@@ -44,7 +45,8 @@ TEST(Wire, AnswersPipelinedRequestsInOrder) {
 TEST(Wire, TakesARequestSplitAnywhere) {
   WireServer server;
   const std::string chunked =
-      "PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX-Trailer: y\r\n\r\n";
+      "PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX-Trailer: "
+      "y\r\n\r\n";
   for (const std::string& request : {std::string(kPut), chunked}) {
     for (size_t split = 1; split < request.size(); ++split) {
       Wire wire(server.port());
@@ -310,7 +312,8 @@ TEST(Watch, ALateReaderIsToldThatItMissedChanges) {
 }
 
 TEST(Server, ListensOnSeveralAddressesAndAUnixSocket) {
-  const std::string path = std::filesystem::temp_directory_path() / ("kvfs_wire_test_" + std::to_string(getpid()) + ".sock");
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("kvfs_wire_test_" + std::to_string(getpid()) + ".sock");
   HttpOptions options;
   options.listen = {"127.0.0.1:0", "localhost:0", "unix:" + path};
   {

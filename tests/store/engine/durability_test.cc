@@ -14,8 +14,8 @@ TEST(DurabilityTest, EveryPolicyRoundTrips) {
 }
 
 TEST(DurabilityTest, AnythingElseIsInvalidAndTheErrorListsTheChoices) {
-  for (const char* text : {"", "Strict", "every", "every=", "every=0", "every=-1", "every=1x", "interval=0", "interval= 1",
-                           "every=99999999999999999999999"}) {
+  for (const char* text : {"", "Strict", "every", "every=", "every=0", "every=-1", "every=1x", "interval=0",
+                           "interval= 1", "every=99999999999999999999999"}) {
     const auto parsed = parse_durability(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, Errc::invalid) << text;

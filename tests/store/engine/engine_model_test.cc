@@ -41,7 +41,9 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
     if (below(20) == 0) key.resize(1 + below(kRowKeyBytesMax), static_cast<char>(below(256)));
     return key;
   }
-  std::string random_value() { return std::string(below(10) == 0 ? below(20'000) : below(40), static_cast<char>('A' + below(26))); }
+  std::string random_value() {
+    return std::string(below(10) == 0 ? below(20'000) : below(40), static_cast<char>('A' + below(26)));
+  }
 
   static void expect_row(const Cursor& cursor, const Model& model, Model::const_iterator row) {
     ASSERT_EQ(cursor.valid(), row != model.end());
@@ -132,7 +134,9 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
           expect_reads(*view.snapshot, view.model);
         }
         break;
-      case 3: expect_reads(*engine_->snapshot(), model_); break;
+      case 3:
+        expect_reads(*engine_->snapshot(), model_);
+        break;
       case 4:
         if (below(4) == 0) {
           ASSERT_TRUE(engine_->checkpoint());
@@ -146,7 +150,8 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
           expect_same(*engine_->snapshot(), model_);
         }
         break;
-      default: transact();
+      default:
+        transact();
     }
   }
 

@@ -149,14 +149,16 @@ TEST_F(EngineRecoveryTest, SyncedCommitIsKeptEvenIfItsChunkIsDamagedLater) {
 
 TEST_F(EngineRecoveryTest, DamagedJournalRefusesToOpenAndSalvageKeepsWhatIsReadable) {
   in_killed_process([](Engine& engine) {
-    for (int i = 0; i < 100; ++i) put(engine, "key" + std::to_string(i), std::string(200, 'v'), {Durability::Mode::strict, 0});
+    for (int i = 0; i < 100; ++i)
+      put(engine, "key" + std::to_string(i), std::string(200, 'v'), {Durability::Mode::strict, 0});
   });
   const std::string journal = only_file("/journal", ".journal");
   overwrite(journal, 10'000, "damage");
   const auto refused = open_engine(options_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::corrupt);
-  EXPECT_NE(refused.error().detail.find(std::filesystem::path(journal).filename()), std::string::npos) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find(std::filesystem::path(journal).filename()), std::string::npos)
+      << refused.error().detail;
 
   options_.salvage = true;
   {
