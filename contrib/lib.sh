@@ -33,18 +33,17 @@ install_packages() {
   return "$status"
 }
 
-# build_tree DIR TARGET [MESON OPTION...]: configures where the options are not those of the last time, builds what changed.
-build_tree() {
-  local dir=$1 target=$2
-  shift 2
-  # Objects do not depend on where the checkout lies.
-  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+# configure_tree DIR [MESON OPTION...]: sets up a build tree, or changes the options of one where they are not the last ones.
+configure_tree() {
+  local dir=$1
+  shift
+  [ "$(cat "$dir/options" 2>/dev/null)" != "$*" ] || return 0
   local command=(meson setup "$dir" "$@")
   [ ! -f "$dir/build.ninja" ] || command=(meson configure "$dir" "$@")
-  if [ "$(cat "$dir/options" 2>/dev/null)" != "$*" ]; then
-    "${command[@]}" > "$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
-    printf '%s' "$*" > "$dir/options"
-  fi
+  "${command[@]}" > "$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
   rm -f "$dir.log"
-  ninja -C "$dir" --quiet "$target"
+  printf '%s' "$*" > "$dir/options"
 }
+
+# Objects do not depend on where the checkout lies.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
