@@ -232,25 +232,36 @@ bool JournaledEngine::freeze_locked() {
 }
 
 Result<void> JournaledEngine::sync_commits() {
-  if (auto refused = refusal()) return *refused;
+  std::unique_lock lock(sync_mutex_);
+  const Sequence wanted = visible_.load();
+  for (;;) {
+    if (auto refused = refusal()) return *refused;
+    if (durable_.load() >= wanted) return {};
+    if (!syncing_) break;
+    synced_.wait(lock);
+  }
+  syncing_ = true;
+  lock.unlock();
+  auto done = sync_files();
+  lock.lock();
+  syncing_ = false;
+  synced_.notify_all();
+  return done;
+}
+
+Result<void> JournaledEngine::sync_files() {
   // Read first: of later commits the journal may become durable now, their chunks need not.
   const Sequence covered = visible_.load();
   tracker_.sync_begins();
-  const Sequence durable_before = durable_.load();
   Result<void> done = chunks_->sync();
   if (done) done = journal_->sync();
   if (!done) {
     turn_read_only(done.error());
     return done;
   }
-  Sequence durable = durable_before;
-  while (durable < covered && !durable_.compare_exchange_weak(durable, covered)) {
-  }
-  if (durable < covered) {
-    const uint64_t group = covered - durable;
-    if (group > counters_.sync_group_max.load(std::memory_order_relaxed)) counters_.sync_group_max = group;
-  }
-  tracker_.synced(durable_.load());
+  const uint64_t group = covered - durable_.exchange(covered);
+  if (group > counters_.sync_group_max.load(std::memory_order_relaxed)) counters_.sync_group_max = group;
+  tracker_.synced(covered);
   return {};
 }
 

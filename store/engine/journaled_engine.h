@@ -62,7 +62,10 @@ class JournaledEngine final : public Engine {
   void freeze_if_full_locked();
   bool freeze_locked();
 
+  /// Makes all commits so far durable. Of those who come at once one goes to the disk for all: whoever finds a sync under
+  /// way waits for the next, which covers everybody who came meanwhile.
   Result<void> sync_commits();
+  Result<void> sync_files();
   void reclaim();
   uint64_t run_syncer();
   uint64_t run_checkpointer();
@@ -99,6 +102,10 @@ class JournaledEngine final : public Engine {
   std::optional<Error> fold_error_;      // guarded by commit_mutex_: why the last fold failed
   uint64_t folds_ended_ = 0;             // guarded by commit_mutex_
   bool checkpoint_wanted_ = false;       // guarded by commit_mutex_
+
+  std::mutex sync_mutex_;           // not held during a sync
+  std::condition_variable synced_;  // of sync_mutex_: a sync ended
+  bool syncing_ = false;            // guarded by sync_mutex_
 
   mutable std::mutex failure_mutex_;
   std::optional<Error> failure_;         // guarded by failure_mutex_
