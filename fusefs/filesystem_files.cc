@@ -207,15 +207,18 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   }
   if (handle->snapshot_node != 0) return;
   const std::shared_ptr<OpenFile> file = std::move(handle->file);
+  Result<void> published;
   {
     const std::unique_lock lock(file->mutex);
-    if (const auto done = publish(*file, false); !done) {
-      spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, done.error().message());
-      note_error("release", done.error());
-    }
+    published = publish(*file, false);
   }
-  open_files_.release(file);
+  const bool last = open_files_.release(file);
   store_.release_inode(file->inode);
+  if (published) return;
+  note_error("release", published.error());
+  if (!last) return;  // what was staged is still there for the other handles
+  spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, published.error().message());
+  if (options_.data_lost) options_.data_lost(file->inode);
 }
 
 }  // namespace kvfs

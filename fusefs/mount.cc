@@ -177,6 +177,10 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   options.filesystem.attributes_changed = [raw = state.get()](Inode inode) {
     if (raw->cache) raw->cache->drop_attributes(inode);
   };
+  options.filesystem.data_lost = [raw = state.get()](Inode inode) {
+    SessionLoop::about_to_block();
+    if (raw->cache) raw->cache->drop_attributes_and_data(inode);
+  };
   state->owned_filesystem = std::make_unique<Filesystem>(store, std::move(options.filesystem));
   state->filesystem = state->owned_filesystem.get();
 

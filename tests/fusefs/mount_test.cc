@@ -208,6 +208,23 @@ TEST_F(MountTest, NotifyingWhileTheDirectoryIsBusyDoesNotDeadlock) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(MountTest, WhatCouldNotBePublishedIsNotShownAnyMore) {
+  spit(at("f"), "old");
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    Settings settings;
+    settings.quota_bytes = 1000;
+    set_settings(txn, *find_tenant(txn, "acme"), settings);
+    return {};
+  }));
+  const int fd = open(at("f").c_str(), O_RDWR);
+  ASSERT_EQ(pwrite(fd, std::string(5000, 'x').data(), 5000, 0), 5000);
+  EXPECT_NE(close(fd), 0);
+  EXPECT_EQ(errno, EDQUOT);
+  EXPECT_TRUE(soon([&] { return slurp(at("f")) == "old"; }));
+  struct stat st {};
+  EXPECT_TRUE(soon([&] { return stat(at("f").c_str(), &st) == 0 && st.st_size == 3; }));
+}
+
 TEST_F(MountTest, StoppingWithOpenFilesLosesNothing) {
   const int fd = open(at("f").c_str(), O_WRONLY | O_CREAT, 0644);
   ASSERT_GE(fd, 0);
