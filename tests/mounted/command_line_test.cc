@@ -127,6 +127,19 @@ TEST_F(CommandLineTest, PrintConfigShowsEffectiveValuesAndTheirOrigin) {
   EXPECT_EQ(printed.out.find("127.0.0.1:4444"), std::string::npos) << printed.out;
 }
 
+TEST_F(CommandLineTest, AFlagWinsOverTheEnvironmentAndThatOverTheFile) {
+  const std::string file = ini("[store]\nfsync = every=7\n");
+  const auto effective = [&](const std::string& flags, const std::string& settings) {
+    const auto printed = run(file + flags + " --print-config", settings);
+    EXPECT_EQ(printed.exit_code, 0) << printed.err;
+    std::string line = printed.out.substr(printed.out.find("\nfsync = ") + 1);
+    return line.substr(0, line.find_first_of(" ;#\n", 8));
+  };
+  EXPECT_EQ(effective("", ""), "fsync = every=7");
+  EXPECT_EQ(effective("", "KVFS_STORE_FSYNC=strict"), "fsync = strict");
+  EXPECT_EQ(effective("-o store.fsync=default", "KVFS_STORE_FSYNC=strict"), "fsync = default");
+}
+
 TEST_F(CommandLineTest, TheNamesOfReplacedStoresWork) {
   const auto printed = shell("PORT=8099 DB_PATH=" + files / "db" + " " + kvfs_executable() + " --print-config");
   ASSERT_EQ(printed.exit_code, 0) << printed.err;
