@@ -62,8 +62,8 @@ class JournaledEngine final : public Engine {
   void freeze_if_full_locked();
   bool freeze_locked();
 
-  /// Makes all commits so far durable. Of those who come at once one goes to the disk for all: whoever finds a sync under
-  /// way waits for the next, which covers everybody who came meanwhile.
+  /// Makes all commits so far durable. Of those who come at once one goes to the disk for all: whoever finds a sync
+  /// under way waits for the next, which covers everybody who came meanwhile.
   Result<void> sync_commits();
   Result<void> sync_files();
   void reclaim();
@@ -93,22 +93,22 @@ class JournaledEngine final : public Engine {
 
   // Lock order: commit_mutex_, then any other. Bodies run under it.
   std::mutex commit_mutex_;
-  std::condition_variable room_;         // of commit_mutex_: a fold ended
-  WriteSet writes_;                      // guarded by commit_mutex_
-  Batch batch_;                          // guarded by commit_mutex_
-  std::shared_ptr<Memtable> active_;     // guarded by commit_mutex_
-  uint64_t active_since_ms_ = 0;         // guarded by commit_mutex_: first commit into it; 0: none yet
-  bool frozen_ = false;                  // guarded by commit_mutex_: a memtable waits to be folded
-  std::optional<Error> fold_error_;      // guarded by commit_mutex_: why the last fold failed
-  uint64_t folds_ended_ = 0;             // guarded by commit_mutex_
-  bool checkpoint_wanted_ = false;       // guarded by commit_mutex_
+  std::condition_variable room_;      // of commit_mutex_: a fold ended
+  WriteSet writes_;                   // guarded by commit_mutex_
+  Batch batch_;                       // guarded by commit_mutex_
+  std::shared_ptr<Memtable> active_;  // guarded by commit_mutex_
+  uint64_t active_since_ms_ = 0;      // guarded by commit_mutex_: first commit into it; 0: none yet
+  bool frozen_ = false;               // guarded by commit_mutex_: a memtable waits to be folded
+  std::optional<Error> fold_error_;   // guarded by commit_mutex_: why the last fold failed
+  uint64_t folds_ended_ = 0;          // guarded by commit_mutex_
+  bool checkpoint_wanted_ = false;    // guarded by commit_mutex_
 
   std::mutex sync_mutex_;           // not held during a sync
   std::condition_variable synced_;  // of sync_mutex_: a sync ended
   bool syncing_ = false;            // guarded by sync_mutex_
 
   mutable std::mutex failure_mutex_;
-  std::optional<Error> failure_;         // guarded by failure_mutex_
+  std::optional<Error> failure_;  // guarded by failure_mutex_
   std::atomic<bool> read_only_{false};
 
   struct Counters {

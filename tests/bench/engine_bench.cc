@@ -59,21 +59,23 @@ class KvfsSubject final : public Subject {
   }
   void load() override {
     for (uint64_t key = 0; key < keys;) {
-      check(engine_->transact([&](Transaction& txn) {
-                      for (int i = 0; i < 1000 && key < keys; ++i, ++key) txn.put(Key(key), kValue);
-                      return Result<void>();
-                    })
+      check(engine_
+                ->transact([&](Transaction& txn) {
+                  for (int i = 0; i < 1000 && key < keys; ++i, ++key) txn.put(Key(key), kValue);
+                  return Result<void>();
+                })
                 .has_value(),
             "load");
     }
     check(engine_->checkpoint().has_value(), "checkpoint");
   }
   void put(uint64_t key, bool synced) override {
-    check(engine_->transact([&](Transaction& txn) {
-                    txn.put(Key(key), kValue);
-                    if (synced) txn.require({Durability::Mode::strict, 0});
-                    return Result<void>();
-                  })
+    check(engine_
+              ->transact([&](Transaction& txn) {
+                txn.put(Key(key), kValue);
+                if (synced) txn.require({Durability::Mode::strict, 0});
+                return Result<void>();
+              })
               .has_value(),
           "put");
   }
@@ -82,7 +84,8 @@ class KvfsSubject final : public Subject {
     const auto snapshot = engine_->snapshot();
     const auto cursor = snapshot->cursor();
     uint64_t met = 0;
-    for (cursor->seek(""); cursor->valid() && met < rows; cursor->next(), ++met) benchmark::DoNotOptimize(cursor->value());
+    for (cursor->seek(""); cursor->valid() && met < rows; cursor->next(), ++met)
+      benchmark::DoNotOptimize(cursor->value());
     return met;
   }
   Engine& engine() { return *engine_; }
