@@ -111,6 +111,9 @@ void KvfsProcess::start() {
     if (answered) return;
     const bool port_taken = log().find("in use") != std::string::npos;
     if (!settled || !port_taken || attempt == kAttempts) {
+      child_->kill();  // where the constructor throws, no destructor cleans up
+      unregister_for_cleanup(mount_point_);
+      detach(mount_point_);
       throw std::runtime_error("kvfs does not come up; its output:\n" + log());
     }
   }
