@@ -29,7 +29,7 @@ class RecordingOutbox : public Outbox {
 /// A connection: what it is sent is parsed and executed as a session would.
 class TestClient {
  public:
-  TestClient(Service& service, bool loopback = true) : service_(service), executor_(service) {
+  TestClient(Service& service, bool loopback = true) : executor_(service) {
     client_.card->id = service.clients().next_id();
     client_.card->address = "127.0.0.1:" + std::to_string(50'000 + client_.card->id);
     client_.outbox = outbox = std::make_shared<RecordingOutbox>();
@@ -83,7 +83,6 @@ class TestClient {
     return out;
   }
 
-  Service& service_;
   Client client_;
   Executor executor_;
 };

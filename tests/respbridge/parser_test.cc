@@ -48,7 +48,7 @@ TEST(ParserTest, TakesArraysOfBulkStrings) {
   EXPECT_EQ(parse("*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n").commands,
             (std::vector<Command>{{"GET", "a"}, {"PING"}}));
   EXPECT_EQ(parse("*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n\r\n\0x\r\n" + std::string()).commands.size(), 0u);
-  EXPECT_EQ(parse(std::string_view("*2\r\n$1\r\nx\r\n$4\r\n\r\n\0y\r\n", 23)).commands,
+  EXPECT_EQ(parse(std::string_view("*2\r\n$1\r\nx\r\n$4\r\n\r\n\0y\r\n", 21)).commands,
             (std::vector<Command>{{"x", std::string("\r\n\0y", 4)}}));
 }
 

@@ -17,8 +17,7 @@ class ChunkLogTest : public testing::Test {
   void SetUp() override { open(); }
   void open() {
     log_.reset();
-    log_ = std::move(
-        ChunkLog::open(std::move(open_directory(directory_.path() + "/chunks").value()), readers_, visible_).value());
+    log_ = ChunkLog::open(open_directory(directory_.path() + "/chunks").value(), readers_, visible_).value();
   }
   std::string read(const ChunkRef& ref) {
     std::string bytes(ref.length, '\0');

@@ -23,7 +23,7 @@ class EngineConcurrencyTest : public testing::TestWithParam<const char*> {
     options_.kind = GetParam();
     options_.path = directory_.path() + "/store";
     options_.memtable_entries_max = 60;
-    engine_ = std::move(open_engine(options_).value());
+    engine_ = open_engine(options_).value();
     ASSERT_TRUE(engine_->transact([](Transaction& txn) {
       for (uint64_t i = 0; i < kAccounts; ++i) txn.put(account(i), "1000");
       return Result<void>();

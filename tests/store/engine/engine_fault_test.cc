@@ -29,7 +29,7 @@ class EngineFaultTest : public testing::Test {
   }
   void open() {
     engine_.reset();
-    engine_ = std::move(open_engine(options_).value());
+    engine_ = open_engine(options_).value();
   }
   Result<Sequence> put(std::string_view key, std::string_view value, const Durability& durability = {}) {
     return engine_->transact([&](Transaction& txn) {

@@ -31,7 +31,7 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
     options_.kind = GetParam();
     options_.path = directory_.path() + "/store";
     options_.memtable_entries_max = 200;  // so that memtables are frozen and folded all the time
-    engine_ = std::move(open_engine(options_).value());
+    engine_ = open_engine(options_).value();
   }
 
   uint64_t below(uint64_t limit) { return random_() % limit; }
@@ -146,7 +146,7 @@ class EngineModelTest : public testing::TestWithParam<const char*> {
         if (below(10) == 0 && options_.kind != "memory") {
           views_.clear();
           engine_.reset();
-          engine_ = std::move(open_engine(options_).value());
+          engine_ = open_engine(options_).value();
           expect_same(*engine_->snapshot(), model_);
         }
         break;

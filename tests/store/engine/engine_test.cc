@@ -22,7 +22,7 @@ class EngineTest : public testing::TestWithParam<const char*> {
   }
   void open() {
     engine_.reset();
-    engine_ = std::move(open_engine(options_).value());
+    engine_ = open_engine(options_).value();
   }
   Sequence put(std::string_view key, std::string_view value) {
     return engine_

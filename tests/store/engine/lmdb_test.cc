@@ -14,7 +14,7 @@ class LmdbTest : public testing::Test {
   void SetUp() override {
     EnvOptions options;
     options.path = directory_.path();
-    env_ = std::move(Env::open(options).value());
+    env_ = Env::open(options).value();
     table_ = env_->open_table("rows").value();
   }
   void put(std::string_view key, std::string_view value) {
@@ -80,7 +80,7 @@ TEST_F(LmdbTest, FullMapIsNoSpaceAndReadingGoesOn) {
   EnvOptions options;
   options.path = directory_.path() + "/small";
   options.map_bytes = 128 * 1024;
-  env_ = std::move(Env::open(options).value());
+  env_ = Env::open(options).value();
   table_ = env_->open_table("rows").value();
   put("kept", "value");
   {
