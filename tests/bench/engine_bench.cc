@@ -55,7 +55,7 @@ class KvfsSubject final : public Subject {
   KvfsSubject() {
     EngineOptions options;
     options.path = directory / "kvfs";
-    engine_ = std::move(open_engine(options).value());
+    engine_ = open_engine(options).value();
   }
   void load() override {
     for (uint64_t key = 0; key < keys;) {
@@ -99,7 +99,7 @@ class LmdbSubject final : public Subject {
   LmdbSubject() {
     lmdb::EnvOptions options;
     options.path = directory / "lmdb";
-    env_ = std::move(lmdb::Env::open(options).value());
+    env_ = lmdb::Env::open(options).value();
     table_ = env_->open_table("rows").value();
   }
   void load() override {
