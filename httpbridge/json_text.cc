@@ -290,6 +290,18 @@ void append_base64(std::string& out, std::string_view bytes) {
   }
 }
 
+void append_text_member(std::string& out, std::string_view name, std::string_view bytes) {
+  out.append("\"").append(name);
+  if (valid_utf8(bytes)) {
+    out.append("\":");
+    append_json_string(out, bytes);
+  } else {
+    out.append("_base64\":\"");
+    append_base64(out, bytes);
+    out.push_back('"');
+  }
+}
+
 Result<std::string> decode_base64(std::string_view text) {
   static constexpr auto kValues = [] {
     std::array<int8_t, 256> values{};

@@ -57,6 +57,8 @@ class JsonElements {
 void append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, uint64_t number);
 void append_base64(std::string& out, std::string_view bytes);
+/// `"name":"<text>"`, or, for bytes that are no UTF-8, `"name_base64":"<base64>"`.
+void append_text_member(std::string& out, std::string_view name, std::string_view bytes);
 /// Standard alphabet with padding. Errors: invalid.
 Result<std::string> decode_base64(std::string_view text);
 

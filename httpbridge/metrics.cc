@@ -10,6 +10,7 @@ std::string_view to_string(Operation operation) {
     case Operation::batch: return "batch";
     case Operation::scan: return "scan";
     case Operation::patch: return "patch";
+    case Operation::publish: return "publish";
     case Operation::watch: return "watch";
     case Operation::admin: return "admin";
     case Operation::other: return "other";

@@ -9,8 +9,8 @@
 
 namespace kvfs::http {
 
-enum class Operation : uint8_t { read, write, erase, batch, scan, patch, watch, admin, other };
-inline constexpr size_t kOperations = 9;
+enum class Operation : uint8_t { read, write, erase, batch, scan, patch, publish, watch, admin, other };
+inline constexpr size_t kOperations = 10;
 std::string_view to_string(Operation operation);
 
 /// Upper bounds of the latency histogram, in microseconds; the last bucket has none.

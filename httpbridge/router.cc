@@ -76,7 +76,9 @@ Router::Match Router::match(Method method, std::string_view path) const {
     return match;
   }
   match.collection = match.key = {};
-  match.style = path.starts_with("/v1/") || path.starts_with("/admin/") ? ErrorStyle::problem : ErrorStyle::dialect;
+  match.style = path.starts_with("/v1/") || path.starts_with("/admin/") || path.starts_with("/channels")
+                    ? ErrorStyle::problem
+                    : ErrorStyle::dialect;
   return match;
 }
 

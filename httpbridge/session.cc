@@ -287,10 +287,7 @@ void Session::refuse(int status, std::string_view detail) {
 }
 
 void Session::after_answer() {
-  const uint64_t duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
-  const Operation operation = request_.route != nullptr ? request_.route->operation : Operation::other;
-  worker_.context().metrics.count(operation, response_.status, duration_us);
-  if (worker_.shared().access_log != nullptr) log_request();
+  account();
   parser_.reset();
   request_.reset();
   request_.caller = {};
@@ -310,7 +307,17 @@ void Session::after_answer() {
   set_deadline(worker_.options().idle_timeout_ms);
 }
 
-void Session::log_request() {
+// A watch's time is how long somebody listened, so it must not count as the latency of a read.
+void Session::account() {
+  const uint64_t duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
+  const Operation operation = response_.streaming         ? Operation::watch
+                              : request_.route != nullptr ? request_.route->operation
+                                                          : Operation::other;
+  worker_.context().metrics.count(operation, response_.status, duration_us);
+  if (worker_.shared().access_log != nullptr) log_request(duration_us);
+}
+
+void Session::log_request(uint64_t duration_us) {
   AccessLog::Line line;
   line.peer = connection_.peer;
   line.user = request_.caller.name;
@@ -321,7 +328,7 @@ void Session::log_request() {
   line.body_bytes = answer_bytes_;
   line.referer = request_.headers.referer;
   line.user_agent = request_.headers.user_agent;
-  line.duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
+  line.duration_us = duration_us;
   worker_.shared().access_log->write(line, coarse_unix_seconds());
 }
 
@@ -486,6 +493,7 @@ void Session::drain() {
 
 void Session::abort() {
   if (stage_ == Stage::closed) return;
+  if (stage_ == Stage::source) account();  // cut short
   stage_ = Stage::closed;
   response_.source.reset();
   transport_.close();

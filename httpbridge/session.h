@@ -57,7 +57,8 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   void await_source();
   void linger();
   void set_deadline(uint32_t after_ms);
-  void log_request();
+  void account();
+  void log_request(uint64_t duration_us);
 
   Worker& worker_;
   Transport transport_;

@@ -1,6 +1,7 @@
 // The canonical API's table.
 #include "httpbridge/v1.h"
 
+#include "httpbridge/channels.h"
 #include "httpbridge/router.h"
 
 namespace kvfs::http {
@@ -21,9 +22,13 @@ std::span<const Route> v1_routes() {
       {del, "/v1/{collection}", v1_delete_collection, Op::admin, Access::admin, BodyUse::none, kProblem},
       {get, "/v1", v1_collections, Op::scan, Access::read, BodyUse::none, kProblem},
       {post, "/v1", v1_batch, Op::batch, Access::write, BodyUse::memory, kProblem},
+      {get, "/channels", get_channels, Op::read, Access::read, BodyUse::none, kProblem},
+      {get, "/channels/{key}", get_channel, Op::read, Access::read, BodyUse::none, kProblem},
+      {post, "/channels/{key}", publish_message, Op::publish, Access::write, BodyUse::memory, kProblem},
       {get, "/admin/tenants", admin_tenants, Op::admin, Access::admin, BodyUse::none, kProblem},
       {get, "/admin/tenants/{key}", admin_get_tenant, Op::admin, Access::admin, BodyUse::none, kProblem},
       {put, "/admin/tenants/{key}", admin_put_tenant, Op::admin, Access::admin, BodyUse::memory, kProblem},
+      {del, "/admin/tenants/{key}", admin_delete_tenant, Op::admin, Access::admin, BodyUse::none, kProblem},
   };
   return kRoutes;
 }

@@ -17,13 +17,17 @@ Result<void> v1_post(Context& context, Request& request, Response& response);
 Result<void> v1_list(Context& context, Request& request, Response& response);
 // v1_batch.cc
 Result<void> v1_batch(Context& context, Request& request, Response& response);
-// v1_admin.cc: collections and tenants as resources
+// v1_collections.cc
 Result<void> v1_collections(Context& context, Request& request, Response& response);
 Result<void> v1_put_collection(Context& context, Request& request, Response& response);
 Result<void> v1_delete_collection(Context& context, Request& request, Response& response);
+/// ?info
+Result<void> v1_collection_info(Context& context, Request& request, Response& response);
+// admin_tenants.cc
 Result<void> admin_tenants(Context& context, Request& request, Response& response);
 Result<void> admin_get_tenant(Context& context, Request& request, Response& response);
 Result<void> admin_put_tenant(Context& context, Request& request, Response& response);
+Result<void> admin_delete_tenant(Context& context, Request& request, Response& response);
 
 /// The origin of this door, and strict durability where the request has `Kvfs-Sync: 1`.
 WriteOptions write_options_of(const Context& context, const Request& request);

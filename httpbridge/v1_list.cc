@@ -61,22 +61,11 @@ Result<ListRequest> parse(const Context& context, const Request& request) {
   return list;
 }
 
-void append_name(std::string& out, std::string_view name, std::string_view bytes) {
-  out.append("{\"").append(name);
-  if (valid_utf8(bytes)) {
-    out.append("\":");
-    append_json_string(out, bytes);
-  } else {
-    out.append("_base64\":\"");
-    append_base64(out, bytes);
-    out.push_back('"');
-  }
-}
-
 /// Appends one key's object. False where the value could not be read.
 Result<void> append_entry(std::string& out, const ReadTxn& txn, std::string_view key, const Entry& entry,
                           const ListRequest& list) {
-  append_name(out, "key", key);
+  out.push_back('{');
+  append_text_member(out, "key", key);
   out.append(",\"size\":");
   append_json_number(out, entry.size);
   out.append(",\"version\":\"");
@@ -130,7 +119,8 @@ Result<Page> read_page(Context& context, const ListRequest& list, DirId collecti
         },
         [&](std::string_view prefix) {
           if (separator != ',') {
-            append_name(page.keys, "prefix", prefix);
+            page.keys.push_back('{');
+            append_text_member(page.keys, "prefix", prefix);
             page.keys.append("}").push_back(separator);
             return fits();
           }
@@ -138,7 +128,8 @@ Result<Page> read_page(Context& context, const ListRequest& list, DirId collecti
           if (valid_utf8(prefix)) {
             append_json_string(page.prefixes, prefix);
           } else {
-            append_name(page.prefixes, "prefix", prefix);
+            page.prefixes.push_back('{');
+            append_text_member(page.prefixes, "prefix", prefix);
             page.prefixes.push_back('}');
           }
           return fits();
@@ -183,6 +174,7 @@ class LineSource final : public BodySource {
 
 Result<void> v1_list(Context& context, Request& request, Response& response) {
   if (wants_watch(request)) return watch_changes(context, request, response);
+  if (request.query == "info") return v1_collection_info(context, request, response);
   auto list = parse(context, request);
   if (!list) return list.error();
   const auto collection = collection_of(context, request);

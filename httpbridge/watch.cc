@@ -1,8 +1,8 @@
 #include "httpbridge/watch.h"
 
 #include <charconv>
-#include <chrono>
 
+#include "httpbridge/event_source.h"
 #include "httpbridge/json_text.h"
 #include "httpbridge/url.h"
 #include "httpbridge/watch_hub.h"
@@ -12,11 +12,6 @@ namespace kvfs::http {
 namespace {
 
 constexpr size_t kChangesAtOnce = 256;
-
-int64_t steady_now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Which changes a watch is told of.
 struct Filter {
@@ -35,25 +30,17 @@ struct Filter {
   }
 };
 
-void append_text(std::string& out, std::string_view name, std::string_view bytes) {
-  out.append(",\"").append(name);
-  if (valid_utf8(bytes)) {
-    out.append("\":");
-    append_json_string(out, bytes);
-  } else {
-    out.append("_base64\":\"");
-    append_base64(out, bytes);
-    out.push_back('"');
-  }
-}
-
 void append_change(std::string& out, const Change& change) {
   out.append("{\"kind\":\"").append(to_string(change.kind)).append("\"");
-  append_text(out, "collection", change.collection);
-  append_text(out, "key", change.key);
+  const auto text = [&out](std::string_view name, std::string_view bytes) {
+    out.push_back(',');
+    append_text_member(out, name, bytes);
+  };
+  text("collection", change.collection);
+  text("key", change.key);
   if (change.kind == ChangeKind::rename || change.kind == ChangeKind::link) {
-    append_text(out, "to_collection", change.to_collection);
-    append_text(out, "to_key", change.to_key);
+    text("to_collection", change.to_collection);
+    text("to_key", change.to_key);
     if (change.node == Kind::directory) out.append(",\"directory\":true");
   }
   if (change.kind == ChangeKind::put) {
@@ -68,21 +55,12 @@ void append_change(std::string& out, const Change& change) {
   out.append("\"}");
 }
 
-/// What both kinds of watch share: the place in the feed, the wake, the count of watches.
-class WatchSource : public BodySource {
+/// What both kinds of watch share: the place in the feed and the wake.
+class WatchSource : public EventSource {
  public:
   WatchSource(Context& context, Filter filter, uint64_t after)
-      : context_(context), filter_(std::move(filter)), after_(after) {
-    context_.service.watches().fetch_add(1);
-    context_.metrics.watches_opened.add();
-  }
-  ~WatchSource() override {
-    context_.service.watches().fetch_sub(1);
-    context_.metrics.watches_closed.add();
-  }
-  std::optional<uint64_t> size() const override { return std::nullopt; }
+      : EventSource(context), filter_(std::move(filter)), after_(after) {}
   void set_wake(std::function<void()> wake) override { wake_ = context_.watch_hub->add(std::move(wake)); }
-  int64_t due_ms() const override { return due_ms_; }
 
  protected:
   /// What is new for this watch, oldest first; moves on in the feed. `missed`: there were others that are gone.
@@ -102,33 +80,18 @@ class WatchSource : public BodySource {
     return taken;
   }
 
-  Context& context_;
   const Filter filter_;
   uint64_t after_;
-  int64_t due_ms_ = 0;
-  std::string text_;
-  size_t at_ = 0;
-
-  /// Copies out what is left of text_.
-  size_t copy_text(std::span<char> out) {
-    const size_t bytes = text_.copy(out.data(), out.size(), at_);
-    at_ += bytes;
-    if (at_ == text_.size()) {
-      text_.clear();
-      at_ = 0;
-    }
-    return bytes;
-  }
 
  private:
   std::shared_ptr<void> wake_;
 };
 
-class EventSource final : public WatchSource {
+class ChangeStream final : public WatchSource {
  public:
-  EventSource(Context& context, Filter filter, uint64_t after) : WatchSource(context, std::move(filter), after) {
+  ChangeStream(Context& context, Filter filter, uint64_t after) : WatchSource(context, std::move(filter), after) {
     text_ = "retry: 1000\nid: " + std::to_string(after) + "\n\n";
-    rest();
+    rest_heartbeat();
   }
 
   Result<Piece> read(std::span<char> out) override {
@@ -146,19 +109,13 @@ class EventSource final : public WatchSource {
         text_.append("\n\n");
       }
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(told));
-      if (text_.empty() && due_ms_ != 0 && steady_now_ms() >= due_ms_) text_ = ": heartbeat\n\n";
-      if (text_.empty()) return Piece{0, State::wait};
-      rest();
+      if (!beat_or_go_on()) return Piece{0, State::wait};
     }
     return Piece{copy_text(out), State::more};
   }
 
  private:
   std::vector<ChangePtr> pending_;  // taken from the feed, not told yet
-  void rest() {
-    const uint32_t heartbeat_ms = context_.options.watch_heartbeat_ms;
-    due_ms_ = heartbeat_ms == 0 ? 0 : steady_now_ms() + heartbeat_ms;
-  }
 };
 
 class PollSource final : public WatchSource {
@@ -241,19 +198,13 @@ bool wants_watch(const Request& request) {
 Result<void> watch_changes(Context& context, Request& request, Response& response) {
   auto watch = parse(context, request);
   if (!watch) return watch.error();
-  if (context.service.watches().load() >= static_cast<int64_t>(context.options.watches_max)) {
-    response.add("Retry-After", "10");
-    set_error(response, request.route->style, 503,
-              "there are watches_max, " + std::to_string(context.options.watches_max) + " watches already");
-    return {};
-  }
-  response.streaming = true;
+  if (!may_open_event_source(context, request, response)) return {};
   if (watch->poll) {
     response.content_type = "application/json";
     response.source = std::make_unique<PollSource>(context, std::move(watch->filter), watch->after, watch->timeout_ms);
   } else {
     response.content_type = "text/event-stream";
-    response.source = std::make_unique<EventSource>(context, std::move(watch->filter), watch->after);
+    response.source = std::make_unique<ChangeStream>(context, std::move(watch->filter), watch->after);
   }
   return {};
 }

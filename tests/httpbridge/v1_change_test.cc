@@ -244,11 +244,9 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
   Door door;
   EXPECT_EQ(door.put("/v1/c", "").status, 201);
   EXPECT_EQ(door.put("/v1/c", R"({"require_preconditions":true,"fsync":"strict"})").status, 200);
-  EXPECT_NE(
-      door.get("/v1").body.find(
-          R"({"name":"c","keys":0,"bytes":0,"quota_keys":0,"quota_bytes":0,)"
-          R"("fsync":"strict","require_preconditions":true})"),
-      std::string::npos)
+  EXPECT_NE(door.get("/v1").body.find(R"({"name":"c","keys":0,"bytes":0,"quota_keys":0,"quota_bytes":0,)"
+                                      R"("fsync":"strict","require_preconditions":true})"),
+            std::string::npos)
       << door.get("/v1").body;
   EXPECT_EQ(door.put("/v1/c/k", "v").status, 428);
   EXPECT_EQ(door.del("/v1/c/k").status, 428);
@@ -258,6 +256,8 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
   EXPECT_EQ(door.put("/v1/c/k2", "v", {{"If-None-Match", "*"}}).status, 201);
   EXPECT_EQ(door.put("/v1/c", R"({"quota_keys":1})").status, 400);
   EXPECT_EQ(door.put("/v1/c", R"({"fsync":"sometimes"})").status, 400);
+  EXPECT_NE(door.get("/v1/c?info").body.find(R"({"name":"c","keys":2,"bytes":2,)"), std::string::npos);
+  EXPECT_EQ(door.get("/v1/absent?info").status, 404);
   EXPECT_EQ(door.del("/v1/c").body, R"({"removed":2})");
   EXPECT_EQ(door.get("/v1/c").status, 404);
   EXPECT_EQ(door.del("/v1/c").status, 404);
@@ -280,6 +280,27 @@ TEST(Tenants, AreManagedByAdministratorsOnly) {
   EXPECT_EQ(door.get("/admin/tenants/two", boss).status, 403);
   EXPECT_EQ(door.get("/admin/tenants/three", root).status, 404);
   EXPECT_EQ(door.put("/v1/c/k", std::string(2000, 'x'), {root[0], {"Kvfs-Tenant", "two"}}).status, 507);
+}
+
+TEST(Tenants, AreDeletedWithAllTheirCollections) {
+  HttpOptions options;
+  options.keys = {{"boss", "b", "", "one", false, true}, {"root", "r", "", "", false, true}};
+  Door door(options);
+  const Fields boss = {{"X-API-Key", "b"}}, root = {{"X-API-Key", "r"}};
+  const Fields two = {root[0], {"Kvfs-Tenant", "two"}};
+  EXPECT_EQ(door.put("/admin/tenants/two", "", root).status, 201);
+  for (int i = 0; i < 1200; ++i) door.put("/v1/c" + std::to_string(i % 3) + "/d/" + std::to_string(i), "v", two);
+  EXPECT_EQ(door.put("/v1/empty", "", two).status, 201);
+  EXPECT_EQ(door.del("/admin/tenants/two", boss).status, 403);
+  EXPECT_EQ(door.del("/admin/tenants/three", root).status, 404);
+  EXPECT_EQ(door.del("/admin/tenants/one", root).status, 409) << "a key names it";
+  const Answer gone = door.del("/admin/tenants/two", root);
+  EXPECT_EQ(gone.status, 200);
+  EXPECT_EQ(gone.body, R"({"removed":1200})");
+  EXPECT_EQ(door.get("/admin/tenants/two", root).status, 404);
+  EXPECT_EQ(door.get("/v1/c0/d/0", two).status, 404);
+  EXPECT_EQ(door.put("/admin/tenants/two", "", root).status, 201);
+  EXPECT_EQ(door.get("/v1", two).body, R"({"collections":[]})");
 }
 
 }  // namespace

@@ -90,6 +90,26 @@ TEST_F(RedisDoorTest, ARestartKeepsWhatWasAcknowledged) {
   EXPECT_EQ(redis("GET key"), "kept");
 }
 
+TEST_F(RedisDoorTest, ChannelsAreTheSameOverHttp) {
+  const std::string by_http = kvfs.scratch("by-http"), by_redis = kvfs.scratch("by-redis");
+  ChildProcess listener({"curl", "-sN", "-H", "Accept: text/event-stream", kvfs.url("/channels/news?pattern=w*")},
+                        clean_environment(), by_http);
+  EXPECT_TRUE(wait_until([&] { return redis("PUBSUB NUMSUB news") == "news\n1"; }));
+  EXPECT_EQ(redis("PUBLISH news 'from redis'"), "1");
+  EXPECT_EQ(redis("PUBLISH weather sun"), "1");
+  EXPECT_TRUE(wait_until([&] { return read_file(by_http).find("sun") != std::string::npos; }));
+  const std::string heard = read_file(by_http);
+  EXPECT_NE(heard.find(R"(data: {"channel":"news","payload":"from redis"})"), std::string::npos) << heard;
+  EXPECT_NE(heard.find(R"(data: {"channel":"weather","pattern":"w*","payload":"sun"})"), std::string::npos) << heard;
+
+  ChildProcess subscriber({"redis-cli", "-p", std::to_string(kvfs.resp_port()), "SUBSCRIBE", "other"},
+                          clean_environment(), by_redis);
+  EXPECT_TRUE(
+      wait_until([&] { return http.get("/channels/other").body.find("\"subscribers\":1") != std::string::npos; }));
+  EXPECT_EQ(http.post("/channels/other", "from http").body, R"({"receivers":1})");
+  EXPECT_TRUE(wait_until([&] { return read_file(by_redis).find("from http") != std::string::npos; }));
+}
+
 TEST(RedisTenantsTest, KeysOfOneTenantAreNotSeenByAnother) {
   KvfsOptions options = with_resp();
   options.api_keys = {{"key-of-one", "one"}, {"key-of-two", "two"}};

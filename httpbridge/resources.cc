@@ -1,0 +1,152 @@
+#include "httpbridge/resources.h"
+
+#include <charconv>
+
+#include "httpbridge/json_text.h"
+#include "store/engine/engine.h"
+#include "store/tree.h"
+
+namespace kvfs::http {
+
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+constexpr size_t kClearedAtOnce = 500;
+
+void append_info(std::string& out, const CollectionInfo& info) {
+  out.append("{\"name\":");
+  if (valid_utf8(info.name)) {
+    append_json_string(out, info.name);
+  } else {
+    out.append("null,\"name_base64\":\"");
+    append_base64(out, info.name);
+    out.push_back('"');
+  }
+  const auto number = [&out](std::string_view name, uint64_t value) {
+    out.append(",\"").append(name).append("\":");
+    append_json_number(out, value);
+  };
+  number("keys", info.keys);
+  number("bytes", info.bytes);
+  number("quota_keys", info.settings.quota_keys);
+  number("quota_bytes", info.settings.quota_bytes);
+  out.append(",\"fsync\":");
+  append_json_string(out, info.settings.fsync);
+  out.append(",\"require_preconditions\":").append(info.settings.require_preconditions ? "true}" : "false}");
+}
+
+/// A step of a removal: how many keys it removed; 0: nothing is left, and the thing itself is gone.
+Result<size_t> remove_some(WriteTxn& txn, DirId tenant, std::string_view name) {
+  const auto collection = find_collection(txn, tenant, name);
+  if (!collection) return collection.error();
+  const auto count = clear_collection(txn, *collection, kClearedAtOnce, true);
+  if (!count || *count > 0) return count;
+  if (auto r = remove_directory(txn, tenant, name); !r) return r.error();
+  return size_t{0};
+}
+
+std::optional<std::string> first_collection(const ReadTxn& txn, DirId tenant) {
+  const DirectoryCursor first(txn, tenant, std::nullopt);
+  return first.valid() ? std::optional(std::string(first.component())) : std::nullopt;
+}
+
+Result<size_t> remove_some(WriteTxn& txn, std::string_view tenant) {
+  const auto dir = find_tenant(txn, tenant);
+  if (!dir) return dir.error();
+  size_t removed = 0;
+  for (;;) {
+    const auto collection = first_collection(txn, *dir);
+    if (!collection) break;
+    const auto count = remove_some(txn, *dir, *collection);
+    if (!count) return count;
+    removed += *count;
+    if (removed >= kClearedAtOnce) return removed;
+  }
+  if (removed > 0) return removed;
+  if (auto r = remove_directory(txn, kRootDir, tenant); !r) return r.error();
+  return size_t{0};
+}
+
+class RemovalSource final : public BodySource {
+ public:
+  using Step = std::function<Result<size_t>(WriteTxn&)>;
+  RemovalSource(Context& context, Step step) : context_(context), step_(std::move(step)) {}
+
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+
+  Result<Piece> read(std::span<char> out) override {
+    const auto went = context_.store.write(step_, context_.write_options);
+    if (!went && went.error().code != Errc::not_found) return went.error();
+    if (went && *went > 0) {
+      removed_ += *went;
+      return Piece{0, State::more};
+    }
+    const std::string text = "{\"removed\":" + std::to_string(removed_) + "}";
+    return Piece{text.copy(out.data(), out.size()), State::done};
+  }
+
+ private:
+  Context& context_;
+  const Step step_;
+  size_t removed_ = 0;
+};
+
+}  // namespace
+
+std::string resource_listing(std::string_view name, const std::vector<CollectionInfo>& infos) {
+  std::string out = "{\"" + std::string(name) + "\":[";
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    append_info(out, infos[i]);
+  }
+  return out + "]}";
+}
+
+Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
+  if (trim_json(body).empty()) return {};
+  if (auto r = validate_json(body); !r) return r;
+  const std::string_view object = trim_json(body);
+  if (object.front() != '{') return {Errc::invalid, "settings are a JSON object"};
+  for (JsonMembers members(object); members.next();) {
+    const std::string& name = members.name();
+    const std::string_view value = members.value();
+    if (of == Of::tenant && (name == "quota_bytes" || name == "quota_keys")) {
+      uint64_t number = 0;
+      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+      if (error != std::errc() || stop != value.data() + value.size())
+        return {Errc::invalid, "\"" + name + "\" must be a whole number (0: no quota)"};
+      (name == "quota_bytes" ? settings.quota_bytes : settings.quota_keys) = number;
+    } else if (name == "fsync") {
+      settings.fsync = is_json_string(value) ? decode_json_string(value) : std::string();
+      if (!settings.fsync.empty())
+        if (auto policy = parse_durability(settings.fsync); !policy) return policy.error();
+    } else if (of == Of::collection && name == "require_preconditions") {
+      if (value != "true" && value != "false")
+        return {Errc::invalid, "\"require_preconditions\" must be true or false"};
+      settings.require_preconditions = value == "true";
+    } else {
+      return {Errc::invalid, "unknown setting \"" + name +
+                                 "\"; tenants have quota_bytes, quota_keys and fsync, collections fsync and "
+                                 "require_preconditions"};
+    }
+  }
+  return {};
+}
+
+void tell_resource(Response& response, int status, const std::vector<CollectionInfo>& infos, std::string_view name) {
+  response.text(status, kJson, {});
+  for (const CollectionInfo& info : infos)
+    if (info.name == name) append_info(response.body, info);
+}
+
+std::unique_ptr<BodySource> remove_collection(Context& context, DirId tenant, std::string name) {
+  return std::make_unique<RemovalSource>(
+      context, [tenant, name = std::move(name)](WriteTxn& txn) { return remove_some(txn, tenant, name); });
+}
+
+std::unique_ptr<BodySource> remove_tenant(Context& context, std::string name) {
+  return std::make_unique<RemovalSource>(context,
+                                         [name = std::move(name)](WriteTxn& txn) { return remove_some(txn, name); });
+}
+
+}  // namespace kvfs::http

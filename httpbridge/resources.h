@@ -1,0 +1,29 @@
+// What collections and tenants have in common as resources: how they are described, set and emptied.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "httpbridge/service.h"
+#include "store/keyspace.h"
+
+namespace kvfs::http {
+
+/// `{"NAME":[...]}`.
+std::string resource_listing(std::string_view name, const std::vector<CollectionInfo>& infos);
+
+/// The one of `infos` that is called `name` as the answer's body, which stays empty where there is none.
+void tell_resource(Response& response, int status, const std::vector<CollectionInfo>& infos, std::string_view name);
+
+enum class Of : uint8_t { tenant, collection };
+/// Lays the body's members over `settings`. Quotas are of tenants, conditions of collections. Errors: invalid.
+Result<void> parse_settings(std::string_view body, Of of, Settings& settings);
+
+/// A body that removes a collection, or a tenant with all of its collections, a few keys at a time, between other
+/// requests, and tells how many went. What has gone stays gone if the client hangs up.
+std::unique_ptr<BodySource> remove_collection(Context& context, DirId tenant, std::string name);
+std::unique_ptr<BodySource> remove_tenant(Context& context, std::string name);
+
+}  // namespace kvfs::http
