@@ -45,6 +45,8 @@ Result<http::HttpOptions> http_options(const Config& config) {
   options.watch_heartbeat_ms = milliseconds("watch_heartbeat");
   options.long_poll_ms_max = milliseconds("long_poll_max");
   options.watches_max = count("watches_max");
+  options.gzip_level = static_cast<int>(count("gzip_level"));
+  options.gzip_bytes_min = bytes("gzip_bytes_min");
   options.cors_origins = config.list("http", "cors_origins");
   options.console = config.boolean("http", "console");
   options.metrics_public = config.boolean("http", "metrics_public");

@@ -91,8 +91,8 @@ Result<void> get_scan(Context& context, Request& request, Response& response) {
   if (!limit) return limit.error();
   query.limit = *limit;
   response.content_type = "application/json";
-  const auto members = append_range_object(context, request, query, response);
-  if (!members) return members.error();
+  const auto object = append_range_object(context, request, query, response);
+  if (!object) return object.error();
   return {};
 }
 

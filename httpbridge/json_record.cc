@@ -66,22 +66,12 @@ Result<void> store_record(Context& context, const Request& request, const JsonRe
   return {};
 }
 
-void append_key_member(std::string& out, std::string_view key) {
-  if (valid_utf8(key)) {
-    out.append("\"key\":");
-    append_json_string(out, key);
-  } else {
-    out.append("\"key_base64\":\"");
-    append_base64(out, key);
-    out.push_back('"');
-  }
-}
-
-Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query,
-                                   Response& response) {
+Result<RangeObject> append_range_object(Context& context, const Request& request, const ListQuery& query,
+                                        Response& response) {
   std::string& body = response.body;
   const size_t before = body.size();
-  size_t members = 0, omitted = 0;
+  RangeObject object;
+  size_t omitted = 0;
   body.push_back('{');
   const auto end =
       read_range(context, request, query, [&](std::string_view key, std::string_view bytes, std::string_view type) {
@@ -89,7 +79,7 @@ Result<size_t> append_range_object(Context& context, const Request& request, con
           ++omitted;
           return true;
         }
-        if (members++ > 0) body.push_back(',');
+        if (object.members++ > 0) body.push_back(',');
         append_json_string(body, key);
         body.push_back(':');
         append_value_json(body, bytes, type);
@@ -101,9 +91,9 @@ Result<size_t> append_range_object(Context& context, const Request& request, con
   }
   body.push_back('}');
   if (end->cursor) {
-    const std::string cursor = encode_cursor(*end->cursor);
+    object.cursor = encode_cursor(*end->cursor);
     response.add("Kvfs-Truncated", "true");
-    response.add("Kvfs-Cursor", cursor);
+    response.add("Kvfs-Cursor", object.cursor);
     std::string next(request.path);
     char separator = '?';
     for (QueryFields fields(request.query);;) {
@@ -116,11 +106,11 @@ Result<size_t> append_range_object(Context& context, const Request& request, con
           .append(percent_encode(fields.value()));
       separator = '&';
     }
-    next.append(1, separator).append("cursor=").append(cursor);
+    next.append(1, separator).append("cursor=").append(object.cursor);
     response.add_untrusted("Link", "<" + next + ">; rel=\"next\"");
   }
   if (omitted > 0) response.add("Kvfs-Omitted-Keys", omitted);
-  return members;
+  return object;
 }
 
 }  // namespace kvfs::http

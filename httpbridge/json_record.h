@@ -31,13 +31,13 @@ Result<JsonRecord> parse_full_record(std::string_view object);
 /// Stores the record's value in the request's collection.
 Result<void> store_record(Context& context, const Request& request, const JsonRecord& record);
 
-/// {"<name>": <text>, "key": <key>}; a key that is not UTF-8 goes out as "key_base64".
-void append_key_member(std::string& out, std::string_view key);
-
-/// Key to value as a JSON object, keys in order; what was cut or could not be told is said in header fields:
+struct RangeObject {
+  size_t members = 0;
+  std::string cursor;  // encoded; empty: nothing was cut
+};
+/// Key to value as a JSON object, keys in order; what was cut or could not be told is said in header fields, too:
 /// Kvfs-Truncated, Kvfs-Cursor, Link; Kvfs-Omitted-Keys (not UTF-8, so no JSON name).
-/// Returns how many members the object has.
-Result<size_t> append_range_object(Context& context, const Request& request, const ListQuery& query,
-                                   Response& response);
+Result<RangeObject> append_range_object(Context& context, const Request& request, const ListQuery& query,
+                                        Response& response);
 
 }  // namespace kvfs::http

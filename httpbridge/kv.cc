@@ -23,7 +23,7 @@ void tell(Response& response, std::string_view message, std::string_view key) {
   response.text(200, kJson, "{\"message\":");
   append_json_string(response.body, message);
   response.body.push_back(',');
-  append_key_member(response.body, key);
+  append_text_member(response.body, "key", key);
   response.body.push_back('}');
 }
 
@@ -90,8 +90,8 @@ Result<void> get_bulk_range(Context& context, Request& request, Response& respon
   if (!limit) return limit.error();
   query.limit = *limit;
   response.content_type = kJson;
-  const auto members = append_range_object(context, request, query, response);
-  if (!members) return members.error();
+  const auto object = append_range_object(context, request, query, response);
+  if (!object) return object.error();
   return {};
 }
 

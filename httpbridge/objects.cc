@@ -14,7 +14,7 @@ void tell(Response& response, std::string_view message, std::string_view key) {
   response.text(200, kJson, "{\"message\":");
   append_json_string(response.body, message);
   response.body.push_back(',');
-  append_key_member(response.body, key);
+  append_text_member(response.body, "key", key);
   response.body.push_back('}');
 }
 
@@ -37,7 +37,7 @@ Result<void> get_object(Context& context, Request& request, Response& response) 
   const auto value = fetch_value(context, request, request.key);
   if (!value) return named(value.error());
   response.text(200, kJson, "{");
-  append_key_member(response.body, request.key);
+  append_text_member(response.body, "key", request.key);
   response.body.append(",\"value\":");
   append_value_json(response.body, value->bytes, value->content_type);
   response.body.push_back('}');
@@ -68,13 +68,10 @@ Result<void> list_objects(Context& context, Request& request, Response& response
   if (!prefix) return prefix.error();
   if (*prefix) query.prefix = **prefix;
   response.content_type = kJson;
-  const auto count = append_range_object(context, request, query, response);
-  if (!count) return count.error();
-  response.body.insert(0, "{\"count\":" + std::to_string(*count) + ",\"objects\":");
-  if (const size_t at = response.headers().find("Kvfs-Cursor: "); at != std::string_view::npos) {
-    const std::string_view rest = response.headers().substr(at + 13);
-    response.body.append(",\"cursor\":\"").append(rest.substr(0, rest.find('\r'))).append("\"");
-  }
+  const auto object = append_range_object(context, request, query, response);
+  if (!object) return object.error();
+  response.body.insert(0, "{\"count\":" + std::to_string(object->members) + ",\"objects\":");
+  if (!object->cursor.empty()) response.body.append(",\"cursor\":\"").append(object->cursor).append("\"");
   response.body.push_back('}');
   return {};
 }

@@ -48,11 +48,11 @@ struct HttpOptions {
   // Sizes. Beyond them: 431, 414, 413.
   size_t header_bytes_max = 16 * 1024;
   size_t header_count_max = 100;
-  size_t target_bytes_max = 14 * 1024;      // a key of 4,096 bytes, each percent-encoded, fits
+  size_t target_bytes_max = 14 * 1024;          // a key of 4,096 bytes, each percent-encoded, fits
   uint64_t value_bytes_max = 64 * 1024 * kMiB;  // a value put by the canonical API or /kv (streamed)
-  uint64_t body_bytes_max = 64 * kMiB;      // a JSON body (held in memory)
-  uint64_t answer_bytes_max = 16 * kMiB;    // a list or range answer is cut here, with a cursor to go on
-  size_t batch_count_max = 100'000;         // operations of a batch, items of a bulk write
+  uint64_t body_bytes_max = 64 * kMiB;          // a JSON body (held in memory)
+  uint64_t answer_bytes_max = 16 * kMiB;        // a list or range answer is cut here, with a cursor to go on
+  size_t batch_count_max = 100'000;             // operations of a batch, items of a bulk write
   uint64_t memory_value_bytes_max = 64 * kMiB;  // the largest value that may be patched, or be part of a JSON answer
 
   // Lists and ranges.
@@ -69,23 +69,27 @@ struct HttpOptions {
   int backlog = 1024;
 
   // Times; 0: none.
-  uint32_t header_timeout_ms = 15'000;    // from a request's first byte to its last header
-  uint32_t idle_timeout_ms = 75'000;      // between requests
-  uint32_t read_timeout_ms = 30'000;      // between two reads of a body
-  uint32_t write_timeout_ms = 30'000;     // a client that takes nothing of an answer
-  uint32_t request_timeout_ms = 0;        // a request altogether: 504, or 408 where its body is late
-  uint32_t drain_timeout_ms = 10'000;     // at stop(): for requests in flight
-  uint32_t ready_grace_ms = 0;            // at stop(): /ready fails this long before listeners close
+  uint32_t header_timeout_ms = 15'000;  // from a request's first byte to its last header
+  uint32_t idle_timeout_ms = 75'000;    // between requests
+  uint32_t read_timeout_ms = 30'000;    // between two reads of a body
+  uint32_t write_timeout_ms = 30'000;   // a client that takes nothing of an answer
+  uint32_t request_timeout_ms = 0;      // until a request's turn: then 504, or 408 where its body is late
+  uint32_t drain_timeout_ms = 10'000;   // at stop(): for requests in flight
+  uint32_t ready_grace_ms = 0;          // at stop(): /ready fails this long before listeners close
 
   // Rates. Beyond them: 429.
   RateLimit key_rate;
   RateLimit address_rate;
 
   // Watches.
-  size_t watch_buffer_bytes_max = 1 * kMiB;   // held for one slow reader; then it is told that it missed changes
+  size_t watch_buffer_bytes_max = 1 * kMiB;  // held for one slow reader; then it is told that it missed changes
   uint32_t watch_heartbeat_ms = 15'000;
   uint32_t long_poll_ms_max = 60'000;
   size_t watches_max = 10'000;
+
+  // Compression of answers.
+  int gzip_level = 1;            // 1 (fast) to 9 (small); 0: none
+  size_t gzip_bytes_min = 1024;  // smaller answers are sent as they are
 
   // Browsers.
   std::vector<std::string> cors_origins;  // "*" or exact origins; empty: no CORS headers

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "httpbridge/compression.h"
 #include "httpbridge/http_date.h"
 
 namespace kvfs::http {
@@ -41,6 +42,7 @@ Result<TagList> parse_tags(std::string_view text, bool weak_counts) {
       if (opaque.empty()) return {Errc::invalid, "an entity tag is empty"};
       at = end;
     }
+    if (opaque.ends_with(kGzipMark)) opaque.remove_suffix(kGzipMark.size());
     Version version = 0;
     const char* const end = opaque.data() + opaque.size();
     const auto [stop, error] = std::from_chars(opaque.data(), end, version);

@@ -58,7 +58,7 @@ Result<void> post_record(Context& context, Request& request, Response& response)
   response.text(200, kJson,
                 record->partial_update ? R"({"success":true,"message":"Record updated",)"
                                        : R"({"success":true,"message":"Record stored",)");
-  append_key_member(response.body, record->key);
+  append_text_member(response.body, "key", record->key);
   response.body.push_back('}');
   return {};
 }
@@ -71,7 +71,7 @@ Result<void> get_record(Context& context, Request& request, Response& response) 
   }
   if (!value) return value.error();
   response.text(200, kJson, "{");
-  append_key_member(response.body, request.key);
+  append_text_member(response.body, "key", request.key);
   response.body.append(",\"value\":");
   append_value_json(response.body, value->bytes, value->content_type);
   response.body.push_back('}');
@@ -86,7 +86,7 @@ Result<void> delete_record(Context& context, Request& request, Response& respons
   }
   if (!removed) return removed.error();
   response.text(200, kJson, R"({"success":true,"message":"Record deleted",)");
-  append_key_member(response.body, request.key);
+  append_text_member(response.body, "key", request.key);
   response.body.push_back('}');
   return {};
 }

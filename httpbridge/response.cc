@@ -57,6 +57,13 @@ void Response::add_untrusted(std::string_view name, std::string_view value) {
   headers_.append("\r\n");
 }
 
+void Response::mark_etag(std::string_view mark) {
+  constexpr std::string_view kField = "ETag: \"";
+  const size_t at = headers_.starts_with(kField) ? 0 : headers_.find("\r\nETag: \"");
+  if (at == std::string::npos) return;
+  headers_.insert(headers_.find("\"\r\n", at + kField.size()), mark);
+}
+
 void Response::text(int code, std::string_view type, std::string_view bytes) {
   status = code;
   content_type = type;

@@ -36,6 +36,9 @@ struct Route {
   Access access;
   BodyUse body;
   ErrorStyle style;
+  /// Judges a large or announced body by the head, before it is sent: an error, or a response with a status other than
+  /// 200, is the answer. What it lets pass is judged again by the handler.
+  Handler before_body = nullptr;
 };
 
 class Router {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "httpbridge/compression.h"
 #include "httpbridge/url.h"
 #include "httpbridge/watch_hub.h"
 
@@ -129,7 +130,7 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
       fail(request, response, read.error());
       return Next::answer;
     }
-    return plan_body(request, response);
+    return plan_body(context, request, response);
   } catch (const StoreException& e) {
     fail(request, response, e.error());
   } catch (const std::exception& e) {
@@ -262,7 +263,7 @@ Result<void> Service::read_parameters(const Router::Match& match, Request& reque
   return {};
 }
 
-Service::Next Service::plan_body(Request& request, Response& response) {
+Service::Next Service::plan_body(Context& context, Request& request, Response& response) {
   const Route& route = *request.route;
   const bool needs_tenant = route.access == Access::read || route.access == Access::write;
   if (needs_tenant && request.caller.tenant_dir == 0) {
@@ -271,6 +272,7 @@ Service::Next Service::plan_body(Request& request, Response& response) {
   }
   if (route.body == BodyUse::none) return Next::body;
   if (!request.headers.content_encoding.empty() && request.headers.content_encoding != "identity") {
+    response.add("Accept-Encoding", "identity");
     fail(request, response, 415, "Content-Encoding is not taken; send the body as it is");
     return Next::answer;
   }
@@ -281,6 +283,13 @@ Service::Next Service::plan_body(Request& request, Response& response) {
          streams ? "the value is larger than value_bytes_max, " + std::to_string(limit) + " bytes"
                  : "the body is larger than body_bytes_max, " + std::to_string(limit) + " bytes");
     return Next::answer;
+  }
+  if (route.before_body != nullptr && (streams || request.headers.expect.data() != nullptr)) {
+    if (auto good = route.before_body(context, request, response); !good) {
+      fail(request, response, good.error());
+      return Next::answer;
+    }
+    if (response.status != 200) return Next::answer;
   }
   if (streams) request.upload.emplace(store_.chunks(), limit);
   return Next::body;
@@ -296,7 +305,10 @@ Result<void> Service::take_upload(Request& request, std::string_view bytes) {
 
 void Service::handle(Context& context, Request& request, Response& response) {
   try {
-    if (auto done = request.route->handler(context, request, response); !done) fail(request, response, done.error());
+    if (auto done = request.route->handler(context, request, response); !done)
+      fail(request, response, done.error());
+    else
+      compress_answer(options_, request, response);
   } catch (const StoreException& e) {
     fail(request, response, e.error());
   } catch (const std::exception& e) {

@@ -100,7 +100,7 @@ class Service {
   void add_cors(const Connection& connection, const Request& request, Response& response) const;
   void preflight(const Router::Match& match, const Request& request, Response& response) const;
   Result<void> read_parameters(const Router::Match& match, Request& request);
-  Next plan_body(Request& request, Response& response);
+  Next plan_body(Context& context, Request& request, Response& response);
 
   Store& store_;
   const HttpOptions options_;

@@ -243,7 +243,12 @@ bool Session::take_body_piece(std::string_view piece) {
 }
 
 void Session::finish_request() {
-  if (!answered_early_) worker_.service().handle(worker_.context(), request_, response_);
+  if (!answered_early_ && request_end_ms_ != 0 && worker_.coarse_now_ms() >= request_end_ms_) {
+    worker_.context().metrics.timeouts.add();
+    worker_.service().fail(request_, response_, 504, "its turn came after request_timeout; it was not carried out");
+  } else if (!answered_early_) {
+    worker_.service().handle(worker_.context(), request_, response_);
+  }
   answer();
 }
 

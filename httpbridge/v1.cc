@@ -12,9 +12,9 @@ std::span<const Route> v1_routes() {
   constexpr auto kProblem = ErrorStyle::problem;
   static constexpr Route kRoutes[] = {
       {get, "/v1/{collection}/{key}", v1_get, Op::read, Access::read, BodyUse::none, kProblem},
-      {put, "/v1/{collection}/{key}", v1_put, Op::write, Access::write, BodyUse::value, kProblem},
+      {put, "/v1/{collection}/{key}", v1_put, Op::write, Access::write, BodyUse::value, kProblem, v1_check},
       {del, "/v1/{collection}/{key}", v1_delete, Op::erase, Access::write, BodyUse::none, kProblem},
-      {patch, "/v1/{collection}/{key}", v1_patch, Op::patch, Access::write, BodyUse::memory, kProblem},
+      {patch, "/v1/{collection}/{key}", v1_patch, Op::patch, Access::write, BodyUse::memory, kProblem, v1_check},
       {post, "/v1/{collection}/{key}", v1_post, Op::patch, Access::write, BodyUse::none, kProblem},
       {get, "/v1/{collection}", v1_list, Op::scan, Access::read, BodyUse::none, kProblem},
       {post, "/v1/{collection}", v1_batch, Op::batch, Access::write, BodyUse::memory, kProblem},

@@ -9,6 +9,8 @@ namespace kvfs::http {
 Result<void> v1_get(Context& context, Request& request, Response& response);
 Result<void> v1_put(Context& context, Request& request, Response& response);
 Result<void> v1_delete(Context& context, Request& request, Response& response);
+/// Before the body of a change: whether its key and its conditions are good now.
+Result<void> v1_check(Context& context, Request& request, Response& response);
 // v1_patch.cc: a change to a value: appended bytes, a range of bytes, JSON merge patch, JSON patch
 Result<void> v1_patch(Context& context, Request& request, Response& response);
 // v1_actions.cc: ?incr=, ?rename_to=, ?copy_to=, ?ttl=

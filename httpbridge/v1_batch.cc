@@ -212,7 +212,7 @@ void tell_failure(Response& response, const Error& error, const FailedAt& failed
     set_error(response, ErrorStyle::problem, Error{error.code, at + error.message()});
   response.body.pop_back();
   response.body.append(",\"index\":").append(std::to_string(failed.index)).append(",");
-  append_key_member(response.body, operation.key);
+  append_text_member(response.body, "key", operation.key);
   response.body.append("}");
 }
 
@@ -252,7 +252,7 @@ Result<void> v1_batch(Context& context, Request& request, Response& response) {
     std::string& body = response.body;
     if (i > 0) body.push_back(',');
     body.push_back('{');
-    append_key_member(body, operations[i].key);
+    append_text_member(body, "key", operations[i].key);
     body.append(",\"version\":\"");
     append_json_number(body, (*outcomes)[i].version);
     const auto kind = operations[i].kind;

@@ -70,7 +70,10 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(entry.version)};
   tell_entry(response, entry, txn.now_ms());
   response.status = *status;
-  if (*status == 304) return {};
+  if (*status == 304) {
+    response.content_length = entry.size;  // of what is not sent, for the choice of its encoding
+    return {};
+  }
   ByteRange range{0, entry.size};
   response.add("Accept-Ranges", "bytes");
   if (range_counts(request.headers, entry)) {
@@ -161,6 +164,24 @@ Result<void> v1_put(Context& context, Request& request, Response& response) {
   payload->published();
   tell_put(response, *outcome, context.store.now_ms());
   return {};
+}
+
+Result<void> v1_check(Context& context, Request& request, Response& response) {
+  if (auto good = check_key(request.key); !good) return good;
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  const auto collection = collection_of(context, request);
+  if (!collection && collection.error().code != Errc::not_found) return collection.error();
+  return context.store.read([&](const ReadTxn& txn) -> Result<void> {
+    if (!collection) return check(*precondition, nullptr);
+    if (lacks_demanded_precondition(txn, *collection, request)) {
+      fail_precondition_required(response);
+      return {};
+    }
+    const auto entry = get(txn, *collection, request.key);
+    if (!entry && entry.error().code != Errc::not_found) return entry.error();
+    return check(*precondition, entry ? &*entry : nullptr);
+  });
 }
 
 Result<void> v1_delete(Context& context, Request& request, Response& response) {

@@ -116,6 +116,51 @@ TEST(Wire, Meets100Continue) {
   EXPECT_EQ(other.receive().status, 417);
 }
 
+TEST(Wire, AConditionThatFailsIsToldBeforeTheBodyIsSent) {
+  WireServer server;
+  Wire wire(server.port());
+  wire.send(kPut);
+  wire.receive();
+  const std::string large = "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n";
+  const auto ask = [&](const std::string& head) {
+    Wire one(server.port());
+    one.send(head + large);
+    return one.receive().status;  // without a byte of the body
+  };
+  EXPECT_EQ(ask("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n"), 412);
+  EXPECT_EQ(ask("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\n"), 412);
+  EXPECT_EQ(ask("PUT /v1/new/k HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n"), 412);
+  EXPECT_EQ(ask("PATCH /v1/c/k?append HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\n"), 412);
+  EXPECT_EQ(ask("PUT /v1/c/" + std::string(5000, 'k') + " HTTP/1.1\r\nHost: x\r\n"), 400);
+  wire.send("PUT /v1/c HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n{\"require_preconditions\":true} ");
+  EXPECT_EQ(wire.receive().status, 200);
+  EXPECT_EQ(ask("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\n"), 428);
+  Wire good(server.port());
+  good.send("PUT /v1/c/k2 HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n" + large);
+  EXPECT_EQ(good.receive_through("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  good.send(std::string(1'000'000, 'x'));
+  EXPECT_EQ(good.receive().status, 201);
+}
+
+TEST(Wire, ARequestThatIsLateIsNotCarriedOut) {
+  HttpOptions options;
+  options.request_timeout_ms = 1;
+  WireServer server(options);
+  Wire wire(server.port());
+  wire.send("PUT /v1/c/k HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+  wire.receive_through("\r\n\r\n");
+  // Until the server's coarse clock has moved past the limit.
+  for (const auto from = std::chrono::steady_clock::now();
+       std::chrono::steady_clock::now() - from < std::chrono::milliseconds(30);)
+    std::this_thread::yield();
+  wire.send("x");
+  const int status = wire.receive().status;
+  EXPECT_TRUE(status == 504 || status == 408) << status;  // 408: the server's own timer came first
+  const auto tenant = server.store().find_tenant("default");
+  ASSERT_TRUE(tenant);
+  EXPECT_FALSE(server.store().find_collection(*tenant, "c"));
+}
+
 TEST(Wire, HeadHasNoBodyAndTheConnectionGoesOn) {
   WireServer server;
   Wire wire(server.port());
