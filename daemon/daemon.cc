@@ -40,11 +40,13 @@ std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& confi
   if (const auto tenants = apply_tenants(config, *daemon->store_); !tenants) {
     return Failure{ExitCode::store, tenants.error().message()};
   }
+  daemon->snapshots_ = std::make_unique<Snapshots>(*daemon->store_);
+  // The mount comes last: where a port is taken, nothing is mounted.
+  if (auto failure = daemon->start_http(config)) return *failure;
+  if (auto failure = daemon->start_resp(config)) return *failure;
   if (mount_point) {
     if (auto failure = daemon->start_mount(config, *mount_point, events)) return *failure;
   }
-  if (auto failure = daemon->start_http(config)) return *failure;
-  if (auto failure = daemon->start_resp(config)) return *failure;
   return daemon;
 }
 
@@ -62,6 +64,7 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   }
   MountOptions options = mount_options(config, mount_point);
   options.filesystem.control_files = control_files();
+  options.filesystem.snapshots = snapshots_.get();
   auto mount = Mount::start(*store_, std::move(options));
   if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
   mount_ = std::move(*mount);
@@ -137,20 +140,21 @@ Result<void> Daemon::reload(const Config& config) {
 
 Result<void> Daemon::stop() {
   if (resp_) resp_->stop();
-  resp_.reset();
   if (http_) http_->stop();
-  http_.reset();
-  if (mount_) mount_->stop();
-  if (unmount_watcher_.joinable()) unmount_watcher_.join();
-  mount_.reset();
+  end_mount();
   return store_->sync();
 }
 
-Daemon::~Daemon() {
-  resp_.reset();
-  http_.reset();
+void Daemon::end_mount() {
   if (mount_) mount_->stop();
   if (unmount_watcher_.joinable()) unmount_watcher_.join();
+  mount_.reset();
+}
+
+Daemon::~Daemon() {
+  if (resp_) resp_->stop();
+  if (http_) http_->stop();
+  end_mount();
 }
 
 }  // namespace kvfs

@@ -1,4 +1,5 @@
-// A running kvfs: store, mount and servers, built in this order and ended in the reverse one.
+// A running kvfs: store, servers and mount, built in this order. The servers are drained first, and gone last: the
+// mount's control files ask them.
 #pragma once
 
 #include <memory>
@@ -15,6 +16,7 @@
 #include "fusefs/mount.h"
 #include "httpbridge/server.h"
 #include "respbridge/server.h"
+#include "store/snapshots.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -43,15 +45,17 @@ class Daemon {
   std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
   std::optional<Failure> start_http(const Config& config);
   std::optional<Failure> start_resp(const Config& config);
+  void end_mount();
 
   std::mutex config_mutex_;
   std::string config_text_;  // guarded by config_mutex_
 
   std::unique_ptr<Store> store_;
-  std::unique_ptr<Mount> mount_;
-  std::thread unmount_watcher_;
+  std::unique_ptr<Snapshots> snapshots_;  // of all doors
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<resp::RespServer> resp_;
+  std::unique_ptr<Mount> mount_;
+  std::thread unmount_watcher_;
 };
 
 }  // namespace kvfs

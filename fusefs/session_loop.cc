@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -27,6 +28,9 @@ namespace {
 // After so many requests in a row without waiting, it is worth asking whether there are more than one thread can do.
 // A lone client that shares our CPU makes long runs, too: it runs when we have replied, and asks before we read again.
 constexpr unsigned kRunBeforeAsking = 8;
+
+// The longest run of waits without polling after polling was futile.
+constexpr unsigned kPollsOffMax = 1024;
 
 /// The loop whose reader this thread is while it processes a request.
 thread_local SessionLoop* reading_for = nullptr;
@@ -136,8 +140,10 @@ bool SessionLoop::receive(Buffer& buffer) {
     const int got = fuse_session_receive_buf(session_, &buffer.buf);
     if (got > 0) {
       at_once_ = came_at_once ? at_once_ + 1 : 0;
-      if (!came_at_once && options_.spin_us > 0)
+      if (!came_at_once && options_.spin_us > 0) {
+        if (quick_succession_ && polls_off_ == 0) polls_off_next_ = 1;
         quick_succession_ = now_ns() - idle_since_ns < int64_t{options_.spin_us} * 2000;
+      }
       return true;
     }
     if (got == -EINTR) continue;
@@ -158,7 +164,17 @@ bool SessionLoop::has_backlog() {
 }
 
 bool SessionLoop::wait_for_request(int64_t idle_since_ns) {
-  if (quick_succession_ && now_ns() - idle_since_ns < int64_t{options_.spin_us} * 1000) return true;  // try again
+  if (quick_succession_ && polls_off_ == 0) {
+    if (now_ns() - idle_since_ns < int64_t{options_.spin_us} * 1000) {
+      std::this_thread::yield();  // to a client that shares our CPU
+      return true;                // try again
+    }
+    // Futile: the client may be waiting for the CPU that we poll on.
+    polls_off_ = polls_off_next_;
+    polls_off_next_ = std::min(polls_off_next_ * 2, kPollsOffMax);
+  } else if (polls_off_ > 0) {
+    polls_off_--;
+  }
   pollfd events[2] = {{device_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
   while (poll(events, 2, -1) < 0)
     if (errno != EINTR) return false;

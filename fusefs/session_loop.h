@@ -58,6 +58,8 @@ class SessionLoop {
 
   // Of the reading thread alone (passed on under mutex_):
   bool quick_succession_ = false;  // the last request came within spin_us
+  unsigned polls_off_ = 0;         // so many waits without polling are left
+  unsigned polls_off_next_ = 1;    // after the next futile one
   unsigned at_once_ = 0;           // so many requests in a row were there before they were waited for
 
   std::mutex mutex_;
