@@ -104,7 +104,7 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
     case ConfigType::number:
       return outcome(parse_number(value));
     case ConfigType::mode:
-      return outcome(parse_mode(value));
+      return value.empty() ? Result<void>() : outcome(parse_mode(value));
     case ConfigType::choice: {
       const auto choices = parse_list(key.choices);
       if (std::find(choices.begin(), choices.end(), value) != choices.end()) return {};

@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "daemon/config_value.h"
+
 namespace kvfs {
 
 namespace {
@@ -41,6 +45,13 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));
   files.negative_timeout_s = seconds(config.duration_ms("mount", "negative_timeout"));
   files.direct_io_writes = config.boolean("mount", "direct_io_writes");
+  const auto& passed_on = options.fuse_options;
+  files.keeps_access_times =
+      !options.read_only && std::find(passed_on.begin(), passed_on.end(), "noatime") == passed_on.end();
+  if (const int64_t uid = config.integer("mount", "uid"); uid >= 0) files.shown_uid = static_cast<uid_t>(uid);
+  if (const int64_t gid = config.integer("mount", "gid"); gid >= 0) files.shown_gid = static_cast<gid_t>(gid);
+  if (const std::string umask = config.text("mount", "umask"); !umask.empty())
+    files.shown_umask = parse_mode(umask).value() & 0777;
   files.staging.memory_per_file_bytes_max = config.size("mount", "staged_memory_per_file_max");
   files.staging.memory_total_bytes_max = config.size("mount", "staged_memory_max");
   files.staging.publish_bytes = config.size("mount", "publish_size");

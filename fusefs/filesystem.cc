@@ -51,6 +51,7 @@ Result<Filesystem::Target> Filesystem::target(Inode parent, std::string_view nam
   std::string buffer;
   const auto component = to_component(name, buffer);
   if (!component) return component.error();
+  if (component->size() > kComponentBytesMax) return Errc::name_too_long;
   target.component = *component;
   return target;
 }
@@ -74,7 +75,10 @@ Result<Located> Filesystem::locate(const ReadTxn& txn, Inode node) const {
 Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) const {
   Node node{view | entry.inode, to_stat(txn, entry), options_.entry_timeout_s, options_.attribute_timeout_s};
   node.attributes.st_ino = node.inode;
+  show_as_told(node.attributes);
   if (view != 0) return node;
+  if (const auto read_ns = access_times_.find(entry.inode); read_ns && *read_ns > entry.atime_ns)
+    node.attributes.st_atim = to_timespec(*read_ns);
   if (entry.expires_ms != 0) {
     const double left_s =
         entry.expires_ms > txn.now_ms() ? static_cast<double>(entry.expires_ms - txn.now_ms()) / 1000 : 0;
@@ -89,6 +93,13 @@ Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) con
   return node;
 }
 
+void Filesystem::show_as_told(struct stat& st) const {
+  if (options_.shown_uid) st.st_uid = *options_.shown_uid;
+  if (options_.shown_gid) st.st_gid = *options_.shown_gid;
+  if (options_.shown_umask && !S_ISLNK(st.st_mode))
+    st.st_mode = (st.st_mode & ~mode_t{0777}) | (0777 & ~*options_.shown_umask);
+}
+
 bool Filesystem::apply_staged(struct stat& st) const {
   if (open_files_.gauge().dirty_files.load(std::memory_order_acquire) == 0) return false;
   const auto file = open_files_.find(st.st_ino);
@@ -100,7 +111,7 @@ bool Filesystem::apply_staged(struct stat& st) const {
   st.st_mtim = to_timespec(file->mtime_ns.value_or(file->changed_ns));
   st.st_ctim =
       std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns) : st.st_ctim;
-  if (file->clears_suid) st.st_mode &= (st.st_mode & S_IXGRP) != 0 ? ~mode_t{S_ISUID | S_ISGID} : ~mode_t{S_ISUID};
+  st.st_mode &= ~mode_t{file->clears_mode};
   return true;
 }
 
@@ -124,6 +135,7 @@ void Filesystem::publish_all() {
       note_error("unmount", done.error());
     }
   });
+  write_access_times();
 }
 
 }  // namespace kvfs

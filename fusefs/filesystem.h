@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,11 +16,15 @@
 #include <string_view>
 #include <vector>
 
+#include "fusefs/access_times.h"
+#include "fusefs/caller.h"
+#include "fusefs/changed_elsewhere.h"
 #include "fusefs/control_dir.h"
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
 #include "fusefs/recent_publications.h"
+#include "fusefs/removed_directories.h"
 #include "fusefs/snapshot_views.h"
 #include "store/store.h"
 
@@ -33,6 +38,11 @@ struct FilesystemOptions {
   OverlayLimits staging;
   /// Write-only opens bypass the page cache: saves a request, but older kernels leave stale pages behind.
   bool direct_io_writes = true;
+  bool keeps_access_times = true;  // as relatime does
+  /// Owner, group and permissions that all files are shown with, whatever they have.
+  std::optional<uid_t> shown_uid;
+  std::optional<gid_t> shown_gid;
+  std::optional<mode_t> shown_umask;
   std::vector<ControlFile> control_files;  // besides those of the mount itself
   Snapshots* snapshots = nullptr;          // shown as `.kvfs/snapshots`; null: the file system keeps its own
   /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
@@ -42,12 +52,6 @@ struct FilesystemOptions {
   std::function<void(Inode)> data_lost;
   /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
   std::function<void()> before_blocking;
-};
-
-/// Who asks.
-struct Caller {
-  uid_t uid = 0;
-  gid_t gid = 0;
 };
 
 /// An entry as told to the kernel. inode 0: the name does not exist, which may be remembered for entry_timeout_s.
@@ -79,9 +83,13 @@ struct FileHandle {
   int flags = 0;
   bool flushed_once = false;  // guarded by file->mutex; see Filesystem::flush
   Inode control = 0;
-  Inode snapshot_node = 0;   // a file in a snapshot, else 0
-  std::string control_text;  // what was read at open
-  std::mutex control_mutex;  // guards control_written
+  Inode snapshot_node = 0;  // a file in a snapshot, else 0
+  bool pins_reads = false;  // read as one value although another door keeps changing it; see Filesystem::read_pinned
+  std::mutex pin_mutex;     // guards the two below
+  std::unique_ptr<ValueReader> pinned;
+  std::optional<uint64_t> told_end_at;  // where the last read found nothing any more
+  std::string control_text;             // what was read at open
+  std::mutex control_mutex;             // guards control_written
   std::optional<std::string> control_written;
 };
 
@@ -131,7 +139,12 @@ class Filesystem {
   Result<Attributes> set_attributes(Inode inode, const AttributeRequest& request, Caller caller);
   Result<struct statvfs> statistics(Inode inode);
 
-  // Files (filesystem_files.cc, filesystem_io.cc).
+  /// Writes what has been noted of readings.
+  void write_access_times();
+  /// Another door has changed a value.
+  void note_changed_elsewhere(Inode inode) { changed_elsewhere_.note(inode, store_.now_ms()); }
+
+  // Files (filesystem_files.cc, filesystem_reads.cc, filesystem_io.cc).
   struct Created {
     Node node;
     OpenedFile opened;
@@ -221,6 +234,15 @@ class Filesystem {
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
+  bool is_read_worth_noting(const Entry& entry, int64_t now_ns) const;
+  void note_read(const Located& located);
+  void write_access_times_if_overdue() {
+    if (access_times_overdue_.load(std::memory_order_relaxed)) write_access_times();
+  }
+  /// Reads a value in several steps as what it was at the first one, so that nobody sees half of two.
+  Result<size_t> read_pinned(FileHandle& handle, uint64_t offset, size_t length, char* out);
+  /// What all files are shown with.
+  void show_as_told(struct stat& st) const;
   /// Lays staged size and times over what the store says. False: nothing is staged.
   bool apply_staged(struct stat& st) const;
   /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by
@@ -252,6 +274,10 @@ class Filesystem {
   NodeTable nodes_;
   OpenFiles open_files_;
   RecentPublications published_;
+  AccessTimes access_times_;
+  std::atomic<bool> access_times_overdue_{false};
+  RemovedDirectories removed_directories_;
+  ChangedElsewhere changed_elsewhere_;
   LastErrors last_errors_;
   const std::unique_ptr<Snapshots> own_snapshots_;
   Snapshots* const snapshots_;

@@ -9,15 +9,7 @@
 namespace kvfs {
 namespace {
 
-constexpr uint32_t kSetuid = 04000;
-constexpr uint32_t kSetgid = 02000;
-constexpr uint32_t kGroupExecute = 010;
 constexpr uint64_t kUnlimitedFiles = uint64_t{1} << 32;  // what statfs says where no quota limits keys
-
-/// What chown(2) leaves of the mode of a file.
-uint32_t without_privileges(uint32_t mode) {
-  return mode & ((mode & kGroupExecute) != 0 ? ~(kSetuid | kSetgid) : ~kSetuid);
-}
 
 }  // namespace
 
@@ -27,6 +19,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
     if (!st) return st.error();
     return Attributes{*st, options_.attribute_timeout_s};
   }
+  if (const auto removed = removed_directories_.find(inode)) return Attributes{*removed, 0};
   return read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -50,6 +43,8 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
     if (done && acquired.first) done = publish(*file, false);
     if (!done && acquired.first) file->overlay.reset();
   }
+  const bool others = request.mode || request.uid || request.gid || request.atime_ns || request.mtime_ns;
+  const bool asks_nothing = !others && !resizes;
   const auto change_of = [&](const Entry& entry) {
     AttributeChange change{.mode = request.mode,
                            .uid = request.uid,
@@ -60,13 +55,13 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
                            .default_ttl_ms = {},
                            .content_type = {},
                            .xattrs = {}};
-    if ((request.uid || request.gid) && !entry.is_directory() && !request.mode)
-      change.mode = without_privileges(entry.mode);
+    // Without anything to set it is chown(2) to -1 and -1.
+    if ((request.uid || request.gid || asks_nothing) && !entry.is_directory() && !request.mode)
+      change.mode = entry.mode & ~privileges_taken_by_chown(entry.mode, entry.gid, caller);
     change.keeps_version = request.atime_ns && !request.mode && !request.uid && !request.gid && !request.mtime_ns;
     return change;
   };
-  const bool others = request.mode || request.uid || request.gid || request.atime_ns || request.mtime_ns;
-  if (done && others) {
+  if (done && (others || asks_nothing)) {
     std::unique_lock<std::shared_mutex> lock;
     if (file) lock = std::unique_lock(file->mutex);
     auto written = store_.write(
@@ -83,7 +78,13 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
     if (written && file && file->overlay.begun()) {
       if (file->base_version == written->first) file->base_version = written->second;
       if (request.mtime_ns) file->mtime_ns = request.mtime_ns;
+      if (request.mode) {
+        file->mode = *request.mode;
+        file->clears_mode = 0;
+      }
+      if (request.gid) file->gid = *request.gid;
     }
+    if (request.atime_ns) access_times_.drop(inode);
   }
   if (resizes && open_files_.release(file)) {
     const std::unique_lock lock(file->mutex);  // the other handles went meanwhile

@@ -35,6 +35,7 @@ Resume resume_at(const DirectoryHandle& handle, uint64_t offset) {
 }  // namespace
 
 Result<std::unique_ptr<DirectoryHandle>> Filesystem::open_directory(Inode inode) {
+  write_access_times_if_overdue();
   auto handle = std::make_unique<DirectoryHandle>();
   handle->inode = inode;
   return handle;
@@ -71,6 +72,8 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
   const DirId directory = inode_in_view(handle.inode);
   return read_in(handle.inode, [&](const ReadTxn& txn) -> Result<void> {
     if (offset < kAfterDotDot) {
+      if (view == 0)
+        if (const auto located = locate(txn, directory)) note_read(*located);
       const auto path = dir_path(txn, directory);
       if (!path) return path.error();
       const Inode parent = view | ((*path)->parent == 0 ? kRootDir : (*path)->parent);

@@ -69,10 +69,12 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     control.handle->control_text = std::move(*text);
     return control;
   }
+  bool read_is_due = false;  // a read that the page cache answers would not be noted
   const auto slot = read_in(inode, [&](const ReadTxn& txn) -> Result<Place> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     if (located->entry.kind != Kind::file) return located->entry.is_directory() ? Errc::is_directory : Errc::invalid;
+    read_is_due = is_read_worth_noting(located->entry, now_ns());
     return Place{located->slot.dir, located->name, false};
   });
   if (!slot) return slot.error();
@@ -88,6 +90,9 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   store_.hold_inode(inode, slot->slot());
   const auto acquired = open_files_.acquire(inode);
   auto result = opened(acquired.file, flags);
+  result.keep_cache = !read_is_due;
+  if ((flags & O_ACCMODE) == O_RDONLY && changed_elsewhere_.lately(inode, store_.now_ms()))
+    result.direct_io = result.handle->pins_reads = true;
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
     if (auto done = resize(*acquired.file, 0, caller); !done) {
@@ -120,8 +125,9 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
       file.overlay.begin(located->entry.size);
     file.base_version = located->entry.version;
     file.mtime_ns.reset();
-    file.has_suid = (located->entry.mode & (S_ISUID | S_ISGID)) != 0;
-    file.clears_suid = false;
+    file.mode = located->entry.mode;
+    file.gid = located->entry.gid;
+    file.clears_mode = 0;
     return {};
   });
 }
@@ -129,7 +135,8 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
 void Filesystem::staged_change(OpenFile& file, Caller caller) {
   file.changed_ns = now_ns();
   file.mtime_ns.reset();
-  if (caller.uid != 0 && file.has_suid) file.clears_suid = true;
+  if ((file.mode & (S_ISUID | S_ISGID)) != 0)
+    file.clears_mode |= privileges_taken_by_writing(file.mode, file.gid, caller);
 }
 
 Result<void> Filesystem::publish(OpenFile& file, bool durable) {
@@ -138,7 +145,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   ValueChange change;
   change.mtime_ns = file.mtime_ns.value_or(file.changed_ns);
   change.ctime_ns = file.changed_ns;  // what stat(2) said meanwhile stays true
-  change.clear_suid = file.clears_suid;
+  change.clears_mode = file.clears_mode;
   change.if_version = file.if_match;
   WriteOptions options = write_options();
   if (durable) options.durability = Durability{Durability::Mode::strict, 0};
@@ -160,7 +167,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   if (!done) return done;
   file.if_match.reset();
   file.mtime_ns.reset();
-  file.clears_suid = false;
+  file.clears_mode = 0;
   return {};
 }
 

@@ -14,30 +14,8 @@ namespace {
 
 constexpr size_t kCopyStepBytes = 1 << 20;
 constexpr size_t kCopyBytesPerRequestMax = 16 << 20;  // a longer copy goes on with the next request
-constexpr size_t kLargeRead = 64 * 1024;              // from here on a read may wait for the disk
 
 }  // namespace
-
-Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t length, char* out) {
-  if (handle.control != 0) {
-    const std::string& text = handle.control_text;
-    if (offset >= text.size()) return size_t{0};
-    const size_t n = std::min(length, text.size() - static_cast<size_t>(offset));
-    std::memcpy(out, text.data() + offset, n);
-    return n;
-  }
-  if (length >= kLargeRead) before_blocking();
-  if (handle.snapshot_node != 0)
-    return read_in(handle.snapshot_node, [&](const ReadTxn& txn) -> Result<size_t> {
-      const auto located = locate(txn, handle.snapshot_node);
-      if (!located) return located.error();
-      return read_value(txn, located->entry, offset, length, out);
-    });
-  const OpenFile& file = *handle.file;
-  const std::shared_lock lock(file.mutex);
-  if (file.overlay.dirty()) return file.overlay.read(offset, length, out, base_reader(file));
-  return base_reader(file)(offset, length, out);
-}
 
 Result<size_t> Filesystem::write_staged(OpenFile& file, uint64_t offset, std::string_view bytes, Caller caller) {
   if (auto begun = begin_overlay(file); !begun) return begun.error();
@@ -60,20 +38,20 @@ Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::strin
     return bytes.size();
   }
   OpenFile& file = *handle.file;
-  bool took_suid = false;
+  bool took_privileges = false;
   Result<size_t> written = size_t{0};
   {
     const std::unique_lock lock(file.mutex);
-    const bool cleared_before = file.clears_suid;
+    const uint32_t cleared_before = file.clears_mode;
     if ((handle.flags & O_APPEND) != 0) {
       // The kernel's idea of the end may be older than ours.
       if (auto begun = begin_overlay(file); !begun) return begun.error();
       offset = file.overlay.size();
     }
     written = write_staged(file, offset, bytes, caller);
-    took_suid = file.has_suid && caller.uid != 0 && !cleared_before;
+    took_privileges = (file.clears_mode & ~cleared_before) != 0;
   }
-  if (took_suid && options_.attributes_changed) options_.attributes_changed(file.inode);
+  if (took_privileges && options_.attributes_changed) options_.attributes_changed(file.inode);
   return written;
 }
 
@@ -105,8 +83,7 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
     staged_change(file, caller);
   }
   // Space is not reserved: a later write can still fail with ENOSPC.
-  if (!keeps_size && end > file.overlay.size()) return resize(file, end, caller);
-  return {};
+  return resize(file, keeps_size ? file.overlay.size() : std::max(end, file.overlay.size()), caller);
 }
 
 Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whence) {

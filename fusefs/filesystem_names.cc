@@ -11,7 +11,11 @@ namespace kvfs {
 Result<struct stat> Filesystem::control_attributes(Inode inode) const {
   auto st = control_.attributes(inode);
   const DirId tenant = ControlDir::parent_of(inode);
-  if (!st || tenant == kRootDir) return st;
+  if (!st) return st;
+  if (tenant == kRootDir) {
+    show_as_told(*st);
+    return st;
+  }
   // A tenant's owner commands what is in its control directory.
   store_.read([&](const ReadTxn& txn) {
     if (const auto path = dir_path(txn, tenant)) {
@@ -20,6 +24,7 @@ Result<struct stat> Filesystem::control_attributes(Inode inode) const {
     }
     return true;
   });
+  show_as_told(*st);
   return st;
 }
 
@@ -89,7 +94,9 @@ Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
   });
 }
 
-void Filesystem::forget(Inode inode, uint64_t lookups) { nodes_.forget(inode, lookups); }
+void Filesystem::forget(Inode inode, uint64_t lookups) {
+  if (nodes_.forget(inode, lookups)) removed_directories_.drop(inode);
+}
 
 Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const {
   const auto path = dir_path(txn, directory);
@@ -172,10 +179,12 @@ Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::
 }
 
 Result<std::string> Filesystem::read_symlink(Inode inode) {
+  write_access_times_if_overdue();
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     if (located->entry.kind != Kind::symlink) return Errc::invalid;
+    if (!is_in_snapshot(inode)) note_read(*located);
     return std::string(located->entry.inline_value);
   });
 }
@@ -205,7 +214,7 @@ Result<void> Filesystem::keep_directory(WriteTxn& txn, Inode directory) {
   if (!located) return located.error();
   if (!located->entry.implicit) return {};
   AttributeChange nothing;
-  nothing.keeps_version = true;
+  nothing.keeps_version = nothing.keeps_ctime = true;
   const auto kept = kvfs::set_attributes(txn, *located, nothing);
   if (!kept) return kept.error();
   return {};
@@ -233,12 +242,19 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (target->own_value) return Errc::not_directory;
-  return store_.write(
-      [&](WriteTxn& txn) -> Result<void> {
-        if (auto kept = keep_directory(txn, target->dir); !kept) return kept;
-        return kvfs::remove_directory(txn, target->dir, target->component);
+  const auto removed = store_.write(
+      [&](WriteTxn & txn) -> Result<struct stat> {
+        if (auto kept = keep_directory(txn, target->dir); !kept) return kept.error();
+        struct stat st {};
+        if (const auto found = find(txn, *target)) st = to_node(txn, found->entry).attributes;
+        const auto done = kvfs::remove_directory(txn, target->dir, target->component);
+        if (!done) return done.error();
+        return st;
       },
       write_options());
+  if (!removed) return removed.error();
+  if (nodes_.knows(removed->st_ino)) removed_directories_.add(removed->st_ino, *removed);
+  return {};
 }
 
 namespace {
@@ -278,7 +294,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
     Inode other = 0;  // exchange: what went the other way
     bool other_directory = false;
     Row from;
-    Inode own_value = 0;  // of a directory that moved
+    Inode own_value = 0;                       // of a directory that moved
+    std::optional<struct stat> replaced = {};  // a directory
   };
   const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
     if (!target.own_value) return Row{target.dir, target.component};
@@ -303,6 +320,9 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
           result.other = other->entry.inode;
           result.other_directory = other->slot.directory;
         }
+        if (flag == RenameFlag::none && result.directory)
+          if (const auto other = find(txn, *to); other && other->entry.inode != result.inode)
+            result.replaced = to_node(txn, other->entry).attributes;
         const bool values_only = from->own_value || to->own_value;
         if (values_only && result.directory) return Error{Errc::is_directory, "%:value cannot be a directory"};
         const auto done = values_only ? rename_value(txn, from_row->slot(), to_row->slot(), mode_of(flag))
@@ -314,6 +334,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
       },
       write_options());
   if (!moved) return moved.error();
+  if (moved->replaced && nodes_.knows(moved->replaced->st_ino))
+    removed_directories_.add(moved->replaced->st_ino, *moved->replaced);
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});
   if (moved->own_value != 0) nodes_.move(moved->own_value, moved->to.slot());
   if (moved->other != 0) nodes_.move(moved->other, {moved->from.dir, moved->from.name, moved->other_directory});

@@ -1,6 +1,6 @@
 // Two flags that libfuse before 3.17 never sends to the kernel although it accepts them: parallel lookups in one
-// directory, and setuid bits cleared by us instead of a question before each write. Works on the bytes of the INIT
-// exchange (linux/fuse.h).
+// directory, setuid bits cleared by us instead of a question before each write, and shared mappings of files that
+// bypass the page cache otherwise. Works on the bytes of the INIT exchange (linux/fuse.h).
 #pragma once
 
 #include <sys/uio.h>
@@ -23,6 +23,7 @@ class InitPatch {
   std::atomic<bool> done_{false};
   std::atomic<uint64_t> init_unique_{0};
   std::atomic<uint32_t> offered_{0};
+  std::atomic<uint32_t> offered_more_{0};  // flags2
 };
 
 }  // namespace kvfs

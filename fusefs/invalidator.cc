@@ -57,6 +57,7 @@ void Invalidator::apply(const Change& change) {
   Teller tell(filesystem_, cache_);
   switch (change.kind) {
     case ChangeKind::put:
+      filesystem_.note_changed_elsewhere(change.inode);
       tell.data(change.inode, change.dir, change.name);
       if (change.created) {
         tell.name(change.dir, change.name);

@@ -29,8 +29,9 @@ struct OpenFile {
   Version base_version = 0;         // of the entry that the overlay lies over
   int64_t changed_ns = 0;           // time of the last staged change
   std::optional<int64_t> mtime_ns;  // set by utimensat(2) after the last staged change
-  bool has_suid = false;            // when the overlay began, setuid or setgid was set
-  bool clears_suid = false;         // the staged change takes them away
+  uint32_t mode = 0;                // of the entry, when the overlay began
+  uint32_t gid = 0;
+  uint32_t clears_mode = 0;         // bits of it that the staged change takes away
   std::optional<Version> if_match;  // publish only over this version (user.kvfs.if_match)
 
   // Guarded by the table's mutex:

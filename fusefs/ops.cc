@@ -25,7 +25,7 @@ Filesystem& filesystem_of(fuse_req_t req) { return *context_of(req).filesystem; 
 
 Caller caller_of(fuse_req_t req) {
   const fuse_ctx* context = fuse_req_ctx(req);
-  return {context->uid, context->gid};
+  return {context->uid, context->gid, context->pid};
 }
 
 void fail(fuse_req_t req, const char* request, const Error& error) {

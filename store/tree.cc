@@ -340,10 +340,8 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
   if (entry.is_directory() && (change.uid || change.gid || change.mode)) txn.path_changed(entry.inode);
   if (change.default_ttl_ms) txn.paths_changed();  // inherited
   if (change.default_ttl_ms) entry.default_ttl_ms = *change.default_ttl_ms;
-  if (!change.keeps_version) {
-    entry.ctime_ns = txn.now_ns();
-    entry.version = txn.next_version();
-  }
+  if (!change.keeps_ctime) entry.ctime_ns = txn.now_ns();
+  if (!change.keeps_version) entry.version = txn.next_version();
   if (target->path && entry.inode != kRootDir) {
     Change described = rows::describe(txn, ChangeKind::attributes, *target->path, target->slot, entry);
     if (change.keeps_version) described.id = txn.next_version();
@@ -355,6 +353,15 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
   const Result<Target> written = reload(txn, node);
   if (!written) return written.error();
   return written->entry;
+}
+
+Result<void> set_access_time(WriteTxn& txn, const Located& node, int64_t atime_ns) {
+  Result<Target> target = reload(txn, node);
+  if (!target) return target.error();
+  if (target->entry.atime_ns >= atime_ns) return {};
+  target->entry.atime_ns = atime_ns;
+  write_target(txn, *target);
+  return {};
 }
 
 Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& value, const ValueChange& change) {
@@ -373,7 +380,7 @@ Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& v
   if (Result<void> ok = rows::apply_value(txn, target->path.get(), entry, value, storage); !ok) return ok.error();
   entry.mtime_ns = change.mtime_ns.value_or(txn.now_ns());
   entry.ctime_ns = change.ctime_ns ? std::max(entry.ctime_ns, *change.ctime_ns) : txn.now_ns();
-  if (change.clear_suid) entry.mode &= (entry.mode & 010) != 0 ? ~06000U : ~04000U;
+  entry.mode &= ~change.clears_mode;
   entry.version = txn.next_version();
   write_target(txn, *target);
   if (target->path) txn.record(rows::describe(txn, ChangeKind::put, *target->path, target->slot, entry));

@@ -86,15 +86,20 @@ struct AttributeChange {
   std::optional<std::string> content_type;
   std::optional<std::string> xattrs;  // encoded, replaces all
   bool keeps_version = false;         // atime alone does not make a new version
+  bool keeps_ctime = false;
 };
 Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const AttributeChange& change);
 
-/// Publishes a value (or a truncation). mtime and ctime become now unless given. Clears setuid and setgid if asked.
+/// Notes when something was read, unless a later time stands there: nothing else changes, and nobody is told.
+/// Errors: stale.
+Result<void> set_access_time(WriteTxn& txn, const Located& node, int64_t atime_ns);
+
+/// Publishes a value (or a truncation). mtime and ctime become now unless given.
 struct ValueChange {
   std::optional<Version> if_version;  // stale if the entry has another
   std::optional<int64_t> mtime_ns;
   std::optional<int64_t> ctime_ns;  // never goes back
-  bool clear_suid = false;
+  uint32_t clears_mode = 0;         // mode bits that a write takes away: setuid, setgid
 };
 Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& value, const ValueChange& change = {});
 

@@ -199,5 +199,53 @@ TEST_F(AttributesTest, ExpiryIsSetByAnAttributeAndHoldsAtEveryDoor) {
   EXPECT_EQ(kvfs.http().get("/v1/default/f").status, 404);
 }
 
+// ---- access times ----
+
+int64_t atime_ns(const std::string& path) {
+  const struct stat st = stat_of(path);
+  return st.st_atim.tv_sec * 1'000'000'000 + st.st_atim.tv_nsec;
+}
+
+TEST_F(AttributesTest, ReadingIsNotedAfterAChangeAndOutlivesARestart) {
+  write_file(kvfs.at("f"), "x");
+  const int64_t made = atime_ns(kvfs.at("f"));
+  read_file(kvfs.at("f"));
+  const int64_t read = atime_ns(kvfs.at("f"));
+  EXPECT_GT(read, made);
+  read_file(kvfs.at("f"));
+  EXPECT_EQ(atime_ns(kvfs.at("f")), read) << "nothing has changed since";
+  const std::string version = sh("getfattr --only-values -n user.kvfs.version f");
+  kvfs.restart();
+  EXPECT_EQ(atime_ns(kvfs.at("f")), read);
+  EXPECT_EQ(sh("getfattr --only-values -n user.kvfs.version f"), version);
+  append_file(kvfs.at("f"), "y");
+  read_file(kvfs.at("f"));
+  EXPECT_GT(atime_ns(kvfs.at("f")), read);
+}
+
+TEST(NoatimeTest, ReadingIsNotNoted) {
+  KvfsOptions options;
+  options.mount_options = {"noatime"};
+  KvfsProcess kvfs(std::move(options));
+  output_of("mkdir -p " + kvfs.at(""));
+  write_file(kvfs.at("f"), "x");
+  const int64_t made = atime_ns(kvfs.at("f"));
+  read_file(kvfs.at("f"));
+  EXPECT_EQ(atime_ns(kvfs.at("f")), made);
+}
+
+TEST(ShownOwnerTest, UidGidAndUmaskMakeAllFilesLookAlike) {
+  KvfsOptions options;
+  options.mount_options = {"uid=1234,gid=5678,umask=027"};
+  KvfsProcess kvfs(std::move(options));
+  output_of("mkdir -p " + kvfs.at("d"));
+  write_file(kvfs.at("f"), "x");
+  for (const char* name : {"f", "d", "", "../../.kvfs"})
+    EXPECT_EQ(output_of(std::string("stat -c '%u %g' ") + kvfs.at(name)), "1234 5678") << name;
+  EXPECT_EQ(output_of("stat -c %a " + kvfs.at("f")), "750");
+  EXPECT_EQ(output_of("stat -c %a " + kvfs.at("d")), "750");
+  EXPECT_EQ(output_of("ls -ln " + kvfs.at("") + " | tail -1 | cut -d' ' -f1,3,4"), "-rwxr-x--- 1234 5678");
+}
+
 }  // namespace
 }  // namespace kvfs::test

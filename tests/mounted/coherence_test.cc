@@ -1,9 +1,12 @@
 // The doors agree at once: what one changes the other shows in its next answer, whole.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -181,6 +184,48 @@ TEST_F(CoherenceTest, AFileReaderNeverSeesHalfOfAValueThatHttpReplaces) {
   }
   writer.join();
   EXPECT_EQ(torn, 0);
+}
+
+// The kernel takes a file's size and its bytes at two moments; a value of another size in between must not show as half
+// of it. Values say how long they are; those of rows and those of chunks take turns.
+TEST_F(CoherenceTest, AFileReaderSeesWholeValuesAlsoWhenTheirSizesChange) {
+  const auto value_of = [](size_t bytes) {
+    std::string value = std::to_string(bytes) + ":";
+    value.resize(bytes, static_cast<char>('a' + bytes % 26));
+    return value;
+  };
+  put("key", value_of(10));
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    HttpClient client = kvfs.http();
+    std::mt19937 random(1);
+    for (int i = 0; i < 1'500; ++i)
+      client.put("/v1/default/key", value_of(10 + random() % (i % 8 == 0 ? 300'000 : 6'000)));
+    done = true;
+  });
+  int torn = 0;
+  int rounds = 0;
+  for (std::string value; !done; ++rounds) {
+    value = read_file(kvfs.at("key"));
+    if (value != value_of(std::stoul(value))) ++torn;
+  }
+  writer.join();
+  EXPECT_EQ(torn, 0) << "of " << rounds;
+}
+
+TEST_F(CoherenceTest, AValueThatAnotherDoorHasJustWrittenCanBeMapped) {
+  put("key", "before");
+  EXPECT_EQ(read_file(kvfs.at("key")), "before");
+  put("key", "mapped");
+  const int fd = ::open(kvfs.at("key").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  for (const int kind : {MAP_PRIVATE, MAP_SHARED}) {
+    void* const memory = ::mmap(nullptr, 6, PROT_READ, kind, fd, 0);
+    ASSERT_NE(memory, MAP_FAILED) << std::strerror(errno);
+    EXPECT_EQ(std::string(static_cast<const char*>(memory), 6), "mapped");
+    ::munmap(memory, 6);
+  }
+  ::close(fd);
 }
 
 // Counters only grow: a reader at the other door must never see one go back. All have the same number of digits: the
