@@ -99,6 +99,56 @@ class FileModelTest : public RandomTest {
     ASSERT_EQ(::ftruncate(fd, static_cast<off_t>(size)), 0);
     model.resize(size);
   }
+  void punch_or_zero() {
+    if (model.empty()) return;
+    const size_t at = pick(model.size());
+    const size_t count = length();
+    const bool punches = pick(2) == 0;
+    const bool keeps_size = punches || pick(2) == 0;
+    const size_t end = std::min(at + count, keeps_size ? model.size() : kBytesMax);
+    note((punches ? "punch " : "zero ") + std::to_string(end - at) + " at " + std::to_string(at));
+    ASSERT_EQ(::fallocate(
+                  fd, (punches ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE) | (keeps_size ? FALLOC_FL_KEEP_SIZE : 0),
+                  static_cast<off_t>(at), static_cast<off_t>(end - at)),
+              0);
+    if (model.size() < end) model.resize(end);
+    std::fill(model.begin() + static_cast<ptrdiff_t>(at), model.begin() + static_cast<ptrdiff_t>(end), '\0');
+  }
+  void allocate() {
+    const size_t end = offset() + 1;
+    const bool keeps_size = pick(2) == 0;
+    note("allocate " + std::to_string(end) + (keeps_size ? " and keep the size" : ""));
+    ASSERT_EQ(::fallocate(fd, keeps_size ? FALLOC_FL_KEEP_SIZE : 0, 0, static_cast<off_t>(end)), 0);
+    if (!keeps_size && model.size() < end) model.resize(end);
+  }
+  void collapse_or_insert() {
+    note("collapse or insert: refused");
+    EXPECT_NE(::fallocate(fd, pick(2) == 0 ? FALLOC_FL_COLLAPSE_RANGE : FALLOC_FL_INSERT_RANGE, 0, 4096), 0);
+    EXPECT_EQ(errno, EOPNOTSUPP);
+  }
+  void copy_within() {
+    if (model.size() < 2) return;
+    const size_t from = pick(model.size());
+    size_t count = std::min(length(), model.size() - from);
+    const size_t to = offset();
+    count = std::min(count, kBytesMax - to);
+    if (from < to + count && to < from + count) return;  // overlapping ranges are refused
+    note("copy " + std::to_string(count) + " from " + std::to_string(from) + " to " + std::to_string(to));
+    for (size_t done = 0; done < count;) {
+      auto source = static_cast<off_t>(from + done);
+      auto target = static_cast<off_t>(to + done);
+      const ssize_t n = ::copy_file_range(fd, &source, fd, &target, count - done, 0);
+      ASSERT_GT(n, 0) << std::strerror(errno);
+      done += static_cast<size_t>(n);
+    }
+    const std::string bytes = model.substr(from, count);
+    if (model.size() < to + count) model.resize(to + count);
+    model.replace(to, count, bytes);
+  }
+  void drop_caches() {
+    note("drop caches");
+    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  }
   void write_mapped() {
     if (model.empty()) return;
     const size_t at = pick(model.size());
@@ -147,7 +197,7 @@ class FileModelTest : public RandomTest {
 TEST_F(FileModelTest, BytesAreThoseOfTheModelWhateverIsDone) {
   open();
   for (int i = 0; i < operations && !HasFailure(); ++i) {
-    switch (pick(16)) {
+    switch (pick(21)) {
       case 0:
         truncate();
         break;
@@ -165,6 +215,21 @@ TEST_F(FileModelTest, BytesAreThoseOfTheModelWhateverIsDone) {
         break;
       case 5:
         if (pick(4) == 0) replace_over_http();
+        break;
+      case 16:
+        punch_or_zero();
+        break;
+      case 17:
+        allocate();
+        break;
+      case 18:
+        if (pick(4) == 0) collapse_or_insert();
+        break;
+      case 19:
+        copy_within();
+        break;
+      case 20:
+        drop_caches();
         break;
       case 6:
       case 7:

@@ -213,6 +213,15 @@ TEST_F(PosixTest, EditorsSaveByRenamingAndLeaveNothingBehind) {
   EXPECT_EQ(sh("cat f; stat -c %a f; ls -A"), "one\ntwo\n640\nf");
 }
 
+TEST_F(PosixTest, UnnamedTemporaryFilesAreRefusedAsAFileSystemWithoutThemDoes) {
+  EXPECT_LT(::open(kvfs.at("").c_str(), O_TMPFILE | O_RDWR, 0600), 0);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  EXPECT_EQ(
+      sh("TMPDIR=. python3 -c 'import tempfile; f = tempfile.TemporaryFile(dir=\".\"); f.write(b\"x\"); f.seek(0); "
+         "print(f.read())'; ls"),
+      "b'x'");
+}
+
 TEST_F(PosixTest, LongNamesAreLimitedTo255Bytes) {
   write_file(kvfs.at(std::string(255, 'n')), "x");
   EXPECT_EQ(list_directory(kvfs.at("")), std::vector<std::string>{std::string(255, 'n')});
