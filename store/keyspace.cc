@@ -69,14 +69,6 @@ Entry new_value(WriteTxn& txn, const DirPath& path) {
   return entry;
 }
 
-void require_durability(WriteTxn& txn, const DirPath& path) {
-  if (!txn.runtime().has_settings()) return;
-  const std::string fsync = txn.runtime().settings(path.collection).fsync;
-  if (fsync.empty()) return;
-  const Result<Durability> durability = parse_durability(fsync);
-  if (durability) txn.rows().require(*durability);
-}
-
 /// What put() does, with the bytes set by `apply(entry, path)`, which may write chunk rows.
 template <class Apply>
 Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view key, const PutOptions& options,
@@ -126,7 +118,6 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
     txn.delta(slot.dir).touched = true;
   }
   if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
-  require_durability(txn, path);
   outcome.version = entry.version;
   outcome.expires_ms = entry.expires_ms;
   Change change = rows::describe(txn, ChangeKind::put, path, slot, entry);
@@ -244,7 +235,6 @@ Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, co
   const bool is_value = entry && entry->kind == Kind::file;
   if (Result<void> ok = check(precondition, is_value ? &*entry : nullptr); !ok) return ok.error();
   if (!is_value) return Errc::not_found;
-  require_durability(txn, **path);
   const Version version = rows::erase_value(txn, **path, *slot, *entry, ChangeKind::remove);
   rows::prune_implicit(txn, slot->dir);
   return version;
@@ -297,7 +287,6 @@ Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_
   if (!moved) return moved.error();
   outcome.version = moved->version;
   outcome.expires_ms = moved->expires_ms;
-  require_durability(txn, *place->path);
   return outcome;
 }
 

@@ -64,6 +64,7 @@ Result<Ends> resolve(const ReadTxn& txn, const Slot& from, const Slot& to) {
 Change describe_move(WriteTxn& txn, const Ends& ends, const Slot& from, const Slot& to, const Entry& entry,
                      Inode replaced) {
   Change change = rows::describe(txn, ChangeKind::rename, *ends.from, from, entry);
+  rows::require_durability(txn, *ends.to);
   change.to_collection = ends.to->collection_name;
   if (ends.to->depth >= 2) change.to_key = ends.to->key_prefix + std::string(to.name);
   change.to_dir = to.dir;

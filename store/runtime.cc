@@ -56,8 +56,7 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
       usage.keys += static_cast<uint64_t>(change.first);
       usage.bytes += static_cast<uint64_t>(change.second);
     }
-    for (const auto& [dir, settings] : effects.settings) settings_[dir] = settings;
-    if (!effects.settings.empty()) has_settings_ = true;
+    for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
   }
   if (!effects.moved_inodes.empty()) {
     const std::lock_guard lock(held_mutex_);
@@ -136,8 +135,24 @@ Settings Runtime::settings(DirId dir) const {
 
 void Runtime::load_settings(DirId dir, const Settings& settings) {
   const std::lock_guard lock(usage_mutex_);
+  set_settings_locked(dir, settings);
+}
+
+void Runtime::set_settings_locked(DirId dir, const Settings& settings) {
   settings_[dir] = settings;
   has_settings_ = true;
+  const Result<Durability> durability = parse_durability(settings.fsync);
+  if (durability)
+    durabilities_[dir] = *durability;
+  else
+    durabilities_.erase(dir);
+  has_durabilities_ = !durabilities_.empty();
+}
+
+std::optional<Durability> Runtime::durability(DirId dir) const {
+  const std::lock_guard lock(usage_mutex_);
+  const auto found = durabilities_.find(dir);
+  return found == durabilities_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Runtime::hold_inode(Inode inode, DirId dir, std::string_view name) {

@@ -59,6 +59,9 @@ class Runtime {
   Settings settings(DirId dir) const;
   void load_settings(DirId dir, const Settings& settings);
   bool has_settings() const { return has_settings_.load(std::memory_order_relaxed); }
+  /// What a tenant's or a collection's settings demand of writes there; nullopt: nothing of their own.
+  std::optional<Durability> durability(DirId dir) const;
+  bool has_durabilities() const { return has_durabilities_.load(std::memory_order_relaxed); }
 
   // Open inodes, see Store::hold_inode.
   void hold_inode(Inode inode, DirId dir, std::string_view name);
@@ -68,6 +71,8 @@ class Runtime {
   std::pair<DirId, std::string> held_slot(Inode inode) const;
 
  private:
+  void set_settings_locked(DirId dir, const Settings& settings);
+
   static constexpr Version kVersionLease = Version{10'000} << 16;  // ten seconds ahead
   static constexpr Inode kInodeLease = 16'384;
   static constexpr size_t kCachedPathsMax = 100'000;
@@ -95,6 +100,8 @@ class Runtime {
   std::map<DirId, Usage> usage_;        // guarded by usage_mutex_
   std::map<DirId, Settings> settings_;  // guarded by usage_mutex_
   std::atomic<bool> has_settings_{false};
+  std::map<DirId, Durability> durabilities_;  // guarded by usage_mutex_; of settings_, parsed
+  std::atomic<bool> has_durabilities_{false};
 
   mutable std::mutex held_mutex_;
   std::unordered_map<Inode, Held> held_;  // guarded by held_mutex_

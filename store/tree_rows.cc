@@ -43,7 +43,15 @@ void store(WriteTxn& txn, const Slot& slot, const Entry& entry) {
   txn.rows().put(entry.by_inode ? inode_row(entry.inode) : dirent_row(slot), encode_entry(entry));
 }
 
-Change describe(const WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry) {
+void require_durability(WriteTxn& txn, const DirPath& path) {
+  if (!txn.runtime().has_durabilities()) return;
+  for (const DirId dir : {path.tenant, path.collection})
+    if (const auto durability = txn.runtime().durability(dir)) txn.rows().require(*durability);
+}
+
+Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry) {
+  // What expired and comes back after a power loss expires again.
+  if (kind != ChangeKind::expire) require_durability(txn, path);
   Change change;
   change.id = entry.version;
   change.kind = kind;

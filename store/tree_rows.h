@@ -16,8 +16,12 @@ std::optional<Entry> load_inode(const Snapshot& rows, Inode inode);
 /// Writes the entry to the row it was read from.
 void store(WriteTxn& txn, const Slot& slot, const Entry& entry);
 
-/// A change of the row at `slot`, its path filled in; give it to txn.record().
-Change describe(const WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry);
+/// A change of the row at `slot`, its path filled in; give it to txn.record(). Every change comes by here, so this is
+/// where the transaction is held to the durability of where the change is.
+Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry);
+
+/// The transaction is at least as durable as the tenant and the collection that `path` is in demand.
+void require_durability(WriteTxn& txn, const DirPath& path);
 
 /// Keeps the expiry index in step when the expiry of the entry at `slot` goes from `before` to `after`.
 void index_expiry(WriteTxn& txn, const DirPath& path, const Slot& slot, uint64_t before_ms, uint64_t after_ms);
