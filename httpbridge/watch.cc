@@ -71,7 +71,7 @@ class WatchSource : public EventSource {
       Feed::Batch batch = context_.store.feed().read(after_, kChangesAtOnce);
       missed = missed || batch.missed;
       const bool any = !batch.changes.empty();
-      after_ = std::max(after_, batch.next);
+      after_ = batch.next;
       for (ChangePtr& change : batch.changes)
         if (filter_.takes(*change)) taken.push_back(std::move(change));
       if (!any || !taken.empty() || missed) break;

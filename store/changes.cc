@@ -67,7 +67,8 @@ std::vector<ChangePtr> Feed::publish(std::vector<Change> changes) {
 Feed::Batch Feed::read(uint64_t after, size_t count_max) const {
   const std::lock_guard lock(mutex_);
   Batch out;
-  out.missed = after < dropped_through_;
+  out.missed = after < dropped_through_ || after > last_;
+  if (after > last_) after = dropped_through_;
   auto at = std::upper_bound(ring_.begin(), ring_.end(), after,
                              [](uint64_t id, const ChangePtr& change) { return id < change->id; });
   for (; at != ring_.end() && out.changes.size() < count_max; ++at) out.changes.push_back(*at);
@@ -78,7 +79,7 @@ Feed::Batch Feed::read(uint64_t after, size_t count_max) const {
 Feed::Batch Feed::wait(uint64_t after, size_t count_max, uint64_t timeout_ms) const {
   {
     std::unique_lock lock(mutex_);
-    published_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return closed_ || last_ > after; });
+    published_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return closed_ || last_ != after; });
   }
   return read(after, count_max);
 }

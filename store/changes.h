@@ -75,8 +75,10 @@ class Feed {
 
   struct Batch {
     std::vector<ChangePtr> changes;
-    uint64_t next = 0;    // pass this as `after` the next time
-    bool missed = false;  // changes between `after` and the first one had left the ring
+    uint64_t next = 0;  // pass this as `after` the next time
+    /// Changes between `after` and the first one had left the ring; or `after` is of a history that a power loss took,
+    /// so that nobody can tell. All that the ring has follows.
+    bool missed = false;
   };
   /// Up to `count_max` changes with id > `after`, at once.
   Batch read(uint64_t after, size_t count_max) const;
@@ -109,11 +111,11 @@ class Feed {
   std::deque<ChangePtr> ring_;                      // guarded by mutex_
   std::vector<std::weak_ptr<Listener>> listeners_;  // guarded by mutex_
   std::shared_mutex observers_mutex_;
-  std::vector<Observer*> observers_;          // guarded by observers_mutex_
+  std::vector<Observer*> observers_;  // guarded by observers_mutex_
   std::atomic<size_t> observers_count_{0};
-  uint64_t dropped_through_ = 0;                    // guarded by mutex_; ids up to here have left the ring
-  uint64_t last_ = 0;                               // guarded by mutex_
-  bool closed_ = false;                             // guarded by mutex_
+  uint64_t dropped_through_ = 0;  // guarded by mutex_; ids up to here have left the ring
+  uint64_t last_ = 0;             // guarded by mutex_
+  bool closed_ = false;           // guarded by mutex_
 };
 
 class Feed::Observer {

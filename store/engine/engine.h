@@ -16,11 +16,13 @@
 
 namespace kvfs {
 
-inline constexpr size_t kRowKeyBytesMax = 511;           // LMDB's default limit
+inline constexpr size_t kRowKeyBytesMax = 511;            // LMDB's default limit
 inline constexpr size_t kRowValueBytesMax = 1024 * 1024;  // larger values are chunks
 inline constexpr size_t kChunkBytesMax = 1024 * 1024;
 
-using Sequence = uint64_t;  // of a commit; grows by at least 1 each, never repeats, also across restarts
+/// Of a commit; grows by at least 1 each, also across restarts. Those of commits that a power loss took are given out
+/// again: outside of a process, versions (entry.h) tell one change from another, not sequences.
+using Sequence = uint64_t;
 
 /// When an acknowledged write survives power loss; ordered from weakest to strictest. See docs/semantics.md.
 struct Durability {
@@ -127,11 +129,11 @@ struct EngineOptions {
   uint64_t max_size_bytes = 0;  // 0: limited by the disk alone
 
   // Of the lmdb engine:
-  uint64_t memtable_entries_max = 100'000;       // more recent row changes than that are folded into the base
+  uint64_t memtable_entries_max = 100'000;         // more recent row changes than that are folded into the base
   uint64_t memtable_bytes_max = 32 * 1024 * 1024;  // likewise, in bytes; memory is bounded by about 8 times this
-  uint64_t checkpoint_interval_ms = 60'000;      // changes stay in the journal for at most about this long; 0: no limit
-  uint64_t reserve_bytes = 64 * 1024 * 1024;     // of disk kept back so that deletes work when it is full
-  bool salvage = false;                          // open a damaged journal with what is readable of it
+  uint64_t checkpoint_interval_ms = 60'000;   // changes stay in the journal for at most about this long; 0: no limit
+  uint64_t reserve_bytes = 64 * 1024 * 1024;  // of disk kept back so that deletes work when it is full
+  bool salvage = false;                       // open a damaged journal with what is readable of it
   /// Told what an operator should know, in a sentence: what a salvage left out, why writes are refused. Any thread.
   std::function<void(const std::string&)> notice;
   /// For tests: what journal and chunks are written through; default: open_directory() of engine/file.h.

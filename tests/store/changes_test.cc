@@ -45,6 +45,16 @@ TEST(FeedTest, EarlierRunsOfTheStoreAreMissed) {
   EXPECT_EQ(feed.last(), 100U);
 }
 
+TEST(FeedTest, APositionOfAHistoryThatIsLostIsMissedNotWaitedFor) {
+  Feed feed(10, 100);
+  feed.publish(changes(101, 103));
+  const Feed::Batch batch = feed.wait(500, 10, 60'000);  // given out before a power loss took it
+  EXPECT_TRUE(batch.missed);
+  EXPECT_EQ(batch.changes.size(), 3U);
+  EXPECT_EQ(batch.next, 103U);
+  EXPECT_FALSE(feed.read(batch.next, 10).missed);
+}
+
 TEST(FeedTest, WakesListenersUntilTheyEnd) {
   Feed feed(10, 0);
   int woken = 0;
