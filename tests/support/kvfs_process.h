@@ -17,12 +17,12 @@ namespace kvfs::test {
 std::string kvfs_executable();
 
 struct KvfsOptions {
-  bool mount = true;                            // false: `kvfs serve`
-  Environment environment;                      // added to the defaults, e.g. {"KVFS_STORE_FSYNC", "strict"}
-  std::string ini;                              // text of the file given by -c; empty and no keys: none is given
-  std::map<std::string, std::string> api_keys;  // API key -> tenant
-  std::vector<std::string> mount_options;       // each becomes -o OPTION
-  bool resp = false;                            // with a RESP listener
+  bool mount = true;                                 // false: `kvfs serve`
+  Environment environment = {};                      // added to the defaults, e.g. {"KVFS_STORE_FSYNC", "strict"}
+  std::string ini = {};                              // text of the file given by -c; empty and no keys: none is given
+  std::map<std::string, std::string> api_keys = {};  // API key -> tenant
+  std::vector<std::string> mount_options = {};       // each becomes -o OPTION
+  bool resp = false;                                 // with a RESP listener
 };
 
 struct MemoryUse {
