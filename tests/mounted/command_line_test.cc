@@ -51,7 +51,7 @@ TEST_F(CommandLineTest, ATakenPortIsFoundBeforeAnythingIsMounted) {
   const KvfsProcess other({.mount = false});
   const std::string port = std::to_string(other.http_port());
   // The mount point is missing, too: what is said first was tried first.
-  const auto result = run("-f " + files / "missing", "KVFS_HTTP_LISTEN=127.0.0.1:" + port);
+  const auto result = run("mount -f " + files / "missing", "KVFS_HTTP_LISTEN=127.0.0.1:" + port);
   EXPECT_NE(result.exit_code, 0);
   EXPECT_NE(result.err.find(port), std::string::npos) << result.err;
   EXPECT_EQ(result.err.find("missing"), std::string::npos) << result.err;

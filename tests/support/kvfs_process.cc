@@ -149,6 +149,7 @@ MemoryUse KvfsProcess::memory() const {
     uint64_t value = 0;
     fields >> name >> value;
     if (name == "VmRSS:") use.resident_bytes = value * kKibibyte;
+    if (name == "RssFile:") use.file_bytes = value * kKibibyte;
     if (name == "VmHWM:") use.resident_peak_bytes = value * kKibibyte;
   }
   return use;

@@ -1,6 +1,7 @@
 // A running kvfs: started with a store, a mount point and ports of its own, stopped or killed, started again.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,7 +28,11 @@ struct KvfsOptions {
 
 struct MemoryUse {
   uint64_t resident_bytes = 0;
-  uint64_t resident_peak_bytes = 0;
+  uint64_t file_bytes = 0;           // of them, pages of files: LMDB's map, which is the system's page cache
+  uint64_t resident_peak_bytes = 0;  // the highest that resident_bytes was
+
+  /// What the daemon itself took at most; the pages of files are those of now, which only grow.
+  uint64_t own_peak_bytes() const { return resident_peak_bytes - std::min(file_bytes, resident_peak_bytes); }
 };
 
 /// The daemon in the foreground of a child process. Its store and its mount point outlive stop() and kill(), so that
