@@ -18,6 +18,12 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void add_salvage_flag(CLI::App& app, CommonOptions& options) {
+  app.add_flag_callback(
+      "--salvage", [&options] { options.settings.emplace_back("store.salvage=yes"); },
+      "Open a store with a damaged journal, with what is readable of it");
+}
+
 std::variant<Config, Failure> load_config(const CommonOptions& options) {
   ConfigSources sources;
   if (!options.config_file.empty()) sources.file = options.config_file;

@@ -20,6 +20,8 @@ struct CommonOptions {
   std::vector<std::string> settings;  // arguments of -o
 };
 void add_common_options(CLI::App& app, CommonOptions& options);
+/// Adds --salvage: the same as -o store.salvage=yes.
+void add_salvage_flag(CLI::App& app, CommonOptions& options);
 
 /// The configuration by these options and this process's environment, or why not.
 std::variant<Config, Failure> load_config(const CommonOptions& options);
@@ -30,7 +32,9 @@ int report(const Failure& failure);
 /// Each adds its subcommand; its callback sets `run`, called when parsing is done.
 void add_mount_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_serve_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
-// Of a store that is not in use (docs/operations.md).
+// Of a kvfs that is running: stats, sync, checkpoint, reload, snapshot, control.
+void add_control_commands(CLI::App& app, CommonOptions& common, std::function<int()>& run);
+// Of a store that is not in use (docs/operations.md); backup also of one that is.
 void add_check_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_backup_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);
 void add_restore_command(CLI::App& app, CommonOptions& common, std::function<int()>& run);

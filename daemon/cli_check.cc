@@ -56,6 +56,7 @@ void add_check_command(CLI::App& app, CommonOptions& common, std::function<int()
   auto command = std::make_shared<CheckCommand>();
   CLI::App* check = app.add_subcommand("check", "Verifies a store that is not in use, or a backup");
   add_common_options(*check, common);
+  add_salvage_flag(*check, common);
   check->add_flag("--repair", command->repair, "Mend what can be derived from the rest");
   check->add_flag("--quick", command->quick, "Do not read the chunks of large values");
   check->add_option("PATH", command->store.path, "The store's directory (default: store.path of the configuration)");

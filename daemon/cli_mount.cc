@@ -41,6 +41,7 @@ void add_mount_command(CLI::App& app, CommonOptions& common, std::function<int()
   CLI::App* mount =
       app.add_subcommand("mount", "Mounts the store, serves it at its other doors too, and returns when all answer");
   add_common_options(*mount, common);
+  add_salvage_flag(*mount, common);
   mount->add_flag("-f,--foreground", command->foreground, "Stay in the foreground");
   mount->add_flag("-d,--debug", command->debug, "Log everything, in the foreground");
   mount->add_flag("-s", command->single_thread, "One thread for the mount");

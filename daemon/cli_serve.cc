@@ -23,6 +23,7 @@ int run_serve(CommonOptions common) {
 void add_serve_command(CLI::App& app, CommonOptions& common, std::function<int()>& run) {
   CLI::App* serve = app.add_subcommand("serve", "Serves the store without a mount, in the foreground");
   add_common_options(*serve, common);
+  add_salvage_flag(*serve, common);
   serve->callback([&common, &run] { run = [&common] { return run_serve(common); }; });
 }
 

@@ -18,6 +18,7 @@ std::variant<StoreOptions, Failure> choose_store(const CommonOptions& common, co
   if (auto* failure = std::get_if<Failure>(&loaded)) return std::move(*failure);
   StoreOptions options = store_options(std::get<Config>(loaded));
   options.expiry_interval_ms = 0;  // nothing happens beside what was asked for
+  options.engine.notice = [](const std::string& said) { fmt::print(stderr, "kvfs: {}\n", said); };
   if (!choice.path.empty()) {
     options.engine.path = choice.path;
     options.engine.kind = "lmdb";

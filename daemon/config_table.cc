@@ -88,15 +88,20 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
     if (!result) return result.error();
     return {};
   };
+  const auto at_least = [&](const Result<uint64_t>& parsed, std::string_view unit) -> Result<void> {
+    if (!parsed) return parsed.error();
+    if (*parsed >= static_cast<uint64_t>(key.minimum)) return {};
+    return {Errc::invalid, fmt::format("is too small: at least {}{}", key.minimum, unit)};
+  };
   switch (key.type) {
     case ConfigType::text:
     case ConfigType::path:
     case ConfigType::list:
       return {};
     case ConfigType::size:
-      return outcome(parse_size(value));
+      return at_least(parse_size(value), " bytes");
     case ConfigType::duration:
-      return outcome(parse_duration_ms(value));
+      return at_least(parse_duration_ms(value), "ms");
     case ConfigType::boolean:
       return outcome(parse_boolean(value));
     case ConfigType::integer:

@@ -34,7 +34,7 @@ struct ConfigKey {
   std::string_view help;  // sentences; the first one is the summary
   bool secret = false;    // never printed
   bool reload = false;    // taken over by SIGHUP
-  int64_t minimum = 0;    // integer
+  int64_t minimum = 0;    // integer, size (bytes), duration (ms)
   int64_t maximum = std::numeric_limits<int64_t>::max();
   std::string_view choices = {};  // choice: "a, b, c"
 };

@@ -32,25 +32,43 @@ std::optional<std::string> hidden_entry(const std::string& mount_point) {
 
 std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& config,
                                                              const std::optional<std::string>& mount_point,
-                                                             EventWaiter& events) {
-  std::unique_ptr<Daemon> daemon(new Daemon(config));
+                                                             Surroundings surroundings) {
+  std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(surroundings)));
   auto store = Store::open(store_options(config));
   if (!store) return store_failure(store.error());
   daemon->store_ = std::move(*store);
   if (const auto tenants = apply_tenants(config, *daemon->store_); !tenants) {
     return Failure{ExitCode::store, tenants.error().message()};
   }
-  daemon->snapshots_ = std::make_unique<Snapshots>(*daemon->store_);
+  daemon->snapshots_ = std::make_unique<Snapshots>(*daemon->store_, snapshot_options(config));
+  daemon->make_control();
   // The mount comes last: where a port is taken, nothing is mounted.
   if (auto failure = daemon->start_http(config)) return *failure;
   if (auto failure = daemon->start_resp(config)) return *failure;
+  if (auto failure = daemon->start_control(config)) return *failure;
   if (mount_point) {
-    if (auto failure = daemon->start_mount(config, *mount_point, events)) return *failure;
+    if (auto failure = daemon->start_mount(config, *mount_point)) return *failure;
   }
   return daemon;
 }
 
-std::optional<Failure> Daemon::start_mount(const Config& config, const std::string& mount_point, EventWaiter& events) {
+void Daemon::make_control() {
+  control_ = std::make_unique<Control>(*store_, *snapshots_);
+  control_->add({.name = "reload",
+                 .arguments = "",
+                 .help = "takes over the configuration, as SIGHUP does",
+                 .run = [this](const ControlCommand&) { return surroundings_.reload(); }});
+}
+
+std::optional<Failure> Daemon::start_control(const Config& config) {
+  if (config.text("store", "engine") == "memory") return std::nullopt;  // it has no directory
+  auto server = ControlServer::start(*store_, *control_, config.text("store", "path"));
+  if (!server) return Failure{ExitCode::store, server.error().message()};
+  control_server_ = std::move(*server);
+  return std::nullopt;
+}
+
+std::optional<Failure> Daemon::start_mount(const Config& config, const std::string& mount_point) {
   if (const auto cleared = clear_stale_mount(mount_point); !cleared) {
     return Failure{ExitCode::mount_point, cleared.error().message()};
   }
@@ -68,9 +86,9 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   auto mount = Mount::start(*store_, std::move(options));
   if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
   mount_ = std::move(*mount);
-  unmount_watcher_ = std::thread([this, &events] {
+  unmount_watcher_ = std::thread([this] {
     mount_->wait();
-    events.notify_unmounted();
+    surroundings_.events.notify_unmounted();
   });
   return std::nullopt;
 }
@@ -139,6 +157,7 @@ Result<void> Daemon::reload(const Config& config) {
 }
 
 Result<void> Daemon::stop() {
+  control_server_.reset();
   if (resp_) resp_->stop();
   if (http_) http_->stop();
   end_mount();
@@ -152,6 +171,7 @@ void Daemon::end_mount() {
 }
 
 Daemon::~Daemon() {
+  control_server_.reset();
   if (resp_) resp_->stop();
   if (http_) http_->stop();
   end_mount();

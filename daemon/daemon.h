@@ -2,6 +2,7 @@
 // mount's control files ask them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/control_server.h"
 #include "daemon/exit_code.h"
 #include "daemon/signals.h"
 #include "fusefs/mount.h"
@@ -24,10 +27,16 @@ namespace kvfs {
 /// Used by one thread.
 class Daemon {
  public:
-  /// Returns when everything answers, or with everything undone. `mount_point` nullopt: no mount. `events` outlives it.
+  /// What it takes from whoever runs it. Both outlive it.
+  struct Surroundings {
+    EventWaiter& events;
+    /// Reads the configuration again and calls reload(); the outcome, for people. Called from any thread.
+    std::function<Result<std::string>()> reload;
+  };
+  /// Returns when everything answers, or with everything undone. `mount_point` nullopt: no mount.
   static std::variant<std::unique_ptr<Daemon>, Failure> start(const Config& config,
                                                               const std::optional<std::string>& mount_point,
-                                                              EventWaiter& events);
+                                                              Surroundings surroundings);
   ~Daemon();
 
   /// The addresses that it serves, for people; without the mount.
@@ -40,22 +49,28 @@ class Daemon {
   Result<void> stop();
 
  private:
-  explicit Daemon(const Config& config) : config_text_(config.print()) {}
+  Daemon(const Config& config, Surroundings surroundings)
+      : surroundings_(std::move(surroundings)), config_text_(config.print()) {}
   std::vector<ControlFile> control_files();
-  std::optional<Failure> start_mount(const Config& config, const std::string& mount_point, EventWaiter& events);
+  void make_control();
+  std::optional<Failure> start_control(const Config& config);
+  std::optional<Failure> start_mount(const Config& config, const std::string& mount_point);
   std::optional<Failure> start_http(const Config& config);
   std::optional<Failure> start_resp(const Config& config);
   void end_mount();
 
+  const Surroundings surroundings_;
   std::mutex config_mutex_;
   std::string config_text_;  // guarded by config_mutex_
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Snapshots> snapshots_;  // of all doors
+  std::unique_ptr<Control> control_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<resp::RespServer> resp_;
   std::unique_ptr<Mount> mount_;
   std::thread unmount_watcher_;
+  std::unique_ptr<ControlServer> control_server_;
 };
 
 }  // namespace kvfs

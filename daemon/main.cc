@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   kvfs::add_mount_command(app, common, run);
   kvfs::add_serve_command(app, common, run);
+  kvfs::add_control_commands(app, common, run);
   kvfs::add_check_command(app, common, run);
   kvfs::add_backup_command(app, common, run);
   kvfs::add_restore_command(app, common, run);

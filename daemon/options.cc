@@ -1,5 +1,6 @@
 #include "daemon/options.h"
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,9 +26,23 @@ StoreOptions store_options(const Config& config) {
   options.engine.path = config.text("store", "path");
   options.engine.durability = parse_durability(config.text("store", "fsync")).value();
   options.engine.max_size_bytes = config.size("store", "max_size");
+  options.engine.reserve_bytes = config.size("store", "reserve");
+  options.engine.memtable_entries_max = static_cast<uint64_t>(config.integer("store", "memtable_rows_max"));
+  options.engine.memtable_bytes_max = config.size("store", "memtable_size_max");
+  options.engine.checkpoint_interval_ms = config.duration_ms("store", "checkpoint_interval");
+  options.engine.salvage = config.boolean("store", "salvage");
+  options.engine.notice = [](const std::string& said) { spdlog::warn("{}", said); };
   options.feed_capacity = static_cast<size_t>(config.integer("store", "feed_changes_max"));
   options.expiry_interval_ms = config.duration_ms("store", "expiry_interval");
   options.expiry_batch_max = static_cast<size_t>(config.integer("store", "expiry_batch_max"));
+  return options;
+}
+
+SnapshotOptions snapshot_options(const Config& config) {
+  SnapshotOptions options;
+  options.count_max = static_cast<size_t>(config.integer("store", "snapshots_max"));
+  options.lease_ms_default = config.duration_ms("store", "snapshot_lease");
+  options.lease_ms_max = config.duration_ms("store", "snapshot_lease_max");
   return options;
 }
 

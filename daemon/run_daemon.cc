@@ -3,7 +3,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <mutex>
+
 #include "daemon/cli.h"
+#include "daemon/config_value.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/service_notice.h"
@@ -14,28 +17,50 @@ namespace kvfs {
 
 namespace {
 
-void reload(const CommonOptions& common, const Config& running, bool foreground, Daemon& daemon) {
-  notify_service_manager("RELOADING=1");
-  auto loaded = load_config(common);
-  if (const auto* failure = std::get_if<Failure>(&loaded)) {
-    spdlog::error("SIGHUP: the configuration stays as it was: {}", failure->message);
-  } else {
-    const Config& config = std::get<Config>(loaded);
-    auto done = set_up_log(config, foreground);
-    if (done) done = daemon.reload(config);
-    if (!done)
-      spdlog::error("SIGHUP: the configuration stays as it was: {}", done.error().message());
-    else
-      spdlog::info("SIGHUP: configuration and log file taken over");
-    for (const std::string& key : running.changed_beyond_reload(config)) {
-      spdlog::warn("SIGHUP: {} takes effect at the next start", key);
-    }
-  }
-  notify_service_manager("READY=1");
-}
+/// Reads the configuration again: at SIGHUP, and when it is asked to at the control socket.
+class Reloader {
+ public:
+  Reloader(const CommonOptions& common, const Config& running, bool foreground)
+      : common_(common), running_(running), foreground_(foreground) {}
 
-void wait_for_end(const CommonOptions& common, const Config& config, bool foreground, Daemon& daemon,
-                  EventWaiter& events) {
+  /// Until then there is nothing to reload.
+  void set_daemon(Daemon* daemon) {
+    const std::lock_guard lock(mutex_);
+    daemon_ = daemon;
+  }
+
+  /// What it says to people. Errors: invalid; then everything stays as it was.
+  Result<std::string> reload() {
+    const std::lock_guard lock(mutex_);
+    if (daemon_ == nullptr) return {Errc::busy, "still starting"};
+    notify_service_manager("RELOADING=1");
+    const Result<std::string> done = load_and_apply();
+    notify_service_manager("READY=1");
+    return done;
+  }
+
+ private:
+  Result<std::string> load_and_apply() {
+    auto loaded = load_config(common_);
+    if (const auto* failure = std::get_if<Failure>(&loaded)) return {Errc::invalid, failure->message};
+    const Config& config = std::get<Config>(loaded);
+    auto done = set_up_log(config, foreground_);
+    if (done) done = daemon_->reload(config);
+    if (!done) return done.error();
+    std::string said = "configuration and log file taken over\n";
+    for (const std::string& key : running_.changed_beyond_reload(config))
+      said += fmt::format("{} takes effect at the next start\n", key);
+    return said;
+  }
+
+  const CommonOptions& common_;
+  const Config& running_;
+  const bool foreground_;
+  std::mutex mutex_;
+  Daemon* daemon_ = nullptr;  // guarded by mutex_
+};
+
+void wait_for_end(Reloader& reloader, EventWaiter& events) {
   for (;;) {
     switch (events.wait()) {
       case Event::stop:
@@ -45,7 +70,10 @@ void wait_for_end(const CommonOptions& common, const Config& config, bool foregr
         spdlog::info("unmounted, stopping");
         return;
       case Event::reload:
-        reload(common, config, foreground, daemon);
+        if (const auto done = reloader.reload(); !done)
+          spdlog::error("SIGHUP: the configuration stays as it was: {}", done.error().message());
+        else
+          spdlog::info("SIGHUP: {}", trimmed(*done));
         break;
     }
   }
@@ -65,7 +93,8 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     if (const auto log = set_up_log(config, foreground); !log) {
       return fail({ExitCode::configuration, log.error().message()}, readiness);
     }
-    auto started = Daemon::start(config, mount_point, events);
+    Reloader reloader(common, config, foreground);
+    auto started = Daemon::start(config, mount_point, {events, [&reloader] { return reloader.reload(); }});
     if (const auto* failure = std::get_if<Failure>(&started)) return fail(*failure, readiness);
     auto daemon = std::move(std::get<std::unique_ptr<Daemon>>(started));
     spdlog::info("kvfs {}, process {} started, store {}", kVersion, ::getpid(), config.text("store", "path"));
@@ -73,7 +102,8 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     for (const std::string& url : daemon->urls()) spdlog::info("serving {}", url);
     notify_service_manager("READY=1");
     readiness.ready();
-    wait_for_end(common, config, foreground, *daemon, events);
+    reloader.set_daemon(daemon.get());
+    wait_for_end(reloader, events);
     notify_service_manager("STOPPING=1");
     if (const auto stopped = daemon->stop(); !stopped) {
       spdlog::critical("the last writes may not be durable: {}", stopped.error().message());

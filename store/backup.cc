@@ -27,6 +27,15 @@ namespace fs = std::filesystem;
 constexpr size_t kCommitBytes = 4 * 1024 * 1024;
 constexpr size_t kCommitRows = 10'000;
 
+/// Thrown through whatever is under way when nobody wants the copy any more.
+struct GivenUp {};
+
+/// Tells how far it is, and gives up where that is wanted. Throws GivenUp.
+void tell(const BackupOptions& options, const Progress& at) {
+  if (options.cancelled && options.cancelled()) throw GivenUp();
+  if (options.progress) options.progress(at);
+}
+
 /// Writes rows to a new store in commits of a moderate size.
 class Copier {
  public:
@@ -92,8 +101,8 @@ Result<BackupReport> copy_rows(Engine& from, Engine& to, const BackupOptions& op
   for (cursor->seek(""); cursor->valid(); cursor->next()) {
     if (Result<void> ok = copier.add(cursor->key(), cursor->value()); !ok)
       return {ok.error().code, ok.error().message() + (ok.error().code == Errc::corrupt ? "; see kvfs check" : "")};
-    if (copier.report().rows % kRowsPerProgress == 0 && options.progress)
-      options.progress({"copy", copier.report().rows, total, copier.report().bytes});
+    if (copier.report().rows % kRowsPerProgress == 0)
+      tell(options, {"copy", copier.report().rows, total, copier.report().bytes});
   }
   if (Result<void> ok = copier.commit(); !ok) return ok.error();
   if (Result<void> ok = to.checkpoint(); !ok) return ok.error();
@@ -106,8 +115,7 @@ Result<BackupReport> copy_rows(Engine& from, Engine& to, const BackupOptions& op
 Result<void> verify(Engine& copy, const BackupOptions& options) {
   CheckOptions check;
   check.findings_max = 1;
-  if (options.progress)
-    check.progress = [&](const Progress& at) { options.progress({"verify", at.done, at.total, at.bytes}); };
+  check.progress = [&](const Progress& at) { tell(options, {"verify", at.done, at.total, at.bytes}); };
   const CheckReport report = check_engine(copy, check);
   if (report.sound()) return {};
   const CheckFinding& first = report.findings.front();
@@ -160,6 +168,8 @@ Result<BackupReport> copy_into(Engine& source, const EngineOptions& target, cons
       return report;
     } catch (const StoreException& damage) {
       return damage.error();
+    } catch (const GivenUp&) {
+      return {Errc::busy, "given up half-way: whoever asked for it has gone, or the daemon is stopping"};
     }
   };
   Result<BackupReport> report = run();

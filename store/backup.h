@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "store/engine/engine.h"
@@ -15,7 +16,8 @@ class Store;
 struct BackupOptions {
   /// Check the copy as `kvfs check` would before it gets its name.
   bool verify = true;
-  ProgressFn progress;  // steps "copy" and "verify", in rows
+  ProgressFn progress;              // steps "copy" and "verify", in rows
+  std::function<bool()> cancelled;  // asked now and then: give up; may be empty
 };
 
 struct BackupReport {
@@ -30,7 +32,7 @@ struct BackupReport {
 /// which an interrupted backup leaves behind and the next one replaces. The checksum of every chunk is verified on the
 /// way. One snapshot is held all the time: space that others free is reused only afterwards. Errors: exists (the
 /// directory exists and is not empty), busy (another backup to it is under way), corrupt (names what is damaged),
-/// no_space, io, access_denied, not_found (parent directory).
+/// no_space, io, access_denied, not_found (parent directory), busy (cancelled).
 Result<BackupReport> backup(Engine& source, const std::string& directory, const BackupOptions& options = {});
 Result<BackupReport> backup(Store& source, const std::string& directory, const BackupOptions& options = {});
 

@@ -14,7 +14,8 @@ struct Progress {
   uint64_t bytes = 0;     // read or written so far
 };
 
-/// Called now and then from the thread that works; may be empty. Must not throw.
+/// Called now and then from the thread that works; may be empty. What it throws, other than a StoreException, ends the
+/// operation.
 using ProgressFn = std::function<void(const Progress&)>;
 
 class Engine;

@@ -27,9 +27,12 @@ void NamedSnapshot::drop() {
 }
 
 Snapshots::Snapshots(Store& store, SnapshotOptions options)
-    : store_(store), options_(options), watcher_([this] { watch_leases(); }) {}
+    : store_(store), options_(options), watcher_([this] { watch_leases(); }) {
+  store_.add_stats(this, [this] { return stats(); });
+}
 
 Snapshots::~Snapshots() {
+  store_.remove_stats(this);
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

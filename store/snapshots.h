@@ -1,5 +1,5 @@
 // Named snapshots: consistent read-only views of the store, kept for minutes or hours under a name, each until it is
-// dropped or its lease ends. The mount shows them as .kvfs/snapshots/NAME.
+// dropped, its lease ends, or the process does. The mount shows them as .kvfs/snapshots/NAME.
 #pragma once
 
 #include <atomic>
@@ -101,7 +101,8 @@ class Snapshots {
   /// Drops those whose lease has ended; also done in the background. Returns how many.
   size_t drop_ended();
 
-  /// snapshots, oldest_snapshot_age_ms, oldest_snapshot_commits_behind, snapshots_ended (by their lease).
+  /// snapshots, oldest_snapshot_age_ms, oldest_snapshot_commits_behind, snapshots_ended (by their lease). They are
+  /// among Store::stats(), too.
   EngineStats stats() const;
 
  private:

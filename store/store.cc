@@ -202,7 +202,20 @@ EngineStats Store::stats() const {
   out.emplace_back("value_bytes", used.bytes);
   out.emplace_back("tenants", runtime_->tenants().size());
   out.emplace_back("last_version", runtime_->last_version());
+  const std::lock_guard lock(stats_mutex_);
+  for (const auto& [owner, figures] : more_stats_)
+    for (auto& figure : figures()) out.push_back(std::move(figure));
   return out;
+}
+
+void Store::add_stats(const void* owner, std::function<EngineStats()> figures) {
+  const std::lock_guard lock(stats_mutex_);
+  more_stats_[owner] = std::move(figures);
+}
+
+void Store::remove_stats(const void* owner) {
+  const std::lock_guard lock(stats_mutex_);
+  more_stats_.erase(owner);
 }
 
 }  // namespace kvfs

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -107,7 +108,12 @@ class Store {
   Result<size_t> sweep_expired();
 
   uint64_t now_ms() const;
+  /// Figures of the engine, of the store, and of what has registered with add_stats().
   EngineStats stats() const;
+  /// `figures` go into stats() at every door, until remove_stats(): `owner` tells whose they are. `figures` is called
+  /// from any thread and calls none of these three.
+  void add_stats(const void* owner, std::function<EngineStats()> figures);
+  void remove_stats(const void* owner);
 
  private:
   explicit Store(const StoreOptions& options);
@@ -123,6 +129,8 @@ class Store {
   std::unique_ptr<Feed> feed_;
   Channels channels_;
   std::atomic<Origin> next_origin_{1};
+  mutable std::mutex stats_mutex_;                                  // before the locks of those that have registered
+  std::map<const void*, std::function<EngineStats()>> more_stats_;  // guarded by stats_mutex_
   std::mutex sweep_mutex_;
   std::condition_variable sweep_wake_;
   bool stopping_ = false;  // guarded by sweep_mutex_

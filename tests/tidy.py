@@ -26,8 +26,9 @@ ONLY_IN = [
      "LMDB is called by store/lmdb.* alone"),
     (re.compile(r"\bfuse_reply_\w+\s*\("), re.compile(r"fusefs/ops\.cc|tests/bench/memfs\.cc"),
      "requests are answered by fusefs/ops.cc alone"),
-    (re.compile(r"boost/(asio|beast)|\basio::"), re.compile(r"(httpbridge|respbridge|tests)/.*"),
-     "networking belongs to the doors"),
+    (re.compile(r"boost/(asio|beast)|\basio::"),
+     re.compile(r"(httpbridge|respbridge|tests)/.*|daemon/control_(server|client)\.cc"),
+     "networking belongs to the doors and the control socket"),
     (re.compile(r"<fuse"), re.compile(r"(fusefs|tests)/.*"), "libfuse belongs to fusefs"),
     (re.compile(r"<ini\.h>"), re.compile(r"daemon/ini_file\.cc"), "INI files are read by daemon/ini_file.cc alone"),
 ]

@@ -5,7 +5,7 @@ _kvfs_settings() {
 
 _kvfs() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='mount serve check backup restore compact dump load' word command=
+  local commands='mount serve check backup restore compact dump load stats sync checkpoint reload snapshot control' word command=
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " $commands " in *" $word "*) command=$word; break ;; esac
   done
@@ -21,8 +21,12 @@ _kvfs() {
   if [[ $current == -* ]]; then
     local options='-h --help -c --config -o'
     case "$command" in
-      mount) options+=' -f --foreground -d --debug -s' ;;
-      check) options+=' --repair --quick' ;;
+      mount) options+=' -f --foreground -d --debug -s --salvage' ;;
+      serve) options+=' --salvage' ;;
+      check) options+=' --repair --quick --salvage' ;;
+      stats) options+=' --store --json --tenant' ;;
+      sync | checkpoint | reload) options+=' --store' ;;
+      snapshot | control) options+=' --store --tenant' ;;
       backup) options+=' --store --no-verify' ;;
       restore | load) options+=' --store --replace' ;;
       dump) options+=' --store --tenant' ;;
@@ -34,6 +38,7 @@ _kvfs() {
   else
     compopt -o filenames
     case "$command" in
+      snapshot) mapfile -t COMPREPLY < <(compgen -W 'take list extend drop' -- "$current") ;;
       dump | load) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       *) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
     esac

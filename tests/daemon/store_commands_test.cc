@@ -113,5 +113,30 @@ TEST_F(StoreCommandsTest, ADumpThatCannotBeWrittenIsNotReportedAsDone) {
   EXPECT_FALSE(exists(files_ / "file.partial"));
 }
 
+TEST(RunningKvfsTest, TakesCommandsAndIsBackedUpWhileItRuns) {
+  KvfsOptions options;
+  options.mount = false;
+  KvfsProcess kvfs(options);
+  kvfs.http().put("/v1/default/a", "12345");
+  const auto run = [&](const std::string& arguments) {
+    return shell("KVFS_STORE_PATH=" + kvfs.store_path() + " " + kvfs_executable() + " " + arguments);
+  };
+  EXPECT_NE(run("stats").out.find("\nkeys: 1\n"), std::string::npos);
+  for (const char* command : {"sync", "checkpoint"}) EXPECT_EQ(run(command).exit_code, 0) << command;
+  EXPECT_NE(run("reload").out.find("taken over"), std::string::npos);
+  EXPECT_EQ(run("snapshot take monday 10m").exit_code, 0);
+  EXPECT_TRUE(run("snapshot list").out.starts_with("monday "));
+  EXPECT_EQ(run("snapshot take monday").exit_code, 1);
+  EXPECT_EQ(run("snapshot drop monday").exit_code, 0);
+  const ShellResult copied = run("backup " + kvfs.scratch("copy"));
+  EXPECT_EQ(copied.exit_code, 0) << copied.err;
+  EXPECT_NE(run("check " + kvfs.scratch("copy")).out.find("1 values"), std::string::npos);
+  EXPECT_EQ(run("backup " + kvfs.scratch("copy")).exit_code, 1);
+  EXPECT_EQ(kvfs.stop(), 0);
+  const ShellResult nobody = run("sync");
+  EXPECT_EQ(nobody.exit_code, 1);
+  EXPECT_NE(nobody.err.find("no kvfs is running on the store"), std::string::npos) << nobody.err;
+}
+
 }  // namespace
 }  // namespace kvfs::test
