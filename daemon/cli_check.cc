@@ -6,6 +6,7 @@
 #include "daemon/cli_store.h"
 #include "daemon/progress_bar.h"
 #include "store/check.h"
+#include "store/engine/journal_check.h"
 
 namespace kvfs {
 
@@ -17,9 +18,10 @@ struct CheckCommand {
   bool quick = false;
 };
 
-void print_summary(const std::string& path, const CheckReport& report) {
-  fmt::print("{}: {} rows, {} directories, {} values, {} chunks ({})\n", path, report.rows, report.directories,
-             report.values, report.chunks, readable_bytes(report.chunk_bytes));
+void print_summary(const std::string& path, const JournalCheck& journal, const CheckReport& report) {
+  fmt::print("{}: {} rows, {} directories, {} values, {} chunks ({}), {} commits in the journal ({})\n", path,
+             report.rows, report.directories, report.values, report.chunks, readable_bytes(report.chunk_bytes),
+             journal.records, readable_bytes(journal.bytes));
   if (report.found == 0)
     fmt::print("{}: no problems\n", path);
   else
@@ -27,10 +29,34 @@ void print_summary(const std::string& path, const CheckReport& report) {
                report.found - report.mended);
 }
 
+void print_journal(const JournalCheck& journal) {
+  for (const JournalCheck::Damage& damage : journal.damages)
+    fmt::print("{}: damaged at offset {}: {}\n", damage.file, damage.offset, damage.what);
+  if (journal.records_torn != 0)
+    fmt::print("journal: {} commits behind a torn one were lost in a power failure; nothing had promised them\n",
+               journal.records_torn);
+}
+
+/// Before the store is opened, which would change the journal.
+std::variant<JournalCheck, Failure> check_journal_first(const EngineOptions& engine) {
+  const Result<JournalCheck> journal = check_journal(engine.path);
+  if (!journal) return failure_of(journal.error());
+  print_journal(*journal);
+  if (!journal->damages.empty() && !engine.salvage) {
+    std::fflush(stdout);
+    return Failure{ExitCode::damaged, engine.path +
+                                          ": the journal is damaged, so the rest was not checked; kvfs check --salvage "
+                                          "keeps what is readable of it"};
+  }
+  return *journal;
+}
+
 int run_check(const CheckCommand& command, const CommonOptions& common) {
   auto chosen = choose_present_store(common, command.store);
   if (const auto* failure = std::get_if<Failure>(&chosen)) return report(*failure);
   EngineOptions& engine_options = std::get<StoreOptions>(chosen).engine;
+  const auto journal = check_journal_first(engine_options);
+  if (const auto* failure = std::get_if<Failure>(&journal)) return report(*failure);
   const Result<std::unique_ptr<Engine>> engine = open_engine(engine_options);
   if (!engine) return report(failure_of(engine.error()));
   ProgressBar bar;
@@ -46,7 +72,7 @@ int run_check(const CheckCommand& command, const CommonOptions& common) {
   if (command.repair)
     if (const Result<void> synced = (*engine)->sync(); !synced) return report(failure_of(synced.error()));
   bar.clear();
-  print_summary(engine_options.path, checked);
+  print_summary(engine_options.path, std::get<JournalCheck>(journal), checked);
   return static_cast<int>(checked.sound() ? ExitCode::ok : ExitCode::damaged);
 }
 

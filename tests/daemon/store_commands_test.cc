@@ -62,6 +62,37 @@ TEST_F(StoreCommandsTest, CheckNamesDamageAndRepairMendsIt) {
   expect_done(run("check --quick"), "no problems");
 }
 
+TEST_F(StoreCommandsTest, CheckFindsDamageInTheJournalAndChangesNothing) {
+  std::string journal;
+  for (const std::string& name : list_directory(files_ / "store/journal"))
+    if (name.ends_with(".journal")) journal = files_ / "store/journal/" + name;
+  ASSERT_FALSE(journal.empty());
+  std::string bytes = read_file(journal);
+  const size_t at = bytes.find("a/b");  // somewhere in a record
+  const size_t place = at != std::string::npos ? at : 4096 + 100;
+  bytes[place] = static_cast<char>(bytes[place] ^ 1);
+  write_file(journal, bytes);
+  for (int i = 0; i < 2; ++i) {
+    const ShellResult found = run("check");
+    EXPECT_EQ(found.exit_code, 9);
+    EXPECT_NE(found.out.find(journal + ": damaged at offset "), std::string::npos) << found.out;
+    EXPECT_NE(found.err.find("--salvage"), std::string::npos) << found.err;
+    EXPECT_EQ(read_file(journal), bytes);
+  }
+  EXPECT_EQ(run("dump").exit_code, 4);
+  const ShellResult salvaged = run("check --salvage --repair");
+  EXPECT_NE(salvaged.err.find("salvage: "), std::string::npos) << salvaged.err;
+  expect_done(run("check"), "no problems");
+}
+
+TEST_F(StoreCommandsTest, CheckCountsTheCommitsInTheJournal) {
+  const ShellResult checked = run("check");
+  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+  EXPECT_EQ(checked.out.find(" 0 commits in the journal"), std::string::npos) << checked.out;
+  expect_done(run("compact"), "the base was ");
+  expect_done(run("check"), " 0 commits in the journal (0 bytes)");
+}
+
 TEST_F(StoreCommandsTest, NoCommandMakesAStoreByMistake) {
   for (const char* command : {"check ", "compact ",
                               "backup "
