@@ -58,9 +58,11 @@ class Base {
   Base() = default;
   static Result<void> make(const std::string& path, Directory& directory);
   static Result<std::unique_ptr<Base>> open_made(const std::string& path);
+  Result<void> write(const Memtable& memtable, Sequence sequence);
   Sequence sequence_in(const lmdb::Txn& txn) const;
   void measure();
 
+  std::string path_;
   std::unique_ptr<lmdb::Env> env_;
   lmdb::Table rows_ = 0;
   lmdb::Table meta_ = 0;

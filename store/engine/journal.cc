@@ -45,6 +45,7 @@ class LocalJournal final : public Journal {
   Result<void> replay(Sequence from, const Visit& visit) override;
   Result<void> release(Sequence up_to) override;
   Result<void> prepare() override;
+  Result<void> drop_spares() override;
   Result<void> close() override;
 
   Sequence last_sequence() const override { return last_.load(std::memory_order_acquire); }
@@ -62,7 +63,7 @@ class LocalJournal final : public Journal {
   Result<void> begin_segment_locked(uint64_t record_bytes, Sequence first);
   Result<void> erase_partial_locked(Segment& segment);
   Result<Spare> next_file_locked(const std::string& name);
-  Result<Spare> make_file(const std::string& name);
+  Result<Spare> make_file(const std::string& name, uint64_t bytes_min);
   Result<void> write_mark_locked(Segment& segment);
   Result<void> give_up(const Segment& segment);
   Result<void> sync_files(Sequence target);
@@ -255,7 +256,7 @@ Result<void> LocalJournal::begin_segment_locked(uint64_t record_bytes, Sequence 
 // A spare file under the new name, or a new one.
 Result<Spare> LocalJournal::next_file_locked(const std::string& name) {
   names_changed_ = true;
-  if (spares_.empty()) return make_file(name);
+  if (spares_.empty()) return make_file(name, std::min(options_.segment_bytes, options_.segment_bytes_min));
   if (auto renamed = directory_->rename(spares_.front().name, name); !renamed) return renamed.error();
   const uint64_t file_bytes = spares_.front().file_bytes;
   spares_.pop_front();
@@ -264,15 +265,21 @@ Result<Spare> LocalJournal::next_file_locked(const std::string& name) {
   return Spare{name, std::move(*file), file_bytes};
 }
 
-Result<Spare> LocalJournal::make_file(const std::string& name) {
+// On a disk that is nearly full the file is smaller than segments are, but not smaller than `bytes_min`.
+Result<Spare> LocalJournal::make_file(const std::string& name, uint64_t bytes_min) {
   auto file = directory_->open(name, Directory::Open::create_new);
   if (!file) return file.error();
-  if (auto allocated = (*file)->allocate(0, options_.segment_bytes); !allocated) {
+  for (uint64_t bytes = options_.segment_bytes;; bytes /= 2) {
+    const auto allocated = (*file)->allocate(0, bytes);
+    if (allocated) return Spare{name, std::move(*file), bytes};
+    if (allocated.error().code == Errc::no_space && bytes / 2 >= bytes_min) {
+      // A part may have been allocated.
+      if (const auto emptied = (*file)->truncate(0); emptied) continue;
+    }
     // The first error is the one to tell.
     (void)directory_->unlink(name);
     return allocated.error();
   }
-  return Spare{name, std::move(*file), options_.segment_bytes};
 }
 
 // Says where the segment's records end, if there is room to say it.
@@ -392,7 +399,7 @@ Result<void> LocalJournal::prepare() {
     if (!spares_.empty() || options_.spare_segments_max == 0) return {};
     name = spare_name(next_number_++);
   }
-  auto made = make_file(name);
+  auto made = make_file(name, options_.segment_bytes);
   if (!made) return made.error();
   const std::string zeros(std::min<uint64_t>(kZeroBytes, options_.segment_bytes), '\0');
   Result<void> filled;
@@ -410,6 +417,20 @@ Result<void> LocalJournal::prepare() {
   const std::lock_guard lock(mutex_);
   spares_.push_back(std::move(*made));
   return {};
+}
+
+Result<void> LocalJournal::drop_spares() {
+  const std::lock_guard one_at_a_time(release_mutex_);
+  for (;;) {
+    std::string name;
+    {
+      const std::lock_guard lock(mutex_);
+      if (spares_.empty()) return {};
+      name = spares_.back().name;
+      spares_.pop_back();
+    }
+    if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
+  }
 }
 
 Result<void> LocalJournal::close() {

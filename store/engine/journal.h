@@ -19,6 +19,7 @@ namespace kvfs {
 
 struct JournalOptions {
   uint64_t segment_bytes = 16 * 1024 * 1024;  // preallocated size of a segment; a larger record gets a larger segment
+  uint64_t segment_bytes_min = 64 * 1024;     // where the disk has no room for that; not kept for reuse
   uint32_t spare_segments_max = 4;            // released segments kept for reuse; the others are unlinked
   uint64_t record_bytes_max = 256 * 1024 * 1024;
   /// Opens a damaged journal: keeps every readable record and lists the rest in JournalOpening::left_out. The damage
@@ -79,6 +80,9 @@ class Journal {
   /// Fills the next segment with zeros and syncs it, if there is none to recycle: call it off the write path, so that
   /// append() need not wait when a segment is full and later syncs are cheap. Errors change nothing.
   virtual Result<void> prepare() = 0;
+
+  /// Gives the disk space of segments that are kept for reuse back.
+  virtual Result<void> drop_spares() = 0;
 
   /// Syncs and marks the end, so that the next opening knows that nothing may be missing. append() is over.
   virtual Result<void> close() = 0;

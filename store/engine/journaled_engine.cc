@@ -11,9 +11,9 @@
 namespace kvfs {
 namespace {
 
-constexpr uint64_t kSlowDownMs = 1;               // a commit's delay while the memtable is far too large
-constexpr uint64_t kRoomWaitMs = 100;             // how often a waiting writer looks whether the engine failed
-constexpr uint64_t kTightMemtableEntries = 2000;  // folds are small while space is: each entry may dirty a page
+constexpr uint64_t kSlowDownMs = 1;    // a commit's delay while the memtable is far too large
+constexpr uint64_t kRoomWaitMs = 100;  // how often a waiting writer looks whether the engine failed
+constexpr uint64_t kPageBytes = 4096;  // of the base: what each entry may dirty
 
 class ReadingLease {
  public:
@@ -78,8 +78,16 @@ void JournaledEngine::start() {
   layers.base_id = Base::View(*base_).id();
   readings_->install(std::move(layers));
   if (active_->entries() != 0) active_since_ms_ = coarse_now_ms();
-  space_ = std::make_unique<SpaceGuard>(options_.path, options_.max_size_bytes, options_.reserve_bytes,
-                                        [this] { return bytes_used(); });
+  SpaceGuard::Uses uses;
+  uses.used = [this] { return bytes_used(); };
+  // Not all of what is free: readers may still see it, and it may lie in pieces.
+  uses.reusable = [this] { return base_->usage().free_bytes / 2; };
+  uses.mappable = [this] {
+    const lmdb::Usage base = base_->usage();
+    return base.map_bytes - std::min(base.map_bytes, base.file_bytes);
+  };
+  space_ =
+      std::make_unique<SpaceGuard>(options_.path, options_.max_size_bytes, options_.reserve_bytes, std::move(uses));
   chunks_->limit_by([this](uint64_t bytes) {
     return space_->plenty_for(bytes) ? Result<void>() : space_->admit(static_cast<int64_t>(bytes));
   });
@@ -129,7 +137,7 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
   if (!writes_.empty()) {
     if (auto admitted = admit_locked(reading); !admitted) return admitted.error();
     commit.sequence += 1;
-    if (auto appended = append_locked(commit.sequence); !appended) return appended.error();
+    if (auto appended = append_locked(commit.sequence, reading); !appended) return appended.error();
     for (const auto& [key, change] : writes_.changes()) {
       if (change.erased) {
         active_->erase(commit.sequence, key);
@@ -169,7 +177,7 @@ Result<void> JournaledEngine::admit_locked(const Reading& reading) {
   return admitted;
 }
 
-Result<void> JournaledEngine::append_locked(Sequence sequence) {
+Result<void> JournaledEngine::append_locked(Sequence sequence, const Reading& reading) {
   batch_.clear();
   for (const auto& [key, change] : writes_.changes()) {
     if (change.erased) {
@@ -181,8 +189,12 @@ Result<void> JournaledEngine::append_locked(Sequence sequence) {
   for (const ChunkRef& ref : writes_.released) batch_.release_chunk(ref);
   note_used_chunks(batch_, durable_.load(), writes_.used);
   auto appended = journal_->append(batch_.record(), 1, sequence);
-  if (!appended && appended.error().code == Errc::no_space && space_->open_reserve())
-    appended = journal_->append(batch_.record(), 1, sequence);
+  if (!appended && appended.error().code == Errc::no_space) {
+    // Fuller than it was when last measured. The reserve is for what makes the store smaller.
+    space_->measure();
+    if (auto admitted = admit_locked(reading); !admitted) return admitted;
+    if (space_->open_reserve()) appended = journal_->append(batch_.record(), 1, sequence);
+  }
   if (appended) return {};
   const Errc code = appended.error().code;
   if (code == Errc::io || code == Errc::read_only) turn_read_only(appended.error());
@@ -191,7 +203,8 @@ Result<void> JournaledEngine::append_locked(Sequence sequence) {
 
 Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>& lock) {
   const auto times_full = [this] {
-    return std::max(active_->entries() / options_.memtable_entries_max, active_->bytes() / options_.memtable_bytes_max);
+    return std::max({active_->entries() / options_.memtable_entries_max, active_->bytes() / options_.memtable_bytes_max,
+                     fold_bytes_locked() / space_->fold_bytes_max()});
   };
   if (auto refused = refusal()) return *refused;
   if (!frozen_ || times_full() < kMemtableGrowthMax / 2) return {};
@@ -208,10 +221,13 @@ Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>&
   return {};
 }
 
+uint64_t JournaledEngine::fold_bytes_locked() const {
+  return active_->entries() * kPageBytes + active_->bytes() * 3 / 2;
+}
+
 void JournaledEngine::freeze_if_full_locked() {
   const bool full = active_->entries() >= options_.memtable_entries_max ||
-                    active_->bytes() >= options_.memtable_bytes_max ||
-                    (active_->entries() >= kTightMemtableEntries && space_->tight());
+                    active_->bytes() >= options_.memtable_bytes_max || fold_bytes_locked() >= space_->fold_bytes_max();
   if (full && freeze_locked()) checkpointer_->wake();
 }
 

@@ -57,8 +57,10 @@ class JournaledEngine final : public Engine {
   };
   Result<Commit> commit_locked(const Durability& durability, const Reading& reading, const CommitOptions& options);
   Result<void> admit_locked(const Reading& reading);
-  Result<void> append_locked(Sequence sequence);
+  Result<void> append_locked(Sequence sequence, const Reading& reading);
   Result<void> wait_for_room_locked(std::unique_lock<std::mutex>& lock);
+  /// What a fold of the active memtable takes of the disk at worst: a page for each row, and pages partly filled.
+  uint64_t fold_bytes_locked() const;
   void freeze_if_full_locked();
   bool freeze_locked();
 

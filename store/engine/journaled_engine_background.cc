@@ -28,7 +28,7 @@ uint64_t JournaledEngine::run_syncer() {
   reclaim();
   space_->measure();
   // Zeroed ahead of need; where it cannot be done, append() makes its file itself.
-  if (journal_->bytes_live() >= kPrepareFromBytes) (void)journal_->prepare();
+  if (journal_->bytes_live() >= kPrepareFromBytes && !space_->tight()) (void)journal_->prepare();
   base_->clear_stale_readers();
   const uint64_t due_ms = tracker_.due_ms();
   if (due_ms == SyncTracker::kNever) return released_.empty() ? kIdleTickMs : kBusyTickMs;
@@ -69,8 +69,9 @@ bool JournaledEngine::fold_frozen(const Layers& layers) {
   // The base must never hold what the journal could still lose, nor rows whose chunks are not on the disk.
   Result<void> done = sync_commits();
   if (done) done = base_->fold(*layers.frozen, layers.frozen_last);
-  if (!done && done.error().code == Errc::no_space && space_->open_reserve())
-    done = base_->fold(*layers.frozen, layers.frozen_last);
+  const auto full = [&] { return !done && done.error().code == Errc::no_space; };
+  if (full() && journal_->drop_spares()) done = base_->fold(*layers.frozen, layers.frozen_last);
+  if (full() && space_->open_reserve()) done = base_->fold(*layers.frozen, layers.frozen_last);
   if (!done) {
     if (done.error().code != Errc::no_space) turn_read_only(done.error());
     const std::lock_guard lock(commit_mutex_);
@@ -82,6 +83,7 @@ bool JournaledEngine::fold_frozen(const Layers& layers) {
   }
   // The journal poisons itself where this fails for good; the next commit reports that.
   (void)journal_->release(layers.frozen_last);
+  if (space_->tight()) (void)journal_->drop_spares();
   installed_fold(layers, Base::View(*base_).id());
   const uint64_t took_ms = now_ms() - begun_ms;
   counters_.checkpoints += 1;

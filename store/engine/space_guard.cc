@@ -12,11 +12,13 @@ namespace kvfs {
 namespace {
 
 constexpr uint64_t kReserveDiskShare = 16;  // of a small disk, no more than this part is reserved
+constexpr uint64_t kFoldShare = 8;          // a frozen and an active memtable, which may grow to four times their limit
+constexpr uint64_t kFoldBytesMin = 256 * 1024;
 
 }  // namespace
 
-SpaceGuard::SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, std::function<uint64_t()> used)
-    : path_(std::move(path)), bytes_max_(bytes_max), used_(std::move(used)), reserve_bytes_(reserve_bytes) {
+SpaceGuard::SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, Uses uses)
+    : path_(std::move(path)), bytes_max_(bytes_max), uses_(std::move(uses)), reserve_bytes_(reserve_bytes) {
   struct statvfs disk {};
   if (statvfs(path_.c_str(), &disk) == 0)
     reserve_bytes_ = std::min(reserve_bytes_, uint64_t{disk.f_blocks} * disk.f_frsize / kReserveDiskShare);
@@ -41,15 +43,25 @@ void SpaceGuard::make_reserve() {
 void SpaceGuard::measure() {
   const std::lock_guard lock(mutex_);
   if (!reserve_made_ && reserve_bytes_ != 0 && disk_free_bytes() > 2 * reserve_bytes_) make_reserve();
-  int64_t headroom = static_cast<int64_t>(disk_free_bytes());
+  int64_t headroom = static_cast<int64_t>(disk_free_bytes() + uses_.reusable());
   if (!reserve_made_) headroom -= static_cast<int64_t>(reserve_bytes_);
-  disk_is_the_limit_ = true;
-  if (bytes_max_ != 0) {
-    const int64_t below_max = static_cast<int64_t>(bytes_max_) - static_cast<int64_t>(used_());
-    disk_is_the_limit_ = headroom < below_max;
-    headroom = std::min(headroom, below_max);
-  }
+  limit_ = "the disk of " + path_ + " is full but for a reserve for deletes";
+  const auto limit_to = [&](int64_t bytes, const std::string& limit) {
+    if (bytes >= headroom) return;
+    headroom = bytes;
+    limit_ = limit;
+  };
+  if (bytes_max_ != 0)
+    limit_to(static_cast<int64_t>(bytes_max_) - static_cast<int64_t>(uses_.used()),
+             "max_size of " + std::to_string(bytes_max_) + " bytes reached");
+  limit_to(static_cast<int64_t>(uses_.mappable()),
+           "the base fills the address space that it was opened with; opening the store again gives it more");
   headroom_ = headroom;
+}
+
+uint64_t SpaceGuard::fold_bytes_max() const {
+  const auto headroom = static_cast<uint64_t>(std::max<int64_t>(headroom_.load(std::memory_order_relaxed), 0));
+  return std::max(std::max(headroom, reserve_bytes_) / kFoldShare, kFoldBytesMin);
 }
 
 bool SpaceGuard::plenty_for(uint64_t bytes) {
@@ -62,15 +74,17 @@ Result<void> SpaceGuard::admit(int64_t bytes) {
   measure();
   if (headroom_.load() >= bytes) return {};
   const std::lock_guard lock(mutex_);
-  if (disk_is_the_limit_)
-    return Error{Errc::no_space, "the disk of " + path_ + " is full but for a reserve for deletes"};
-  return Error{Errc::no_space, "max_size of " + std::to_string(bytes_max_) + " bytes reached"};
+  return Error{Errc::no_space, limit_};
 }
 
 bool SpaceGuard::open_reserve() {
-  const std::lock_guard lock(mutex_);
-  if (!std::exchange(reserve_made_, false)) return false;
-  return unlink((path_ + "/RESERVE").c_str()) == 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(reserve_made_, false)) return false;
+    if (unlink((path_ + "/RESERVE").c_str()) != 0) return false;
+  }
+  measure();
+  return true;
 }
 
 }  // namespace kvfs

@@ -16,9 +16,13 @@ inline constexpr int64_t kSpaceTightBytes = 8 * 1024 * 1024;  // with less headr
 /// Thread safety: all functions may be called from any thread.
 class SpaceGuard {
  public:
-  /// Guards directory `path`, in which it keeps the file RESERVE. `used` tells the bytes that count for `bytes_max`
-  /// (0: no limit but the disk).
-  SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, std::function<uint64_t()> used);
+  struct Uses {
+    std::function<uint64_t()> used;      // bytes that count for `bytes_max`
+    std::function<uint64_t()> reusable;  // bytes of the disk that the store holds, but can write over
+    std::function<uint64_t()> mappable;  // bytes that the base's file can still grow by
+  };
+  /// Guards directory `path`, in which it keeps the file RESERVE. `bytes_max` 0: no limit but the disk.
+  SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, Uses uses);
 
   /// Looks at the disk again; makes the reserve where it is missing and there is room.
   void measure();
@@ -27,7 +31,9 @@ class SpaceGuard {
   bool plenty_for(uint64_t bytes);
   /// Whether the store may grow by `bytes` (<= 0: always). Errors: no_space (names the limit).
   Result<void> admit(int64_t bytes);
-  bool tight() const { return headroom_.load() < kSpaceTightBytes; }
+  bool tight() const { return headroom_.load(std::memory_order_relaxed) < kSpaceTightBytes; }
+  /// What one memtable's fold may take at worst, so that several of them fit into what there is, or into the reserve.
+  uint64_t fold_bytes_max() const;
   /// After the disk turned out to be full: frees the reserve. False if it was free already.
   bool open_reserve();
 
@@ -38,12 +44,12 @@ class SpaceGuard {
 
   const std::string path_;
   const uint64_t bytes_max_;
-  const std::function<uint64_t()> used_;
+  const Uses uses_;
   uint64_t reserve_bytes_;  // constant after construction
   std::atomic<int64_t> headroom_{0};
-  std::mutex mutex_;              // one measurement at a time
-  bool reserve_made_ = false;     // guarded by mutex_
-  bool disk_is_the_limit_ = true;  // guarded by mutex_
+  std::mutex mutex_;           // one measurement at a time
+  bool reserve_made_ = false;  // guarded by mutex_
+  std::string limit_;          // guarded by mutex_: what gives the headroom
 };
 
 }  // namespace kvfs
