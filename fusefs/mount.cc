@@ -183,6 +183,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   };
   state->owned_filesystem = std::make_unique<Filesystem>(store, std::move(options.filesystem));
   state->filesystem = state->owned_filesystem.get();
+  state->latencies.open(store.latencies());
 
   std::string program = "kvfs";
   std::string flag = "-o";

@@ -36,6 +36,7 @@ void fail(fuse_req_t req, const char* request, const Error& error) {
 /// Runs the body of a request. Nothing is thrown into C: damage is logged and answered with EIO.
 template <class Body>
 void answer(fuse_req_t req, const char* request, Body&& body) noexcept {
+  const LatencyTimer timer(context_of(req).latencies.of(request));
   try {
     body(filesystem_of(req));
   } catch (const StoreException& failure) {

@@ -3,6 +3,7 @@
 
 #include "fusefs/filesystem.h"
 #include "fusefs/handle_table.h"
+#include "fusefs/operation_latencies.h"
 
 struct fuse_lowlevel_ops;
 
@@ -13,6 +14,7 @@ struct OpsContext {
   Filesystem* filesystem = nullptr;
   HandleTable<FileHandle> files;
   HandleTable<DirectoryHandle> directories;
+  OperationLatencies latencies;
 };
 
 /// For fuse_session_new().

@@ -18,14 +18,10 @@ std::string_view to_string(Operation operation) {
   return "other";
 }
 
-void MetricsShard::count(Operation operation, int status, uint64_t duration_us) {
+void MetricsShard::count(Operation operation, int status) {
   PerOperation& of = operations[static_cast<size_t>(operation)];
   of.requests.add();
   if (status >= 500) of.errors.add();
-  of.duration_us.add(duration_us);
-  size_t bucket = 0;
-  while (bucket < kLatencyBucketsUs.size() && duration_us > kLatencyBucketsUs[bucket]) ++bucket;
-  of.buckets[bucket].add();
   by_class[static_cast<size_t>(status / 100) % by_class.size()].add();
 }
 
@@ -33,9 +29,6 @@ void MetricsTotal::add(const MetricsShard& shard) {
   for (size_t i = 0; i < kOperations; ++i) {
     operations[i].requests += shard.operations[i].requests.get();
     operations[i].errors += shard.operations[i].errors.get();
-    operations[i].duration_us += shard.operations[i].duration_us.get();
-    for (size_t b = 0; b < operations[i].buckets.size(); ++b)
-      operations[i].buckets[b] += shard.operations[i].buckets[b].get();
   }
   for (size_t i = 0; i < by_class.size(); ++i) by_class[i] += shard.by_class[i].get();
   connections_opened += shard.connections_opened.get();

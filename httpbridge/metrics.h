@@ -1,4 +1,5 @@
-// Counters of the HTTP door: what was asked, how it was answered, how long it took. Lock-free to write; summed to read.
+// Counters of the HTTP door: what was asked, how it was answered. How long it took is in store/latency.h. Lock-free to
+// write; summed to read.
 #pragma once
 
 #include <array>
@@ -12,11 +13,6 @@ namespace kvfs::http {
 enum class Operation : uint8_t { read, write, erase, batch, scan, patch, publish, watch, admin, other };
 inline constexpr size_t kOperations = 10;
 std::string_view to_string(Operation operation);
-
-/// Upper bounds of the latency histogram, in microseconds; the last bucket has none.
-inline constexpr std::array<uint32_t, 16> kLatencyBucketsUs = {
-    50,     100,    250,     500,     1'000,   2'500,     5'000,     10'000,
-    25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000};
 
 /// One thread writes, any thread reads: relaxed atomics without read-modify-write contention.
 class Counter {
@@ -34,8 +30,6 @@ struct alignas(64) MetricsShard {
   struct PerOperation {
     Counter requests;
     Counter errors;  // answered with 5xx
-    Counter duration_us;
-    std::array<Counter, kLatencyBucketsUs.size() + 1> buckets;
   };
   std::array<PerOperation, kOperations> operations;
   std::array<Counter, 6> by_class;  // answers 1xx..5xx by index, 0: none
@@ -52,7 +46,7 @@ struct alignas(64) MetricsShard {
   Counter watches_closed;
   Counter changes_missed;
 
-  void count(Operation operation, int status, uint64_t duration_us);
+  void count(Operation operation, int status);
 };
 
 /// The sum of shards, plain numbers.
@@ -60,8 +54,6 @@ struct MetricsTotal {
   struct PerOperation {
     uint64_t requests = 0;
     uint64_t errors = 0;
-    uint64_t duration_us = 0;
-    std::array<uint64_t, kLatencyBucketsUs.size() + 1> buckets{};
   };
   std::array<PerOperation, kOperations> operations;
   std::array<uint64_t, 6> by_class{};

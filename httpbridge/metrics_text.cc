@@ -49,26 +49,25 @@ void single(std::string& out, std::string_view name, std::string_view type, std:
   line(out, name, {}, value);
 }
 
-std::string seconds(uint64_t us) {
+std::string seconds(uint64_t ns) {
   char text[32];
-  std::snprintf(text, sizeof text, "%g", static_cast<double>(us) / 1e6);
+  std::snprintf(text, sizeof text, "%g", static_cast<double>(ns) / 1e9);
   return text;
 }
 
-void append_histograms(std::string& out, const MetricsTotal& total) {
+void append_histograms(std::string& out, const Latencies& latencies) {
   constexpr std::string_view kName = "kvfs_request_duration_seconds";
-  family(out, kName, "histogram", "Time from a complete request to its answer.");
-  for (size_t i = 0; i < kOperations; ++i) {
-    const auto& of = total.operations[i];
-    const std::string labels = "door=\"http\",operation=\"" + std::string(to_string(static_cast<Operation>(i))) + "\"";
+  family(out, kName, "histogram", "Time from a complete request to its answer, by door and operation.");
+  for (const auto& [door, operation, reading] : latencies.read()) {
+    const std::string labels = "door=\"" + door + "\",operation=\"" + operation + "\"";
     uint64_t below = 0;
-    for (size_t b = 0; b < of.buckets.size(); ++b) {
-      below += of.buckets[b];
-      const std::string bound = b < kLatencyBucketsUs.size() ? seconds(kLatencyBucketsUs[b]) : "+Inf";
+    for (size_t b = 0; b < reading.buckets.size(); ++b) {
+      below += reading.buckets[b];
+      const std::string bound = b < kLatencyBoundsUs.size() ? seconds(kLatencyBoundsUs[b] * uint64_t{1000}) : "+Inf";
       line(out, std::string(kName) + "_bucket", labels + ",le=\"" + bound + "\"", below);
     }
-    out.append(kName).append("_sum{").append(labels).append("} ").append(seconds(of.duration_us)).push_back('\n');
-    line(out, std::string(kName) + "_count", labels, below);
+    out.append(kName).append("_sum{").append(labels).append("} ").append(seconds(reading.sum_ns)).push_back('\n');
+    line(out, std::string(kName) + "_count", labels, reading.count);
   }
 }
 
@@ -95,7 +94,7 @@ void append_door(std::string& out, Service& service, const MetricsTotal& total) 
   single(out, "kvfs_http_watches", "gauge", "Watches open now.", total.watches_opened - total.watches_closed);
   single(out, "kvfs_http_changes_missed_total", "counter", "Times a watch was told that it missed changes.",
          total.changes_missed);
-  append_histograms(out, total);
+  append_histograms(out, service.store().latencies());
   single(out, "kvfs_uptime_seconds", "gauge", "Since this door opened.",
          (service.store().now_ms() - service.started_ms()) / 1000);
 }

@@ -38,6 +38,8 @@ Context::~Context() = default;
 Service::Service(Store& store, HttpOptions options, size_t threads)
     : store_(store), options_(std::move(options)), origin_(store.new_origin()), started_ms_(store.now_ms()) {
   for (size_t i = 0; i < threads; ++i) shards_.push_back(std::make_unique<MetricsShard>());
+  for (size_t i = 0; i < kOperations; ++i)
+    latencies_[i] = &store.latencies().series("http", to_string(static_cast<Operation>(i)));
 }
 
 Result<std::unique_ptr<Service>> Service::make(Store& store, HttpOptions options, size_t threads) {

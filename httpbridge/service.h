@@ -84,6 +84,7 @@ class Service {
 
   MetricsShard& shard(size_t thread) { return *shards_[thread]; }
   MetricsTotal totals() const;
+  LatencySeries& latency_of(Operation operation) { return *latencies_[static_cast<size_t>(operation)]; }
 
   Store& store() { return store_; }
   const HttpOptions& options() const { return options_; }
@@ -107,6 +108,7 @@ class Service {
   const Origin origin_;
   const uint64_t started_ms_;
   std::vector<std::unique_ptr<MetricsShard>> shards_;
+  std::array<LatencySeries*, kOperations> latencies_;
   RateLimiter key_limiter_;
   RateLimiter address_limiter_;
   std::atomic<bool> draining_{false};

@@ -314,12 +314,13 @@ void Session::after_answer() {
 
 // A watch's time is how long somebody listened, so it must not count as the latency of a read.
 void Session::account() {
-  const uint64_t duration_us = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_) / 1000;
+  const uint64_t duration_ns = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_);
   const Operation operation = response_.streaming         ? Operation::watch
                               : request_.route != nullptr ? request_.route->operation
                                                           : Operation::other;
-  worker_.context().metrics.count(operation, response_.status, duration_us);
-  if (worker_.shared().access_log != nullptr) log_request(duration_us);
+  worker_.context().metrics.count(operation, response_.status);
+  worker_.service().latency_of(operation).record(duration_ns);
+  if (worker_.shared().access_log != nullptr) log_request(duration_ns / 1000);
 }
 
 void Session::log_request(uint64_t duration_us) {

@@ -158,6 +158,7 @@ size_t Executor::run_writes(Client& client, std::span<const Args> commands, cons
   Scope scope;
   size_t done = 0;
   const Client::Replies replies = client.replies;
+  const LatencyTimer timer(&service_.transaction_latency());
   const Result<void> committed_all = service_.store().write(
       [&](WriteTxn& txn) -> Result<void> {
         out.resize(start);
@@ -187,6 +188,7 @@ void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std
   const size_t mark = out.size();
   const Client::Replies replies = client.replies;
   Scope scope;
+  const LatencyTimer timer(&service_.transaction_latency());
   const Result<void> done = service_.store().write(
       [&](WriteTxn& txn) -> Result<void> {
         out.resize(mark);
@@ -223,6 +225,7 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
     spec.run(call);
   }
   const auto took = std::chrono::steady_clock::now() - begin;
+  service_.latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
   const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   if (slower_than_us >= 0 && took_us >= slower_than_us)
     service_.slowlog().add(args, service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us), client,

@@ -32,6 +32,8 @@ Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
       run_id_(random_id()),
       config_(options_),
       cursors_(options_.scan_cursors_max),
+      transaction_latency_(store.latencies().series("resp", "transaction")),
+      command_latencies_(command_table().size()),
       last_save_s_(started_ms_ / 1000) {}
 
 Service::~Service() {
@@ -54,6 +56,16 @@ Result<std::unique_ptr<Service>> Service::make(Store& store, RespOptions options
   }
   if (Result<void> ok = service->reload(service->options_); !ok) return ok.error();
   return service;
+}
+
+LatencySeries& Service::latency_of(const CommandSpec& spec) {
+  std::atomic<LatencySeries*>& slot = command_latencies_[static_cast<size_t>(&spec - command_table().data())];
+  LatencySeries* series = slot.load(std::memory_order_acquire);
+  if (series == nullptr) {
+    series = &store_.latencies().series("resp", spec.name);
+    slot.store(series, std::memory_order_release);
+  }
+  return *series;
 }
 
 std::optional<uint32_t> Service::database_of(std::string_view collection) const {

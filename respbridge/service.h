@@ -49,6 +49,10 @@ class Service {
   Slowlog& slowlog() { return slowlog_; }
   ScanCursors& cursors() { return cursors_; }
   Statistics& statistics() { return statistics_; }
+  /// How long a command takes, without the commit of its transaction.
+  LatencySeries& latency_of(const CommandSpec& spec);
+  /// How long a writing transaction takes from its first command to its commit.
+  LatencySeries& transaction_latency() { return transaction_latency_; }
   WriteOptions write_options() const { return {origin_, std::nullopt}; }
   uint64_t started_ms() const { return started_ms_; }
   uint64_t last_save_s() const { return last_save_s_.load(); }
@@ -88,6 +92,8 @@ class Service {
   Clients clients_;
   Slowlog slowlog_;
   ScanCursors cursors_;
+  LatencySeries& transaction_latency_;
+  std::vector<std::atomic<LatencySeries*>> command_latencies_;  // in the order of the command table; null: unused yet
   Statistics statistics_;
   std::atomic<uint64_t> last_save_s_;
   std::atomic<uint64_t> events_after_{0};

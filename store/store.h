@@ -16,6 +16,7 @@
 #include "store/channels.h"
 #include "store/engine/engine.h"
 #include "store/keyspace.h"
+#include "store/latency.h"
 #include "store/result.h"
 #include "store/tree.h"
 #include "store/txn.h"
@@ -77,6 +78,7 @@ class Store {
 
   Feed& feed() { return *feed_; }
   Channels& channels() { return channels_; }
+  Latencies& latencies() { return latencies_; }
   Engine& engine() { return *engine_; }
   ChunkStore& chunks() { return engine_->chunks(); }
   Runtime& runtime() { return *runtime_; }
@@ -128,6 +130,7 @@ class Store {
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<Feed> feed_;
   Channels channels_;
+  Latencies latencies_;
   std::atomic<Origin> next_origin_{1};
   mutable std::mutex stats_mutex_;                                  // before the locks of those that have registered
   std::map<const void*, std::function<EngineStats()>> more_stats_;  // guarded by stats_mutex_

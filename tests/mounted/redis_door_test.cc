@@ -110,6 +110,21 @@ TEST_F(RedisDoorTest, ChannelsAreTheSameOverHttp) {
   EXPECT_TRUE(wait_until([&] { return read_file(by_redis).find("from http") != std::string::npos; }));
 }
 
+TEST_F(RedisDoorTest, LatenciesOfAllDoorsAreInTheMetrics) {
+  redis("SET key value");
+  read_file(kvfs.at("key"));
+  http.get("/v1/default/key");
+  const std::string metrics = http.get("/metrics?format=prometheus").body;
+  for (const char* series :
+       {R"(door="http",operation="read")", R"(door="resp",operation="set")", R"(door="resp",operation="transaction")",
+        R"(door="fuse",operation="lookup")", R"(door="fuse",operation="read")"}) {
+    const std::string count = "kvfs_request_duration_seconds_count{" + std::string(series) + "} ";
+    const size_t at = metrics.find(count);
+    ASSERT_NE(at, std::string::npos) << series;
+    EXPECT_GT(std::stoull(metrics.substr(at + count.size())), 0u) << series;
+  }
+}
+
 TEST(RedisTenantsTest, KeysOfOneTenantAreNotSeenByAnother) {
   KvfsOptions options = with_resp();
   options.api_keys = {{"key-of-one", "one"}, {"key-of-two", "two"}};
