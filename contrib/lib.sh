@@ -9,6 +9,8 @@ install_packages() {
   local missing part='$'
   [ "${1:-}" != build ] || part='/^# tests/'
   missing=$(sed -n "1,${part}p" contrib/packages.txt | sed 's/#.*//' | xargs -n1 | while read -r package; do
+    # Node.js from elsewhere than Debian brings npm with it, and conflicts with Debian's package.
+    [ "$package" != npm ] || ! command -v npm > /dev/null || continue
     dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || printf '%s ' "$package"
   done)
   [ -n "$missing" ] || return 0
