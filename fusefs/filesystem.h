@@ -260,6 +260,7 @@ class Filesystem {
   OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;
   Overlay::BaseReader base_reader(const OpenFile& file) const;
   Result<void> begin_overlay(OpenFile& file);
+  Result<void> rebase_overlay(OpenFile& file);
   Result<void> publish(OpenFile& file, bool durable);
   Result<void> resize(OpenFile& file, uint64_t size, Caller caller);
   Result<size_t> write_staged(OpenFile& file, uint64_t offset, std::string_view bytes, Caller caller);

@@ -11,6 +11,7 @@
 namespace kvfs {
 namespace {
 
+constexpr int kRebasesMax = 100;                    // another door can hardly be faster so often in a row
 constexpr uint64_t kLargePublication = 256 * 1024;  // staged bytes from which publishing may wait for the disk
 
 int64_t now_ns() {
@@ -139,6 +140,17 @@ void Filesystem::staged_change(OpenFile& file, Caller caller) {
     file.clears_mode |= privileges_taken_by_writing(file.mode, file.gid, caller);
 }
 
+Result<void> Filesystem::rebase_overlay(OpenFile& file) {
+  const auto size = store_.read([&](const ReadTxn& txn) -> Result<uint64_t> {
+    const auto located = locate(txn, file.inode);
+    if (!located) return located.error();
+    file.base_version = located->entry.version;
+    return located->entry.size;
+  });
+  if (!size) return size.error();
+  return file.overlay.rebase(*size, base_reader(file));
+}
+
 Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   if (!file.overlay.dirty()) return {};
   if (durable || file.overlay.staged_bytes() >= kLargePublication) before_blocking();
@@ -149,7 +161,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   change.if_version = file.if_match;
   WriteOptions options = write_options();
   if (durable) options.durability = Durability{Durability::Mode::strict, 0};
-  auto done = file.overlay.publish([&](const StagedValue& value) -> Result<void> {
+  const auto publish_once = [&](const StagedValue& value) -> Result<void> {
     ValueChange conditional = change;
     // Parts of a value may only be laid over the value they were made from.
     if (!value.replaces && !conditional.if_version) conditional.if_version = file.base_version;
@@ -163,7 +175,13 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     if (!published) return published.error();
     published_.add(*published);  // its views have ended: numbers only
     return {};
-  });
+  };
+  auto done = file.overlay.publish(publish_once);
+  for (int i = 0; i < kRebasesMax && !done && done.error().code == Errc::stale && !file.if_match; i++) {
+    // Another door was faster: what was written here is laid over its value.
+    if (auto rebased = rebase_overlay(file); !rebased) return rebased;
+    done = file.overlay.publish(publish_once);
+  }
   if (!done) return done;
   file.if_match.reset();
   file.mtime_ns.reset();

@@ -43,6 +43,10 @@ void Overlay::reset() {
   count_memory(-static_cast<int64_t>(memory_bytes_));
   count_spilled(-static_cast<int64_t>(spilled_bytes_));
   buffers_.clear();
+  parts_.clear();
+  cut_to_ = UINT64_MAX;
+  resized_ = false;
+  written_end_ = 0;
   if (!staged_.chunks().empty()) staged_ = StagedValue(chunks_);
   begun_ = dirty_ = replaces_ = false;
   base_size_ = size_ = 0;
@@ -76,6 +80,7 @@ Result<void> Overlay::write(uint64_t offset, std::string_view bytes, const BaseR
     if (auto done = write_chunk(chunk_of(offset), at, bytes.substr(0, n), base); !done) return done;
     offset += n;
     size_ = std::max(size_, offset);
+    written_end_ = std::max(written_end_, offset);
     bytes.remove_prefix(n);
   }
   return relieve_memory();
@@ -105,13 +110,33 @@ Result<void> Overlay::write_chunk(uint32_t index, uint32_t at, std::string_view 
   }
   it->second.tick = ++tick_;
   count_memory(static_cast<int64_t>(buffer.size() - before));
+  note_written(index, at, at + static_cast<uint32_t>(bytes.size()));
   return {};
+}
+
+void Overlay::note_written(uint32_t index, uint32_t from, uint32_t to) {
+  if (replaces_) return;  // there is nothing to lay it over
+  if (from == 0 && to == kChunkBytes) {
+    parts_.erase(index);
+    return;
+  }
+  if (!parts_.contains(index) && staged_.chunks().contains(index)) return;  // written as a whole before
+  Ranges& ranges = parts_[index];
+  auto first = std::lower_bound(ranges.begin(), ranges.end(), from,
+                                [](const auto& range, uint32_t at) { return range.second < at; });
+  auto last = first;
+  for (; last != ranges.end() && last->first <= to; ++last) {
+    from = std::min(from, last->first);
+    to = std::max(to, last->second);
+  }
+  ranges.insert(ranges.erase(first, last), {from, to});
 }
 
 Result<Overlay::Buffers::iterator> Overlay::load(uint32_t index, const BaseReader& base) {
   if (const auto it = buffers_.find(index); it != buffers_.end()) return it;
   std::string bytes(bytes_in_chunk(index, size_), '\0');
   if (auto done = read_chunk(index, 0, bytes.size(), bytes.data(), base); !done) return done.error();
+  if (!replaces_ && !staged_.chunks().contains(index)) parts_.try_emplace(index);
   count_memory(static_cast<int64_t>(bytes.size()));
   return buffers_.try_emplace(index, Buffer{std::move(bytes), ++tick_}).first;
 }
@@ -186,6 +211,9 @@ Result<bool> Overlay::resize(uint64_t size, const BaseReader& base) {
   }
   mark_dirty();
   size_ = size;
+  resized_ = true;
+  cut_to_ = std::min(cut_to_, size);
+  parts_.erase(parts_.lower_bound(static_cast<uint32_t>(chunks_in(size))), parts_.end());
   const bool cuts_base = !replaces_ && base_size_ > size;
   if (cuts_base) base_size_ = size;
   return cuts_base;
@@ -201,11 +229,13 @@ Result<void> Overlay::zero(uint64_t offset, uint64_t length, const BaseReader& b
     const size_t n = std::min<size_t>(kChunkBytes - at, end - offset);
     if (at == 0 && n >= bytes_in_chunk(index, size_)) {
       make_hole(index);
+      parts_.erase(index);
     } else {
       auto loaded = load(index, base);
       if (!loaded) return loaded.error();
       std::string& bytes = (*loaded)->second.bytes;
       if (at < bytes.size()) std::memset(bytes.data() + at, 0, std::min(n, bytes.size() - at));
+      note_written(index, at, at + static_cast<uint32_t>(n));
     }
     offset += n;
   }
@@ -249,6 +279,33 @@ Result<void> Overlay::relieve_memory() {
                                          [](const auto& a, const auto& b) { return a.second.tick < b.second.tick; });
     if (auto done = spill(oldest); !done) return done;
   }
+  return {};
+}
+
+Result<void> Overlay::rebase(uint64_t base_size, const BaseReader& base) {
+  if (replaces_) return {};
+  base_size_ = std::min(base_size, cut_to_);
+  if (!resized_) size_ = std::max(base_size, written_end_);
+  for (const auto& [index, ranges] : parts_)
+    if (auto done = rebase_chunk(index, ranges, base); !done) return done;
+  return relieve_memory();
+}
+
+Result<void> Overlay::rebase_chunk(uint32_t index, const Ranges& ranges, const BaseReader& base) {
+  std::string ours(kChunkBytes, '\0');
+  if (auto done = read_chunk(index, 0, ours.size(), ours.data(), base); !done) return done;
+  std::string merged(bytes_in_chunk(index, size_), '\0');
+  if (const size_t theirs = bytes_in_chunk(index, base_size_); theirs > 0) {
+    const auto read = base(start_of(index), std::min(theirs, merged.size()), merged.data());
+    if (!read) return read.error();
+  }
+  for (const auto& [from, to] : ranges)
+    if (from < merged.size())
+      std::memcpy(merged.data() + from, ours.data() + from, std::min<size_t>(to, merged.size()) - from);
+  if (staged_.chunks().contains(index)) make_hole(index);
+  Buffer& buffer = buffers_[index];
+  count_memory(static_cast<int64_t>(merged.size()) - static_cast<int64_t>(buffer.bytes.size()));
+  buffer = {std::move(merged), ++tick_};
   return {};
 }
 

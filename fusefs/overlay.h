@@ -8,6 +8,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "store/result.h"
 #include "store/value.h"
@@ -65,6 +67,10 @@ class Overlay {
   /// Bytes from `offset` within the present size become zeros; whole chunks become holes.
   Result<void> zero(uint64_t offset, uint64_t length, const BaseReader& base);
 
+  /// The value in the store is another one now, `base_size` bytes long, which `base` reads: what was written is laid
+  /// over that one, to the byte; a size that was set stays. Errors: as write().
+  Result<void> rebase(uint64_t base_size, const BaseReader& base);
+
   /// Hands the staged value to `publisher`; if that succeeds nothing is staged any more, otherwise everything still is.
   Result<void> publish(const std::function<Result<void>(const StagedValue&)>& publisher);
 
@@ -74,6 +80,8 @@ class Overlay {
     uint64_t tick = 0;  // of the last write
   };
   using Buffers = std::map<uint32_t, Buffer>;
+  /// Sorted, disjoint: [from, to) within a chunk.
+  using Ranges = std::vector<std::pair<uint32_t, uint32_t>>;
 
   void mark_dirty();
   void count_memory(int64_t change);
@@ -87,6 +95,9 @@ class Overlay {
   Result<void> spill(Buffers::iterator buffer);
   /// Moves buffers to the chunk store until the limits hold; the one written last goes last.
   Result<void> relieve_memory();
+  /// The other bytes of the chunk are the store's.
+  void note_written(uint32_t index, uint32_t from, uint32_t to);
+  Result<void> rebase_chunk(uint32_t index, const Ranges& ranges, const BaseReader& base);
   bool covers_base() const;
 
   ChunkStore& chunks_;
@@ -98,6 +109,10 @@ class Overlay {
   bool replaces_ = false;   // the store's value does not show through anywhere
   uint64_t base_size_ = 0;  // how much of the store's value shows through
   uint64_t size_ = 0;
+  uint64_t cut_to_ = UINT64_MAX;      // the smallest size that was set
+  bool resized_ = false;              // a size was set
+  uint64_t written_end_ = 0;          // where the last written byte ends
+  std::map<uint32_t, Ranges> parts_;  // of chunks that were not written as a whole: what of them was
   uint64_t tick_ = 0;
   uint64_t memory_bytes_ = 0;
   uint64_t spilled_bytes_ = 0;

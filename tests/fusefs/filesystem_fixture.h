@@ -107,8 +107,13 @@ class FilesystemTest : public ::testing::Test {
 
   /// What another door writes.
   void put_value(std::string_view key, std::string_view value) {
+    ValueWriter writer(store_->chunks(), value.size());
+    ASSERT_TRUE(writer.append(value));
+    auto staged = writer.finish();
+    ASSERT_TRUE(staged) << staged.error().message();
     const auto done =
-        store_->write([&](WriteTxn& txn) -> Result<PutOutcome> { return put(txn, collection_, key, value); });
+        store_->write([&](WriteTxn& txn) -> Result<PutOutcome> { return put(txn, collection_, key, *staged); });
+    if (done) staged->published();
     ASSERT_TRUE(done) << done.error().message();
   }
 
