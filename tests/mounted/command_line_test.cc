@@ -48,7 +48,9 @@ TEST_F(CommandLineTest, VersionAndHelpAnswer) {
 }
 
 TEST_F(CommandLineTest, ATakenPortIsFoundBeforeAnythingIsMounted) {
-  const KvfsProcess other({.mount = false});
+  KvfsOptions options;
+  options.mount = false;
+  const KvfsProcess other(options);
   const std::string port = std::to_string(other.http_port());
   // The mount point is missing, too: what is said first was tried first.
   const auto result = run("mount -f " + files / "missing", "KVFS_HTTP_LISTEN=127.0.0.1:" + port);
