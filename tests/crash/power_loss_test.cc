@@ -2,13 +2,16 @@
 // the history that holds all that was promised to be durable. Failing operations must not change that.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "store/engine/reader_registry.h"
 #include "tests/crash/crash_directory.h"
 #include "tests/crash/history.h"
 #include "tests/crash/io_recorder.h"
@@ -71,7 +74,7 @@ class Life {
       case 1:
         return {Durability::Mode::every, 1 + random_() % 20};
       case 2:
-        return {Durability::Mode::interval, 1 + random_() % 50};
+        return {Durability::Mode::interval, 1 + random_() % 20};
       default:
         return {};
     }
@@ -128,10 +131,25 @@ class Life {
     engine_.reset();
   }
 
+  // `interval=MS`: when a commit is acknowledged, all are durable that were acknowledged MS before it began. By the
+  // clock that the engine goes by, so that a slow machine cannot make the test expect too much.
+  void promise_interval(std::vector<std::pair<uint64_t, uint64_t>>& acknowledged, uint64_t began_ms) {
+    uint64_t durable = 0;
+    std::erase_if(acknowledged, [&](const auto& each) {
+      const bool old = each.first + options_.durability.n <= began_ms;
+      if (old) durable = std::max(durable, each.second);
+      return old;
+    });
+    if (durable != 0) promises_.durable(durable);
+  }
+
   void write(uint64_t seed) {
     Random random(seed);
+    const bool by_interval = options_.durability.mode == Durability::Mode::interval;
+    std::vector<std::pair<uint64_t, uint64_t>> own;  // when it was acknowledged, n
     for (uint64_t count = 5 + random() % 120; count > 0; --count) {
       const uint64_t acknowledged = promises_.acknowledged_n();
+      const uint64_t began_ms = coarse_now_ms();
       if (random() % 40 == 0) {
         if (engine_->sync()) promises_.durable(acknowledged);
         continue;
@@ -144,6 +162,10 @@ class Life {
       if (random() % 8 == 0) durability = {Durability::Mode::strict, 0};
       auto done = run_transaction(*engine_, next_id_++, durability, promises_);
       if (!done && done.error().code == Errc::read_only) return;
+      if (done && by_interval) {
+        promise_interval(own, began_ms);
+        own.emplace_back(coarse_now_ms(), *done);
+      }
       if (done && durability.mode == Durability::Mode::every) {
         // Others may be acknowledged at the same time.
         const uint64_t spared = durability.n + 3;

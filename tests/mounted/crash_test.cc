@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <functional>
 #include <random>
 #include <string>
@@ -97,12 +98,19 @@ class CrashTest : public ::testing::TestWithParam<const char*> {
   KvfsProcess kvfs{options()};
 };
 
+/// KVFS_TEST_ROUNDS makes a long run: so many times it is killed.
+int rounds_of_run() {
+  constexpr int kRounds = 5;
+  const char* const given = std::getenv("KVFS_TEST_ROUNDS");
+  return given != nullptr ? std::atoi(given) : kRounds;
+}
+
 TEST_P(CrashTest, EverythingAcknowledgedAtBothDoorsSurvivesKill9) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   output_of("mkdir -p " + kvfs.at(""));
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < rounds_of_run(); ++round) {
     Writer by_http, by_file, by_rename;
     std::vector<std::thread> threads;
     threads.emplace_back([&] {
