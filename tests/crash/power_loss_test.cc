@@ -74,7 +74,7 @@ class Life {
       case 1:
         return {Durability::Mode::every, 1 + random_() % 20};
       case 2:
-        return {Durability::Mode::interval, 1 + random_() % 20};
+        return {Durability::Mode::interval, 1 + random_() % 8};
       default:
         return {};
     }
@@ -165,6 +165,9 @@ class Life {
       if (done && by_interval) {
         promise_interval(own, began_ms);
         own.emplace_back(coarse_now_ms(), *done);
+        // Time passes, so that the next one makes this one's promise due.
+        if (random() % 10 == 0)
+          while (coarse_now_ms() <= own.back().first + options_.durability.n) std::this_thread::yield();
       }
       if (done && durability.mode == Durability::Mode::every) {
         // Others may be acknowledged at the same time.
