@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "daemon/cli_store.h"
+#include "daemon/control_client.h"
 #include "daemon/progress_bar.h"
 #include "store/check.h"
 #include "store/engine/journal_check.h"
@@ -51,12 +52,33 @@ std::variant<JournalCheck, Failure> check_journal_first(const EngineOptions& eng
   return *journal;
 }
 
+/// By the kvfs that has the store open: nothing is repaired then.
+int check_by_running(const CheckCommand& command, const std::string& path, const Failure& in_use) {
+  if (command.repair) return report(in_use);
+  ControlRequest request;
+  request.words = {"check"};
+  if (command.quick) request.words.emplace_back("quick");
+  ProgressBar bar;
+  const Result<std::string> checked = ask_running(path, request, bar.function());
+  bar.clear();
+  if (!checked && checked.error().code == Errc::corrupt) {
+    fmt::print("{}\n", checked.error().message());
+    return static_cast<int>(ExitCode::damaged);
+  }
+  if (!checked) return report(checked.error().code == Errc::not_found ? in_use : failure_of(checked.error()));
+  fmt::print("{}: in use; {}", path, *checked);
+  return static_cast<int>(ExitCode::ok);
+}
+
 int run_check(const CheckCommand& command, const CommonOptions& common) {
   auto chosen = choose_present_store(common, command.store);
   if (const auto* failure = std::get_if<Failure>(&chosen)) return report(*failure);
   EngineOptions& engine_options = std::get<StoreOptions>(chosen).engine;
   const auto journal = check_journal_first(engine_options);
-  if (const auto* failure = std::get_if<Failure>(&journal)) return report(*failure);
+  if (const auto* failure = std::get_if<Failure>(&journal)) {
+    if (failure->code == ExitCode::store_locked) return check_by_running(command, engine_options.path, *failure);
+    return report(*failure);
+  }
   const Result<std::unique_ptr<Engine>> engine = open_engine(engine_options);
   if (!engine) return report(failure_of(engine.error()));
   ProgressBar bar;

@@ -8,10 +8,13 @@
 
 #include "daemon/config_value.h"
 #include "store/backup.h"
+#include "store/check.h"
 
 namespace kvfs {
 
 namespace {
+
+constexpr size_t kFindingsToldMax = 1000;  // of a check of a running kvfs; the rest is counted
 
 Result<uint64_t> parse_lease(const std::string& text) {
   const Result<uint64_t> lease_ms = parse_duration_ms(text);
@@ -27,6 +30,14 @@ std::string describe(const NamedSnapshot& snapshot) {
   return fmt::format("{} taken {} until {} sequence {}\n", snapshot.name(), time_text(snapshot.taken_ms()),
                      time_text(snapshot.ends_ms()), snapshot.sequence());
 }
+
+uint64_t stat_of(const EngineStats& stats, std::string_view name) {
+  const auto found = std::find_if(stats.begin(), stats.end(), [&](const auto& each) { return each.first == name; });
+  return found == stats.end() ? 0 : found->second;
+}
+
+/// Thrown through a check that nobody waits for any more.
+struct GivenUp {};
 
 template <class Done>
 Result<std::string> nothing_to_say(const Done& done) {
@@ -102,6 +113,19 @@ void Control::add_store_verbs() {
        .arguments_min = 1,
        .arguments_max = 2,
        .run = [this](const ControlCommand& command) { return backup_to(command); }});
+  add({.name = "check",
+       .arguments = "[quick]",
+       .help = "verifies rows, indexes, counters and chunks as they are at this moment; writes go on meanwhile",
+       .arguments_max = 1,
+       .run = [this](const ControlCommand& command) { return check(command); }});
+  add({.name = "compact",
+       .arguments = "",
+       .help = "says what could be given back: the base is rewritten only while nobody uses it",
+       .run = [this](const ControlCommand&) -> Result<std::string> {
+         return {Errc::busy,
+                 fmt::format("the base is in use; when this kvfs has ended, kvfs compact gives {} bytes back",
+                             stat_of(store_.stats(), "base_free_bytes"))};
+       }});
 }
 
 void Control::add_snapshot_verbs() {
@@ -191,6 +215,31 @@ Result<std::string> Control::stats(const ControlCommand& command) const {
   std::string lines;
   for (const auto& [name, value] : numbers) lines += fmt::format("{}: {}\n", name, value);
   return lines;
+}
+
+Result<std::string> Control::check(const ControlCommand& command) const {
+  const bool quick = command.words.size() == 2;
+  if (quick && command.words[1] != "quick") return {Errc::invalid, "usage: check [quick]"};
+  CheckOptions options;
+  options.exclusive = false;
+  options.read_chunks = !quick;
+  options.findings_max = kFindingsToldMax;
+  options.progress = [&](const Progress& at) {
+    if (command.cancelled && command.cancelled()) throw GivenUp();
+    if (command.progress) command.progress(at);
+  };
+  CheckReport report;
+  try {
+    report = check_store(store_, std::move(options));
+  } catch (const GivenUp&) {
+    return {Errc::busy, "given up half-way: whoever asked for it has gone, or the daemon is stopping"};
+  }
+  std::string said;
+  for (const CheckFinding& finding : report.findings) said += fmt::format("{}: {}\n", finding.where, finding.what);
+  said += fmt::format("{} rows, {} directories, {} values, {} chunks: ", report.rows, report.directories, report.values,
+                      report.chunks);
+  if (report.sound()) return said + "no problems\n";
+  return {Errc::corrupt, fmt::format("{}{} problems", said, report.found)};
 }
 
 Result<std::string> Control::backup_to(const ControlCommand& command) const {

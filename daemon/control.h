@@ -54,6 +54,7 @@ class Control {
 
  private:
   Result<std::string> backup_to(const ControlCommand& command) const;
+  Result<std::string> check(const ControlCommand& command) const;
   Result<std::string> stats(const ControlCommand& command) const;
   Result<std::string> take_snapshot(const ControlCommand& command) const;
   Result<std::string> list_snapshots(const ControlCommand& command) const;

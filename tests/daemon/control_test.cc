@@ -207,6 +207,44 @@ TEST_F(ControlTest, AStoreMayHaveALongPath) {
   EXPECT_EQ(ask({"sync"}), "");
 }
 
+TEST_F(ControlTest, ACheckSaysWhatIsWrong) {
+  EXPECT_NE(run("check").find("1 values, 0 chunks: no problems\n"), std::string::npos) << run("check");
+  ASSERT_TRUE(store_->engine().transact([](Transaction& rows) -> Result<void> {
+    rows.put(orphan_row(4711), "");
+    return {};
+  }));
+  const std::string said = run("check quick");
+  EXPECT_TRUE(said.starts_with("<corrupt> ")) << said;
+  EXPECT_NE(said.find("removed file 4711: "), std::string::npos) << said;
+  EXPECT_TRUE(run("check everything").starts_with("<invalid>"));
+}
+
+TEST_F(ControlTest, WhatNobodyWaitsForAnyMoreGivesUp) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ended = false;
+  control_->add(
+      {.name = "wait", .arguments = "", .help = "", .run = [&](const ControlCommand& command) -> Result<std::string> {
+         while (!command.cancelled()) {
+           command.progress({"wait", 1, 2, 3});
+           std::this_thread::yield();
+         }
+         const std::lock_guard lock(mutex);
+         ended = true;
+         changed.notify_all();
+         return {Errc::busy, "given up"};
+       }});
+  serve();
+  {
+    boost::asio::io_context io;
+    boost::asio::local::stream_protocol::socket socket(io);
+    socket.connect(boost::asio::local::stream_protocol::endpoint(path_ + "/control.sock"));
+    boost::asio::write(socket, boost::asio::buffer(std::string("{\"command\":[\"wait\"]}\n")));
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return ended; });
+}
+
 TEST_F(ControlTest, TheEndOfTheServerMakesWhatIsUnderWayGiveUp) {
   std::mutex mutex;
   std::condition_variable changed;

@@ -159,6 +159,9 @@ TEST(RunningKvfsTest, TakesCommandsAndIsBackedUpWhileItRuns) {
   EXPECT_TRUE(run("snapshot list").out.starts_with("monday "));
   EXPECT_EQ(run("snapshot take monday").exit_code, 1);
   EXPECT_EQ(run("snapshot drop monday").exit_code, 0);
+  EXPECT_NE(run("check").out.find("1 values, 0 chunks: no problems"), std::string::npos);
+  EXPECT_EQ(run("check --repair").exit_code, 5);
+  EXPECT_EQ(run("control compact").exit_code, 5);
   const ShellResult copied = run("backup " + kvfs.scratch("copy"));
   EXPECT_EQ(copied.exit_code, 0) << copied.err;
   EXPECT_NE(run("check " + kvfs.scratch("copy")).out.find("1 values"), std::string::npos);
