@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/config_value.h"
+#include "daemon/progress_bar.h"
 #include "store/backup.h"
 #include "store/check.h"
 
@@ -253,7 +254,8 @@ Result<std::string> Control::backup_to(const ControlCommand& command) const {
   options.cancelled = command.cancelled;
   const Result<BackupReport> done = backup(store_, directory, options);
   if (!done) return done.error();
-  return fmt::format("{}: {} rows and {} chunks, {} bytes\n", directory, done->rows, done->chunks, done->bytes);
+  return fmt::format("{}: {} rows and {} chunks, {}\n", directory, done->rows, done->chunks,
+                     readable_bytes(done->bytes));
 }
 
 Result<std::string> Control::take_snapshot(const ControlCommand& command) const {
