@@ -1,6 +1,6 @@
 // fs_bench: file operations per second in several directories, side by side: the rounds are interleaved, the medians
 // are printed with their ratios to the first directory, and, where a daemon's pid is given, its CPU time per operation.
-// usage: fs_bench [-n FILES] [-r ROUNDS] [-t THREADS] [-o PHASE,...] LABEL=DIRECTORY[@PID] ...
+// usage: fs_bench [-n FILES] [-r ROUNDS] [-t THREADS] [-o PHASE,...] LABEL=DIRECTORY[@PID[+PID]] ...
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ constexpr size_t kMegabyte = size_t{1} << 20;
 struct Target {
   std::string label;
   std::string directory;
-  std::string pid;  // empty: unknown
+  std::string pid;  // of its daemons, PID+PID; empty: unknown
 };
 
 struct Settings {
@@ -54,9 +54,12 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// User and system time of the process so far.
-double cpu_seconds(const std::string& pid) {
-  if (pid.empty()) return 0;
+/// User and system time of the processes (PID+PID) so far.
+double cpu_seconds(const std::string& pids) {
+  if (pids.empty()) return 0;
+  const size_t plus = pids.find('+');
+  const std::string pid = pids.substr(0, plus);
+  const double others = plus == std::string::npos ? 0 : cpu_seconds(pids.substr(plus + 1));
   std::ifstream file("/proc/" + pid + "/stat");
   std::string text;
   std::getline(file, text);
@@ -66,7 +69,7 @@ double cpu_seconds(const std::string& pid) {
   double user = 0;
   double system = 0;
   fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return others + (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 void drop_kernel_caches() {
