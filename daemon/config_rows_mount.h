@@ -111,6 +111,19 @@ inline constexpr std::array kMountRows = {
               .type = ConfigType::size,
               .default_value = "1G",
               .help = "When an open file holds this many unpublished bytes, they are published before it is closed."},
+    ConfigKey{
+        .section = "mount",
+        .key = "events_size_max",
+        .type = ConfigType::size,
+        .default_value = "8M",
+        .help = "Lines that an open .kvfs/events holds for its readers; who comes later for older ones is told so.",
+        .minimum = 4096},
+    ConfigKey{.section = "mount",
+              .key = "channel_size_max",
+              .type = ConfigType::size,
+              .default_value = "1M",
+              .help = "Messages that an open file of .kvfs/channels holds for its readers, likewise.",
+              .minimum = 4096},
 };
 
 }  // namespace kvfs

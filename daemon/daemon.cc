@@ -28,6 +28,25 @@ std::optional<std::string> hidden_entry(const std::string& mount_point) {
   return entries->path().filename().string();
 }
 
+/// Prometheus text of a tenant (0: of all) and, for all, of the engine.
+std::string usage_metrics(const Store& store, DirId tenant) {
+  std::string out;
+  const auto gauge = [&out](std::string_view name, std::string_view help, uint64_t value) {
+    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n", name, help, value);
+  };
+  const Store::Usage usage = store.usage(tenant);
+  gauge("kvfs_keys", "Values.", usage.keys);
+  gauge("kvfs_value_bytes", "Bytes of all values.", usage.bytes);
+  if (tenant != 0) {
+    gauge("kvfs_quota_keys", "The most values; 0: no limit.", usage.quota_keys);
+    gauge("kvfs_quota_bytes", "The most bytes; 0: no limit.", usage.quota_bytes);
+    return out;
+  }
+  for (const auto& [name, value] : store.stats())
+    gauge("kvfs_engine_" + name, "Of the engine; see docs/operations.md.", value);
+  return out;
+}
+
 }  // namespace
 
 std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& config,
@@ -135,7 +154,12 @@ std::vector<ControlFile> Daemon::control_files() {
     const std::lock_guard lock(config_mutex_);
     return config_text_;
   };
+  // Of all: what the HTTP door answers, where it is open.
+  const auto metrics = [this](DirId tenant) {
+    return tenant == 0 && http_ ? http_->metrics_text() : usage_metrics(*store_, tenant);
+  };
   return {{.name = "version", .in_tenants = true, .read = version},
+          {.name = "metrics", .in_tenants = true, .read = metrics},
           {.name = "config", .in_tenants = false, .read = config}};
 }
 

@@ -70,6 +70,8 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   files.staging.memory_per_file_bytes_max = config.size("mount", "staged_memory_per_file_max");
   files.staging.memory_total_bytes_max = config.size("mount", "staged_memory_max");
   files.staging.publish_bytes = config.size("mount", "publish_size");
+  files.events_bytes_max = config.size("mount", "events_size_max");
+  files.channel_bytes_max = config.size("mount", "channel_size_max");
   return options;
 }
 

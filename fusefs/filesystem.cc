@@ -28,7 +28,8 @@ Filesystem::Filesystem(Store& store, FilesystemOptions options)
       open_files_(store.chunks(), options_.staging),
       own_snapshots_(options_.snapshots == nullptr ? std::make_unique<Snapshots>(store) : nullptr),
       snapshots_(options_.snapshots == nullptr ? own_snapshots_.get() : options_.snapshots),
-      control_(joined(own_control_files(), options_.control_files)) {}
+      control_(joined(own_control_files(), options_.control_files)),
+      control_tree_(control_subtrees()) {}
 
 Filesystem::~Filesystem() = default;
 

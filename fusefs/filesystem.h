@@ -19,7 +19,9 @@
 #include "fusefs/access_times.h"
 #include "fusefs/caller.h"
 #include "fusefs/changed_elsewhere.h"
+#include "fusefs/command_file.h"
 #include "fusefs/control_dir.h"
+#include "fusefs/control_tree.h"
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
@@ -44,6 +46,9 @@ struct FilesystemOptions {
   std::optional<gid_t> shown_gid;
   std::optional<mode_t> shown_umask;
   std::vector<ControlFile> control_files;  // besides those of the mount itself
+  ControlCommands commands;                // behind `.kvfs/control`
+  size_t events_bytes_max = 8 << 20;       // lines of `.kvfs/events` that are remembered for readers, each file
+  size_t channel_bytes_max = 1 << 20;      // messages of `.kvfs/channels` likewise, each channel
   Snapshots* snapshots = nullptr;          // shown as `.kvfs/snapshots`; null: the file system keeps its own
   /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
   std::function<void(Inode)> attributes_changed;
@@ -79,18 +84,15 @@ struct AttributeRequest {
 
 /// An open file. Used by any number of threads at once.
 struct FileHandle {
-  std::shared_ptr<OpenFile> file;  // null: a file of a control directory
+  std::shared_ptr<OpenFile> file;  // null: a file of a control directory or of a snapshot
   int flags = 0;
-  bool flushed_once = false;  // guarded by file->mutex; see Filesystem::flush
-  Inode control = 0;
-  Inode snapshot_node = 0;  // a file in a snapshot, else 0
+  bool flushed_once = false;               // guarded by file->mutex; see Filesystem::flush
+  std::unique_ptr<ControlHandle> control;  // a file of a control directory
+  Inode snapshot_node = 0;                 // a file in a snapshot, else 0
   bool pins_reads = false;  // read as one value although another door keeps changing it; see Filesystem::read_pinned
   std::mutex pin_mutex;     // guards the two below
   std::unique_ptr<ValueReader> pinned;
   std::optional<uint64_t> told_end_at;  // where the last read found nothing any more
-  std::string control_text;             // what was read at open
-  std::mutex control_mutex;             // guards control_written
-  std::optional<std::string> control_written;
 };
 
 struct OpenedFile {
@@ -248,7 +250,25 @@ class Filesystem {
   /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by
   /// name).
   Result<Node> lookup_again(Inode node, bool parent);
+  // Control directories (filesystem_control.cc). REQUIRES: the inode (of the parent) is of one.
+  void set_control_owner(struct stat& st, DirId tenant) const;
+  Result<struct stat> member_attributes(const ControlTree::Member& member, Inode inode) const;
+  Result<Node> member_node(const ControlTree::Member& member);
+  Result<ControlTree::Member> control_member(Inode directory, std::string_view name) const;
   Result<Node> lookup_control(Inode directory, std::string_view name);
+  Result<Attributes> set_control_attributes(Inode inode, const AttributeRequest& request);
+  Result<OpenedFile> open_control(Inode inode, int flags, Caller caller);
+  Result<Created> create_control(Inode directory, std::string_view name, mode_t mode, int flags, Caller caller);
+  Result<Node> make_control_directory(Inode parent, std::string_view name, mode_t mode, Caller caller);
+  Result<void> remove_control(Inode parent, std::string_view name, bool directory);
+  Result<void> rename_control(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
+                              RenameFlag flag);
+  Result<void> list_control(DirectoryHandle& handle, uint64_t first, uint64_t offset_of_first, bool with_nodes,
+                            const EntrySink& sink);
+  Result<std::string> get_control_xattr(Inode inode, std::string_view name);
+  Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value);
+  Result<std::string> read_control_symlink(Inode inode);
+  std::vector<std::unique_ptr<ControlSubtree>> control_subtrees();
   Node control_node(Inode inode, const struct stat& st) const;
   /// Gives the directory's key an empty value: what creating "%:value" does. Errors: exists, not_permitted.
   Result<Entry> make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const;
@@ -284,6 +304,7 @@ class Filesystem {
   Snapshots* const snapshots_;
   SnapshotViews views_;
   const ControlDir control_;
+  ControlTree control_tree_;
 };
 
 }  // namespace kvfs

@@ -17,7 +17,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
   if (is_control(inode)) {
     const auto st = control_attributes(inode);
     if (!st) return st.error();
-    return Attributes{*st, options_.attribute_timeout_s};
+    return Attributes{*st, is_in_subtree(inode) ? 0 : options_.attribute_timeout_s};
   }
   if (const auto removed = removed_directories_.find(inode)) return Attributes{*removed, 0};
   return read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
@@ -29,7 +29,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
 }
 
 Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeRequest& request, Caller caller) {
-  if (is_control(inode)) return attributes(inode);  // `echo x > .kvfs/control` truncates: nothing to do
+  if (is_control(inode)) return set_control_attributes(inode, request);
   if (auto live = check_live(inode); !live) return live.error();
   const bool resizes = request.size.has_value();
   const OpenFiles::Acquired acquired =
@@ -96,7 +96,10 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
 
 Result<struct statvfs> Filesystem::statistics(Inode inode) {
   DirId tenant = 0;
-  if (is_control(inode)) {
+  if (is_in_subtree(inode)) {
+    const auto member = control_tree_.find(inode);
+    if (member) tenant = member->place.tenant;
+  } else if (is_control(inode)) {
     tenant = ControlDir::parent_of(inode) == kRootDir ? 0 : ControlDir::parent_of(inode);
   } else if (inode_in_view(inode) != kRootDir) {
     const auto place = nodes_.place(inode);

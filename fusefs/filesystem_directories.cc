@@ -53,19 +53,12 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
   };
   if (offset < kAfterDot && !sink(".", bare(handle.inode, S_IFDIR), kAfterDot)) return {};
   if (is_control(handle.inode)) {
-    if (offset < kAfterDotDot && !sink("..", bare(ControlDir::parent_of(handle.inode), S_IFDIR), kAfterDotDot))
-      return {};
-    if (ControlDir::is_snapshots(handle.inode))
+    const Inode above = is_in_subtree(handle.inode) ? handle.inode : ControlDir::parent_of(handle.inode);
+    if (offset < kAfterDotDot && !sink("..", bare(above, S_IFDIR), kAfterDotDot)) return {};
+    if (!is_in_subtree(handle.inode) && ControlDir::is_snapshots(handle.inode))
       return list_snapshots(handle.inode, offset > kAfterDotDot ? offset - kAfterDotDot : 0, kAfterDotDot, with_nodes,
                             sink);
-    const auto listed = control_.list(handle.inode);
-    for (uint64_t i = offset > kAfterDotDot ? offset - kAfterDotDot : 0; i < listed.size(); i++) {
-      const auto st = control_attributes(listed[i].inode);
-      if (!st) return st.error();
-      if (!sink(listed[i].name, control_node(listed[i].inode, *st), kAfterDotDot + i + 1)) return {};
-      if (with_nodes) nodes_.remember(listed[i].inode, {});
-    }
-    return {};
+    return list_control(handle, offset > kAfterDotDot ? offset - kAfterDotDot : 0, kAfterDotDot, with_nodes, sink);
   }
   const uint64_t seen = store_.feed().last();
   const Inode view = view_of(handle.inode);

@@ -34,6 +34,7 @@ OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
 
 Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view name, mode_t mode, int flags,
                                                Caller caller) {
+  if (is_control(parent)) return create_control(parent, name, mode, flags, caller);
   NewNode node;
   node.mode = mode & kModeMask;
   node.uid = caller.uid;
@@ -57,19 +58,7 @@ Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view na
 }
 
 Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
-  if (is_control(inode)) {
-    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
-    if (writes && !control_.writable(inode)) return Errc::access_denied;
-    OpenedFile control;
-    control.handle = std::make_unique<FileHandle>();
-    control.handle->flags = flags;
-    control.handle->control = inode;
-    control.direct_io = true;  // its size is not known to the kernel
-    auto text = control_.read(inode);
-    if (!text) return text.error();
-    control.handle->control_text = std::move(*text);
-    return control;
-  }
+  if (is_control(inode)) return open_control(inode, flags, caller);
   bool read_is_due = false;  // a read that the page cache answers would not be noted
   const auto slot = read_in(inode, [&](const ReadTxn& txn) -> Result<Place> {
     const auto located = locate(txn, inode);
@@ -190,13 +179,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
 }
 
 Result<void> Filesystem::flush(FileHandle& handle) {
-  if (handle.control != 0) {
-    const std::lock_guard lock(handle.control_mutex);
-    if (!handle.control_written) return {};
-    const std::string text = std::move(*handle.control_written);
-    handle.control_written.reset();
-    return control_.write(handle.control, text);
-  }
+  if (handle.control) return handle.control->flush();
   if (handle.snapshot_node != 0) return {};
   OpenFile& file = *handle.file;
   const std::unique_lock lock(file.mutex);
@@ -208,7 +191,7 @@ Result<void> Filesystem::flush(FileHandle& handle) {
 }
 
 Result<void> Filesystem::sync(FileHandle& handle) {
-  if (handle.control != 0 || handle.snapshot_node != 0) return {};
+  if (handle.control || handle.snapshot_node != 0) return {};
   bool published = false;
   {
     OpenFile& file = *handle.file;
@@ -226,7 +209,7 @@ Result<void> Filesystem::sync_all() {
 }
 
 void Filesystem::release(std::unique_ptr<FileHandle> handle) {
-  if (handle->control != 0) {
+  if (handle->control) {
     if (const auto done = flush(*handle); !done) note_error("release", done.error());
     return;
   }

@@ -27,16 +27,7 @@ Result<size_t> Filesystem::write_staged(OpenFile& file, uint64_t offset, std::st
 }
 
 Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller) {
-  if (handle.control != 0) {
-    const std::lock_guard lock(handle.control_mutex);
-    std::string& text = handle.control_written ? *handle.control_written : handle.control_written.emplace();
-    constexpr size_t kControlBytesMax = 64 * 1024;
-    if (offset + bytes.size() > kControlBytesMax)
-      return Error{Errc::value_too_large, "a control file takes at most 65536 bytes"};
-    if (text.size() < offset) text.resize(static_cast<size_t>(offset), ' ');
-    text.replace(static_cast<size_t>(offset), bytes.size(), bytes);
-    return bytes.size();
-  }
+  if (handle.control) return handle.control->write(offset, bytes);
   OpenFile& file = *handle.file;
   bool took_privileges = false;
   Result<size_t> written = size_t{0};
@@ -70,7 +61,7 @@ Result<void> Filesystem::resize(OpenFile& file, uint64_t size, Caller caller) {
 }
 
 Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length, Caller caller) {
-  if (handle.control != 0) return Errc::unsupported;
+  if (handle.control) return Errc::unsupported;
   constexpr int kKnown = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
   if ((mode & ~kKnown) != 0) return Error{Errc::unsupported, "fallocate: only allocating, punching and zeroing"};
   OpenFile& file = *handle.file;
@@ -87,7 +78,7 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
 }
 
 Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whence) {
-  if (handle.control != 0) return Errc::invalid;
+  if (handle.control) return Errc::invalid;
   if (handle.snapshot_node != 0)
     return read_in(handle.snapshot_node, [&](const ReadTxn& txn) -> Result<uint64_t> {
       const auto located = locate(txn, handle.snapshot_node);
@@ -111,7 +102,7 @@ Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whenc
 
 Result<size_t> Filesystem::copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset,
                                       size_t length, Caller caller) {
-  if (from.control != 0 || to.control != 0) return Errc::invalid;
+  if (from.control || to.control) return Errc::invalid;
   before_blocking();
   length = std::min(length, kCopyBytesPerRequestMax);
   std::vector<char> step(std::min(length, kCopyStepBytes));

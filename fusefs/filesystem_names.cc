@@ -8,40 +8,6 @@
 
 namespace kvfs {
 
-Result<struct stat> Filesystem::control_attributes(Inode inode) const {
-  auto st = control_.attributes(inode);
-  const DirId tenant = ControlDir::parent_of(inode);
-  if (!st) return st;
-  if (tenant == kRootDir) {
-    show_as_told(*st);
-    return st;
-  }
-  // A tenant's owner commands what is in its control directory.
-  store_.read([&](const ReadTxn& txn) {
-    if (const auto path = dir_path(txn, tenant)) {
-      st->st_uid = (*path)->uid;
-      st->st_gid = (*path)->gid;
-    }
-    return true;
-  });
-  show_as_told(*st);
-  return st;
-}
-
-Node Filesystem::control_node(Inode inode, const struct stat& st) const {
-  return {inode, st, options_.entry_timeout_s, options_.attribute_timeout_s};
-}
-
-Result<Node> Filesystem::lookup_control(Inode directory, std::string_view name) {
-  if (ControlDir::is_snapshots(directory)) return lookup_snapshot(directory, name);
-  const auto inode = control_.lookup(directory, name);
-  if (!inode) return inode.error();
-  const auto st = control_attributes(*inode);
-  if (!st) return st.error();
-  nodes_.remember(*inode, {});
-  return control_node(*inode, *st);
-}
-
 Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
   if (is_control(parent)) return lookup_control(parent, name);
   if (name == kControlDirName && store_.read([&](const ReadTxn& txn) { return holds_control_dir(txn, parent); })) {
@@ -95,6 +61,7 @@ Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
 }
 
 void Filesystem::forget(Inode inode, uint64_t lookups) {
+  if (is_in_subtree(inode)) return control_tree_.forget(inode, lookups);
   if (nodes_.forget(inode, lookups)) removed_directories_.drop(inode);
 }
 
@@ -147,7 +114,7 @@ Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode
 }
 
 Result<Node> Filesystem::make_directory(Inode parent, std::string_view name, mode_t mode, Caller caller) {
-  if (is_control(parent) && ControlDir::is_snapshots(parent)) return take_snapshot(parent, name);
+  if (is_control(parent)) return make_control_directory(parent, name, mode, caller);
   NewNode node;
   node.kind = Kind::directory;
   node.mode = mode & kModeMask;
@@ -180,6 +147,7 @@ Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::
 
 Result<std::string> Filesystem::read_symlink(Inode inode) {
   write_access_times_if_overdue();
+  if (is_control(inode)) return read_control_symlink(inode);
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -221,6 +189,7 @@ Result<void> Filesystem::keep_directory(WriteTxn& txn, Inode directory) {
 }
 
 Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
+  if (is_control(parent)) return remove_control(parent, name, false);
   if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
@@ -237,7 +206,7 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
 }
 
 Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
-  if (is_control(parent) && ControlDir::is_snapshots(parent)) return drop_snapshot(parent, name);
+  if (is_control(parent)) return remove_control(parent, name, true);
   if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
@@ -281,6 +250,7 @@ RenameMode mode_of(RenameFlag flag) {
 
 Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
                                 RenameFlag flag) {
+  if (is_control(parent) || is_control(new_parent)) return rename_control(parent, name, new_parent, new_name, flag);
   if (is_in_snapshot(parent) || is_in_snapshot(new_parent))
     return view_of(parent) == view_of(new_parent) ? check_live(parent) : Errc::cross_tenant;
   const auto from = target(parent, name);

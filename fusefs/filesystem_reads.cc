@@ -75,13 +75,7 @@ Result<size_t> Filesystem::read_pinned(FileHandle& handle, uint64_t offset, size
 }
 
 Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t length, char* out) {
-  if (handle.control != 0) {
-    const std::string& text = handle.control_text;
-    if (offset >= text.size()) return size_t{0};
-    const size_t n = std::min(length, text.size() - static_cast<size_t>(offset));
-    std::memcpy(out, text.data() + offset, n);
-    return n;
-  }
+  if (handle.control) return handle.control->read(offset, length, out);
   write_access_times_if_overdue();
   if (length >= kLargeRead) before_blocking();
   if (handle.snapshot_node != 0)

@@ -114,7 +114,7 @@ Result<AttributeChange> virtual_change(std::string_view name, std::string_view v
 
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   if (is_refused(name)) return refusal(name);
-  if (is_control(inode)) return Errc::no_attribute;
+  if (is_control(inode)) return get_control_xattr(inode, name);
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -141,7 +141,7 @@ Result<std::string> Filesystem::list_xattrs(Inode inode) {
 
 Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags) {
   if (is_refused(name)) return refusal(name);
-  if (is_control(inode)) return Errc::not_permitted;
+  if (is_control(inode)) return set_control_xattr(inode, name, value);
   if (auto live = check_live(inode); !live) return live;
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;

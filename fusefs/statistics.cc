@@ -1,8 +1,10 @@
-// The mount's own control files: statistics, version, last errors.
+// The mount's own control files: statistics, last errors, and what comes and goes.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
 
+#include "fusefs/channel_files.h"
+#include "fusefs/event_files.h"
 #include "fusefs/filesystem.h"
 
 namespace kvfs {
@@ -45,6 +47,14 @@ std::vector<ControlFile> Filesystem::own_control_files() {
   return {{"stats", true, text}, {"stats.json", true, json}, {"last_error", true, [this](DirId) {
                                                                 return last_errors_.text();
                                                               }}};
+}
+
+std::vector<std::unique_ptr<ControlSubtree>> Filesystem::control_subtrees() {
+  std::vector<std::unique_ptr<ControlSubtree>> subtrees;
+  subtrees.push_back(std::make_unique<CommandFile>(options_.commands, options_.before_blocking));
+  subtrees.push_back(std::make_unique<EventFiles>(store_, options_.events_bytes_max));
+  subtrees.push_back(std::make_unique<ChannelFiles>(store_, options_.channel_bytes_max));
+  return subtrees;
 }
 
 }  // namespace kvfs

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "httpbridge/listener.h"
+#include "httpbridge/metrics_text.h"
 #include "httpbridge/session.h"
 #include "httpbridge/tls.h"
 #include "httpbridge/worker.h"
@@ -209,6 +210,8 @@ std::vector<std::string> HttpServer::urls() const {
 }
 
 Result<void> HttpServer::reload(const HttpOptions& options) { return impl_->reload(options); }
+std::string HttpServer::metrics_text() const { return prometheus_text(*impl_->service_); }
+
 void HttpServer::stop() { impl_->stop(); }
 
 }  // namespace kvfs::http

@@ -29,6 +29,9 @@ class HttpServer {
   /// The addresses as a person would type them: "http://127.0.0.1:3300".
   std::vector<std::string> urls() const;
 
+  /// What GET /metrics answers, for other ways to it. Also after stop().
+  std::string metrics_text() const;
+
   /// Replaces keys, rates, CORS origins and certificates without touching connections (SIGHUP). Errors: invalid; then
   /// everything stays as it was.
   Result<void> reload(const HttpOptions& options);

@@ -6,6 +6,7 @@
 #include "httpbridge/json_text.h"
 #include "httpbridge/url.h"
 #include "httpbridge/watch_hub.h"
+#include "store/change_json.h"
 
 namespace kvfs::http {
 
@@ -29,31 +30,6 @@ struct Filter {
     return names(change.collection, change.key) || (moves && names(change.to_collection, change.to_key));
   }
 };
-
-void append_change(std::string& out, const Change& change) {
-  out.append("{\"kind\":\"").append(to_string(change.kind)).append("\"");
-  const auto text = [&out](std::string_view name, std::string_view bytes) {
-    out.push_back(',');
-    append_text_member(out, name, bytes);
-  };
-  text("collection", change.collection);
-  text("key", change.key);
-  if (change.kind == ChangeKind::rename || change.kind == ChangeKind::link) {
-    text("to_collection", change.to_collection);
-    text("to_key", change.to_key);
-    if (change.node == Kind::directory) out.append(",\"directory\":true");
-  }
-  if (change.kind == ChangeKind::put) {
-    out.append(",\"size\":");
-    append_json_number(out, change.size);
-    out.append(change.created ? ",\"created\":true" : ",\"created\":false");
-  }
-  out.append(",\"version\":\"");
-  append_json_number(out, change.version);
-  out.append("\",\"id\":\"");
-  append_json_number(out, change.id);
-  out.append("\"}");
-}
 
 /// What both kinds of watch share: the place in the feed and the wake.
 class WatchSource : public EventSource {
@@ -105,7 +81,7 @@ class ChangeStream final : public WatchSource {
         text_.append("id: ");
         append_json_number(text_, change->id);
         text_.append("\nevent: ").append(to_string(change->kind)).append("\ndata: ");
-        append_change(text_, *change);
+        append_change_json(text_, *change, false);
         text_.append("\n\n");
       }
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(told));
@@ -133,7 +109,7 @@ class PollSource final : public WatchSource {
       text_ = "{\"changes\":[";
       for (size_t i = 0; i < changes.size(); ++i) {
         if (i > 0) text_.push_back(',');
-        append_change(text_, *changes[i]);
+        append_change_json(text_, *changes[i], false);
       }
       text_.append("],\"last\":\"");
       append_json_number(text_, after_);
