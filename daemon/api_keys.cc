@@ -34,7 +34,7 @@ class Collector {
         return {Errc::invalid, fmt::format("{}: {}", where, name.error().message())};
       }
     }
-    ConfiguredKey added;
+    ApiKey added;
     added.tenant = tenant;
     added.read_only = rights.read_only;
     added.admin = rights.admin;
@@ -58,10 +58,10 @@ class Collector {
     return {};
   }
 
-  std::vector<ConfiguredKey> take() { return std::move(keys_); }
+  std::vector<ApiKey> take() { return std::move(keys_); }
 
  private:
-  std::vector<ConfiguredKey> keys_;
+  std::vector<ApiKey> keys_;
   std::set<std::string> seen_;
   std::map<std::string, int> count_;
 };
@@ -150,7 +150,7 @@ Result<void> add_of_tenant(const Config& config, const std::string& tenant, Coll
 
 }  // namespace
 
-Result<std::vector<ConfiguredKey>> configured_keys(const Config& config) {
+Result<std::vector<ApiKey>> configured_keys(const Config& config) {
   Collector collector;
   if (auto added = add_shared(config, collector); !added) return added.error();
   for (const std::string& tenant : config.tenants()) {

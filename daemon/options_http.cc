@@ -55,9 +55,7 @@ Result<http::HttpOptions> http_options(const Config& config) {
                  config.text("http", "tls_minimum_version")};
   auto keys = configured_keys(config);
   if (!keys) return keys.error();
-  for (auto& [name, key, sha256, tenant, read_only, admin] : *keys) {
-    options.keys.push_back({std::move(name), std::move(key), std::move(sha256), std::move(tenant), read_only, admin});
-  }
+  options.keys = std::move(*keys);
   return options;
 }
 

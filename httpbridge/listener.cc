@@ -14,19 +14,6 @@ namespace {
 
 using ReusePort = net::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
-Error bind_error(const ListenAddress& address, const net::ErrorCode& error) {
-  const std::string what = "cannot listen on " + address.text + ": ";
-  if (error == net::asio::error::address_in_use)
-    return {Errc::busy, what +
-                            "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with "
-                            "[http] listen or PORT"};
-  if (error == net::asio::error::access_denied)
-    return {Errc::access_denied,
-            what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
-  if (error.value() == EADDRNOTAVAIL) return {Errc::invalid, what + "this machine has no such address"};
-  return {Errc::io, what + error.message()};
-}
-
 /// The address of a host name, numeric or "localhost".
 Result<net::asio::ip::address> resolve(const ListenAddress& address) {
   if (address.host == "*") return net::asio::ip::address(net::asio::ip::address_v6::any());
@@ -87,14 +74,14 @@ Result<void> Listener::bind_tcp() {
     net::Acceptor<net::Tcp> probe(workers_.front()->io());
     net::ErrorCode error = open_and_bind(probe, endpoint, everywhere, false);
     if (!error) probe.listen(1, error);
-    if (error) return bind_error(address_, error);
+    if (error) return listen_error(address_, error);
   }
   for (Worker* worker : workers_) {
     auto acceptor = std::make_unique<net::Acceptor<net::Tcp>>(worker->io());
     net::ErrorCode error = open_and_bind(*acceptor, endpoint, everywhere, true);
     if (!error) acceptor->listen(worker->options().backlog, error);
     if (!error) endpoint = acceptor->local_endpoint(error);
-    if (error) return bind_error(address_, error);
+    if (error) return listen_error(address_, error);
     address_.port = endpoint.port();
     tcp_.push_back(std::move(acceptor));
   }
@@ -111,7 +98,7 @@ Result<void> Listener::bind_unix() {
     net::asio::basic_stream_socket<net::Local, net::Executor> probe(workers_.front()->io());
     net::ErrorCode refused;
     probe.connect(net::Local::endpoint(path), refused);
-    if (!refused) return bind_error(address_, net::asio::error::address_in_use);
+    if (!refused) return listen_error(address_, net::asio::error::address_in_use);
     ::unlink(path.c_str());  // of a server that is no more
   }
   auto acceptor = std::make_unique<net::Acceptor<net::Local>>(workers_.front()->io());
@@ -119,7 +106,7 @@ Result<void> Listener::bind_unix() {
   acceptor->open(net::Local(), error);
   if (!error) acceptor->bind(net::Local::endpoint(path), error);
   if (!error) acceptor->listen(workers_.front()->options().backlog, error);
-  if (error) return bind_error(address_, error);
+  if (error) return listen_error(address_, error);
   unix_ = std::move(acceptor);
   return {};
 }

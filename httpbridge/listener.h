@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "httpbridge/listen_address.h"
 #include "httpbridge/net.h"
 #include "httpbridge/worker.h"
+#include "net/listen_address.h"
 
 namespace kvfs::http {
 

@@ -7,30 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "net/tls.h"
+#include "store/api_keys.h"
+
 namespace kvfs::http {
 
 inline constexpr uint64_t kMiB = uint64_t{1} << 20;
-
-/// What a presented key may do.
-struct ApiKey {
-  std::string name;    // for logs and metrics; never the key itself
-  std::string key;     // in the clear, or empty where `sha256` is given
-  std::string sha256;  // 64 hexadecimal digits, e.g. from `printf %s KEY | sha256sum`
-  std::string tenant;  // made at start if absent; may be empty for an administrator of all tenants
-  bool read_only = false;
-  bool admin = false;  // may manage its tenant (or, without a tenant, all of them)
-};
 
 /// A rate of tokens. `per_second` 0: no limit. `burst` 0: as many as one second gives.
 struct RateLimit {
   double per_second = 0;
   double burst = 0;
-};
-
-struct TlsOptions {
-  std::string certificate_file;  // PEM, the chain; empty: no TLS
-  std::string key_file;          // PEM
-  std::string minimum_version = "1.2";
 };
 
 struct HttpOptions {

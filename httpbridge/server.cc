@@ -11,8 +11,8 @@
 #include "httpbridge/listener.h"
 #include "httpbridge/metrics_text.h"
 #include "httpbridge/session.h"
-#include "httpbridge/tls.h"
 #include "httpbridge/worker.h"
+#include "net/tls.h"
 
 namespace kvfs::http {
 
@@ -85,6 +85,7 @@ Result<void> HttpServer::Impl::open(size_t threads) {
       auto tls = make_tls_context(options.tls);
       if (!tls) return tls.error();
       tls_ = std::move(*tls);
+      offer_http_1_1(*tls_);
     }
     auto listener =
         Listener::bind(std::move(*address), workers,
@@ -141,6 +142,7 @@ Result<void> HttpServer::Impl::reload(const HttpOptions& options) {
     auto made = make_tls_context(options.tls);
     if (!made) return made.error();
     tls = std::move(*made);
+    offer_http_1_1(*tls);
   }
   for (const auto& listener : listeners_)
     if (!listener->loopback() && options.keys.empty() && !service_->options().anonymous)

@@ -51,7 +51,7 @@ Result<std::unique_ptr<Service>> Service::make(Store& store, HttpOptions options
 }
 
 Result<std::shared_ptr<const Policy>> Service::make_policy(Store& store, const HttpOptions& options) {
-  auto keys = KeyTable::build(options);
+  auto keys = KeyTable::build(options.keys, {options.anonymous_tenant, options.anonymous});
   if (!keys) return keys.error();
   for (const std::string& tenant : (*keys)->tenants())
     if (auto made = store.ensure_tenant(tenant); !made) return made.error();
@@ -152,13 +152,13 @@ bool Service::authenticate(Connection& connection, Request& request, Response& r
   if (!connection.credential.empty() && credential == connection.credential) {
     caller = connection.caller;
   } else if (credential.data() != nullptr) {
-    caller = keys.find(credential);
-    if (caller) {
+    if (const Identity* const found = keys.find(credential)) {
+      caller = caller_of(*found);
       connection.credential = credential;
       connection.caller = *caller;
     }
-  } else {
-    caller = keys.anonymous(connection.loopback);
+  } else if (const Identity* const anonymous = keys.anonymous(connection.loopback)) {
+    caller = caller_of(*anonymous);
   }
   if (!caller) {
     if (open) return true;
@@ -200,8 +200,12 @@ bool Service::within_rates(Context& context, Connection& connection, const Reque
     std::string storage;
     const std::string_view credential = credential_of(request.headers, storage);
     const bool cached = !connection.credential.empty() && credential == connection.credential;
-    const auto caller = cached ? std::optional<Caller>(connection.caller) : policy.keys->find(credential);
-    verdict = key_limiter_.take(policy.key_rate, caller ? caller->name : std::string_view("anonymous"), now_ns);
+    std::string_view name = "anonymous";
+    if (cached)
+      name = connection.caller.name;
+    else if (const Identity* const found = policy.keys->find(credential))
+      name = found->name;
+    verdict = key_limiter_.take(policy.key_rate, name, now_ns);
     what = "API key";
   }
   response.add("RateLimit-Limit", verdict.limit);

@@ -4,20 +4,12 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstring>
 
-#include "respbridge/numbers.h"
-
 namespace kvfs::resp {
 
 namespace {
 
 using asio::ip::tcp;
 using Endpoint = asio::generic::stream_protocol::endpoint;
-
-Error malformed(std::string_view text) {
-  return {Errc::invalid,
-          "listen address '" + std::string(text) +
-              "' is not of the form HOST:PORT, *:PORT, [IPV6]:PORT or unix:PATH, with tls: before it for TLS"};
-}
 
 /// The TCP form of a generic endpoint; a port of 0 where it is none.
 tcp::endpoint as_tcp(const Endpoint& endpoint) {
@@ -40,42 +32,28 @@ bool is_unix(const Endpoint& endpoint) { return endpoint.protocol().family() == 
 
 }  // namespace
 
-Result<ListenAddress> parse_listen_address(std::string_view text) {
-  ListenAddress out;
-  out.text = text;
-  std::string_view rest = text;
-  if (rest.starts_with("tls:")) {
-    out.tls = true;
-    rest.remove_prefix(4);
-  }
-  if (rest.starts_with("unix:")) {
-    out.unix_path = rest.substr(5);
-    if (out.unix_path.empty() || out.unix_path.size() >= sizeof(sockaddr_un::sun_path)) return malformed(text);
-    out.local = true;
+Result<ResolvedAddress> resolve_listen_address(std::string_view text) {
+  const Result<ListenAddress> parsed = ListenAddress::parse(text);
+  if (!parsed) return parsed.error();
+  ResolvedAddress out{*parsed, true, {}};
+  if (!out.unix_path.empty()) {
     out.endpoints.emplace_back(asio::local::stream_protocol::endpoint(out.unix_path));
     return out;
   }
-  const size_t colon = rest.rfind(':');
-  if (colon == rest.npos || colon == 0) return malformed(text);
-  std::string host(rest.substr(0, colon));
-  const std::optional<int64_t> port = parse_integer(rest.substr(colon + 1));
-  if (!port || *port < 0 || *port > 65'535) return malformed(text);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  const auto number = static_cast<uint16_t>(*port);
-  if (host == "*") {
-    out.endpoints.emplace_back(tcp::endpoint(tcp::v6(), number));  // with IPv4 through it
+  if (out.host == "*") {
+    out.local = false;
+    out.endpoints.emplace_back(tcp::endpoint(tcp::v6(), out.port));  // with IPv4 through it
     return out;
   }
   error_code error;
   asio::io_context io;
-  const auto found = tcp::resolver(io).resolve(host, std::to_string(number), tcp::resolver::passive, error);
+  const auto found = tcp::resolver(io).resolve(out.host, std::to_string(out.port), tcp::resolver::passive, error);
   if (error || found.empty())
-    return {Errc::invalid, "listen address '" + out.text + "': " + (error ? error.message() : "no such host")};
-  out.local = true;
+    return {Errc::invalid, "cannot listen on " + out.text + ": " + (error ? error.message() : "no such host")};
   for (const auto& entry : found) {
     out.local = out.local && entry.endpoint().address().is_loopback();
     out.endpoints.emplace_back(entry.endpoint());
-    if (number == 0) break;  // one port for the address, not one for each family
+    if (out.port == 0) break;  // one port for the address, not one for each family
   }
   return out;
 }

@@ -19,15 +19,6 @@ namespace kvfs::resp {
 
 struct CommandSpec;
 
-/// Whom a connection acts for.
-struct Identity {
-  std::string name;    // of the key; "default" without keys
-  std::string tenant;  // whose collections it sees
-  bool read_only = false;
-  bool admin = false;
-  bool all_tenants = false;
-};
-
 /// What CLIENT LIST, CLIENT KILL and INFO see of a connection from other threads.
 struct ClientCard {
   uint64_t id = 0;

@@ -24,7 +24,7 @@ bool authenticate(Call& call, std::optional<std::string_view> user, std::string_
                "configuration is correct?");
     return false;
   }
-  const std::optional<Identity> identity = keys->find(user, password);
+  const std::optional<Identity> identity = keys->find_user(user, password);
   if (!identity) {
     call.reply.error(kWrongPassword);
     return false;

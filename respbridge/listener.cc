@@ -18,17 +18,6 @@ constexpr std::string_view kDenied =
     "-DENIED kvfs is running in protected mode because no keys are configured. In this mode connections are only "
     "accepted from the same machine. Configure keys in kvfs.ini, or set 'anonymous = yes' in section [resp].\r\n";
 
-Error bind_error(const ListenAddress& address, const error_code& error) {
-  const std::string where = "cannot listen on " + address.text + ": ";
-  if (error == asio::error::address_in_use)
-    return {Errc::busy, where + "it is in use by another program; stop that (`ss -ltnp` names it) or choose another"};
-  if (error == asio::error::access_denied)
-    return {Errc::access_denied, where + "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE"};
-  if (error == error_code(EADDRNOTAVAIL, boost::system::system_category()))
-    return {Errc::invalid, where + "this machine has no such address"};
-  return {Errc::io, where + error.message()};
-}
-
 /// Removes the socket of a server that is gone; leaves one that answers.
 void remove_stale_socket(asio::io_context& io, const std::string& path) {
   asio::local::stream_protocol::socket probe(io);
@@ -47,13 +36,13 @@ Result<std::unique_ptr<Listener>> Listener::open(asio::io_context& io, Service& 
   error_code error;
   if (!address.unix_path.empty()) remove_stale_socket(io, address.unix_path);
   acceptor.open(endpoint.protocol(), error);
-  if (error) return bind_error(address, error);
+  if (error) return listen_error(address, error);
   if (address.unix_path.empty()) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (address.text.find("*:") != std::string::npos) acceptor.set_option(asio::ip::v6_only(false), error);
   acceptor.bind(endpoint, error);
-  if (error) return bind_error(address, error);
+  if (error) return listen_error(address, error);
   acceptor.listen(service.options().backlog, error);
-  if (error) return bind_error(address, error);
+  if (error) return listen_error(address, error);
   listener->unix_path_ = address.unix_path;
   if (address.unix_path.empty()) {
     const auto bound = acceptor.local_endpoint();

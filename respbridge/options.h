@@ -8,25 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "net/tls.h"
+#include "store/api_keys.h"
+
 namespace kvfs::resp {
 
 inline constexpr uint64_t kMiB = uint64_t{1} << 20;
-
-/// What a presented key may do.
-struct ApiKey {
-  std::string name;    // for logs and CLIENT LIST; never the key itself
-  std::string key;     // in the clear, or empty where `sha256` is given
-  std::string sha256;  // 64 hexadecimal digits, e.g. from `printf %s KEY | sha256sum`
-  std::string tenant;  // made at start if absent; may be empty for an administrator of all tenants
-  bool read_only = false;
-  bool admin = false;  // may CONFIG SET, CLIENT KILL, SHUTDOWN, MONITOR; without a tenant: AUTH to any tenant
-};
-
-struct TlsOptions {
-  std::string certificate_file;  // PEM, the chain; empty: no TLS
-  std::string key_file;          // PEM
-  std::string minimum_version = "1.2";
-};
 
 struct RespOptions {
   // Where to listen: "127.0.0.1:6379", "[::1]:6379", "localhost:0" (port 0: any free one), "*:6379" (all addresses),

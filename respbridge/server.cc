@@ -9,7 +9,6 @@
 #include "respbridge/listener.h"
 #include "respbridge/notifier.h"
 #include "respbridge/service.h"
-#include "respbridge/tls.h"
 #include "respbridge/worker.h"
 
 namespace kvfs::resp {
@@ -43,9 +42,10 @@ class RespServer::Impl {
 
 Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::tls_context() {
   if (!tls_) {
-    Result<std::shared_ptr<asio::ssl::context>> made = make_tls_context(service_->options().tls);
+    const Result<TlsContext> made = make_tls_context(service_->options().tls);
     if (!made) return made.error();
-    tls_ = std::move(*made);
+    SSL_CTX_up_ref(made->get());  // one reference is Asio's
+    tls_ = std::make_shared<asio::ssl::context>(made->get());
   }
   return tls_;
 }
@@ -56,7 +56,7 @@ Result<void> RespServer::Impl::listen() {
   for (size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(*service_));
   const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
   for (const std::string& text : options.listen) {
-    const Result<ListenAddress> address = parse_listen_address(text);
+    const Result<ResolvedAddress> address = resolve_listen_address(text);
     if (!address) return address.error();
     if (!address->local && service_->keys()->empty() && !options.anonymous)
       return {Errc::invalid, "refusing to listen on " + text +

@@ -80,7 +80,8 @@ std::shared_ptr<const KeyTable> Service::keys() const {
 }
 
 Result<void> Service::reload(const RespOptions& options) {
-  Result<std::shared_ptr<const KeyTable>> table = KeyTable::build(options);
+  Result<std::shared_ptr<const KeyTable>> table =
+      KeyTable::build(options.keys, {options.anonymous_tenant, options.anonymous});
   if (!table) return table.error();
   for (const std::string& tenant : (*table)->tenants())
     if (Result<DirId> made = store_.ensure_tenant(tenant); !made) return made.error();
@@ -91,9 +92,11 @@ Result<void> Service::reload(const RespOptions& options) {
 
 void Service::admit(Client& client, bool loopback) const {
   client.loopback = loopback;
-  const std::optional<Identity> anonymous = keys()->anonymous(loopback);
-  client.authenticated = anonymous.has_value();
-  client.identity = anonymous.value_or(Identity{});
+  const auto table = keys();
+  const Identity* const anonymous = table->anonymous(loopback);
+  client.authenticated = anonymous != nullptr;
+  client.identity = anonymous != nullptr ? *anonymous : Identity{};
+  if (anonymous != nullptr) client.identity.name = "default";  // as the protocol calls who has not named himself
   const std::lock_guard lock(client.card->mutex);
   client.card->tenant = client.identity.tenant;
 }

@@ -11,13 +11,13 @@
 #include <thread>
 #include <vector>
 
-#include "respbridge/auth.h"
 #include "respbridge/clients.h"
 #include "respbridge/config.h"
 #include "respbridge/options.h"
 #include "respbridge/scan_cursors.h"
 #include "respbridge/server.h"
 #include "respbridge/slowlog.h"
+#include "store/api_keys.h"
 #include "store/store.h"
 
 namespace kvfs::resp {

@@ -11,11 +11,12 @@ import sys
 # A folder may include what stands beside it (and itself); nothing else of the project.
 LAYERS = {
     "store": [],
+    "net": ["store"],
     "fusefs": ["store"],
-    "httpbridge": ["store"],
-    "respbridge": ["store"],
+    "httpbridge": ["store", "net"],
+    "respbridge": ["store", "net"],
     "daemon": ["store", "fusefs", "httpbridge", "respbridge"],
-    "tests": ["store", "fusefs", "httpbridge", "respbridge", "daemon"],
+    "tests": ["store", "net", "fusefs", "httpbridge", "respbridge", "daemon"],
 }
 # Inside the store: the engine knows rows as bytes only, so it may include nothing above it but these.
 ENGINE_MAY_INCLUDE = re.compile(r"store/(engine/.*|result\.h|lmdb\.h|byte_order\.h)")
@@ -27,8 +28,8 @@ ONLY_IN = [
     (re.compile(r"\bfuse_reply_\w+\s*\("), re.compile(r"fusefs/ops\.cc|tests/bench/memfs\.cc"),
      "requests are answered by fusefs/ops.cc alone"),
     (re.compile(r"boost/(asio|beast)|\basio::"),
-     re.compile(r"(httpbridge|respbridge|tests)/.*|daemon/control_(server|client)\.cc"),
-     "networking belongs to the doors and the control socket"),
+     re.compile(r"(net|httpbridge|respbridge|tests)/.*|daemon/control_(server|client)\.cc"),
+     "networking belongs to net/, the doors and the control socket"),
     (re.compile(r"<fuse"), re.compile(r"(fusefs|tests)/.*"), "libfuse belongs to fusefs"),
     (re.compile(r"<ini\.h>"), re.compile(r"daemon/ini_file\.cc"), "INI files are read by daemon/ini_file.cc alone"),
 ]

@@ -194,7 +194,7 @@ TEST_F(ConfigTest, KeysComeFromSectionsListsAndFiles) {
   ASSERT_EQ(keys.size(), 8U);
   const auto find = [&](const std::string& key) {
     const auto found = std::find_if(keys.begin(), keys.end(), [&](const auto& each) { return each.key == key; });
-    return found == keys.end() ? ConfiguredKey{} : *found;
+    return found == keys.end() ? ApiKey{} : *found;
   };
   EXPECT_EQ(find("listed").tenant, "beta");
   EXPECT_TRUE(find("boss").admin);

@@ -94,34 +94,6 @@ TEST(Auth, WithoutKeysOnlyLoopbackIsAnonymous) {
   EXPECT_EQ(anybody.put("/v1/c/k", "v").status, 201);
 }
 
-TEST(KeyTable, SaysWhatIsWrongWithAKey) {
-  struct {
-    ApiKey key;
-    const char* says;
-  } const cases[] = {{{"n", "", "", "t"}, "either the key itself or its SHA-256"},
-                     {{"n", "k", std::string(64, 'a'), "t"}, "either the key itself or its SHA-256"},
-                     {{"n", "", "abc", "t"}, "64 hexadecimal digits"},
-                     {{"n", "k", "", ""}, "names no tenant"},
-                     {{"n", "k", "", "a/b"}, "tenant"}};
-  for (const auto& c : cases) {
-    HttpOptions options;
-    options.keys = {c.key};
-    const auto table = KeyTable::build(options);
-    ASSERT_FALSE(table);
-    EXPECT_NE(table.error().detail.find(c.says), std::string::npos) << table.error().detail;
-  }
-}
-
-TEST(KeyTable, TakesHashes) {
-  HttpOptions options;
-  // printf %s secret | sha256sum
-  options.keys = {{"n", "", "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", "t"}};
-  const auto table = KeyTable::build(options);
-  ASSERT_TRUE(table);
-  EXPECT_TRUE((*table)->find("secret"));
-  EXPECT_FALSE((*table)->find("Secret"));
-}
-
 TEST(Rates, BeyondThemIs429WithRetryAfter) {
   HttpOptions options = two_tenants();
   options.key_rate = {0.5, 2};

@@ -1,11 +1,11 @@
-#include "httpbridge/tls.h"
+#include "net/tls.h"
 
 #include <openssl/err.h>
 
 #include <cstring>
 #include <string>
 
-namespace kvfs::http {
+namespace kvfs {
 
 namespace {
 
@@ -28,7 +28,7 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
 
 Result<TlsContext> make_tls_context(const TlsOptions& options) {
   if (options.certificate_file.empty() || options.key_file.empty())
-    return {Errc::invalid, "TLS needs a certificate file and a key file"};
+    return {Errc::invalid, "a tls: address needs tls_certificate_file and tls_key_file"};
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) return {Errc::io, "TLS could not be set up: " + last_error()};
   const int version = options.minimum_version == "1.3"   ? TLS1_3_VERSION
@@ -42,7 +42,6 @@ Result<TlsContext> make_tls_context(const TlsOptions& options) {
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_SERVER);
   static const unsigned char kSessionContext[] = "kvfs";
   SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);
-  SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   if (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate_file.c_str()) != 1)
     return {Errc::invalid, "cannot use the certificate " + options.certificate_file + ": " + last_error()};
   if (SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
@@ -53,4 +52,6 @@ Result<TlsContext> make_tls_context(const TlsOptions& options) {
   return context;
 }
 
-}  // namespace kvfs::http
+void offer_http_1_1(SSL_CTX& context) { SSL_CTX_set_alpn_select_cb(&context, choose_protocol, nullptr); }
+
+}  // namespace kvfs

@@ -1,8 +1,9 @@
-#include "httpbridge/listen_address.h"
+#include "net/listen_address.h"
 
+#include <cerrno>
 #include <charconv>
 
-namespace kvfs::http {
+namespace kvfs {
 
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   ListenAddress address;
@@ -34,4 +35,20 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   return address;
 }
 
-}  // namespace kvfs::http
+Error listen_error(const ListenAddress& address, const boost::system::error_code& error) {
+  const std::string what = "cannot listen on " + address.text + ": ";
+  switch (error.value()) {
+    case EADDRINUSE:
+      return {Errc::busy,
+              what + "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with listen"};
+    case EACCES:
+      return {Errc::access_denied,
+              what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
+    case EADDRNOTAVAIL:
+      return {Errc::invalid, what + "this machine has no such address"};
+    default:
+      return {Errc::io, what + error.message()};
+  }
+}
+
+}  // namespace kvfs

@@ -1,13 +1,15 @@
-// Where to listen, as configured: "127.0.0.1:3300", "[::1]:3300", "*:3300", "localhost:0", "unix:/path", "tls:...".
+// Where a door listens, as configured: "127.0.0.1:3300", "[::1]:3300", "*:3300", "localhost:0", "unix:/path",
+// "tls:...".
 #pragma once
 
+#include <boost/system/error_code.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "store/result.h"
 
-namespace kvfs::http {
+namespace kvfs {
 
 struct ListenAddress {
   std::string text;  // as configured
@@ -20,4 +22,7 @@ struct ListenAddress {
   static Result<ListenAddress> parse(std::string_view text);
 };
 
-}  // namespace kvfs::http
+/// Why one cannot listen on an address, and what to do: busy (in use), access_denied, invalid (no such address), io.
+Error listen_error(const ListenAddress& address, const boost::system::error_code& error);
+
+}  // namespace kvfs
