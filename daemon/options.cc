@@ -18,6 +18,9 @@ bool allow_other(const Config& config) {
   return choice == "yes" || (choice == "auto" && ::geteuid() == 0);
 }
 
+/// 0: none.
+uint64_t smaller_limit(uint64_t a, uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
+
 }  // namespace
 
 StoreOptions store_options(const Config& config) {
@@ -35,6 +38,16 @@ StoreOptions store_options(const Config& config) {
   options.feed_capacity = static_cast<size_t>(config.integer("store", "feed_changes_max"));
   options.expiry_interval_ms = config.duration_ms("store", "expiry_interval");
   options.expiry_batch_max = static_cast<size_t>(config.integer("store", "expiry_batch_max"));
+  const auto count = [&](std::string_view key) { return static_cast<size_t>(config.integer("store", key)); };
+  options.eviction.policy = parse_eviction_policy(config.text("store", "eviction_policy")).value();
+  options.eviction.samples = count("eviction_samples");
+  options.eviction.keys_max = count("max_keys");
+  options.eviction.history_bytes_max = config.size("store", "access_history_max");
+  options.eviction.interval_ms = config.duration_ms("store", "eviction_interval");
+  options.cached_paths_max = count("directory_cache_max");
+  options.cached_names_max = count("name_cache_max");
+  options.pressure.stalled_percent_max = count("memory_stalled_max");
+  options.pressure.available_percent_min = count("memory_available_min");
   return options;
 }
 
@@ -82,13 +95,19 @@ Result<void> apply_tenants(const Config& config, Store& store) {
     const auto gid = static_cast<uint32_t>(config.integer(section, "gid"));
     const auto tenant = store.ensure_tenant(name, uid, gid);
     if (!tenant) return tenant.error();
-    const uint64_t quota_bytes = config.size(section, "quota_bytes");
-    const auto quota_keys = static_cast<uint64_t>(config.integer(section, "quota_keys"));
+    Settings wanted;
+    wanted.quota_bytes = smaller_limit(config.size(section, "quota_bytes"), config.size(section, "max_size"));
+    wanted.quota_keys = smaller_limit(static_cast<uint64_t>(config.integer(section, "quota_keys")),
+                                      static_cast<uint64_t>(config.integer(section, "max_keys")));
+    if (const std::string policy = config.text(section, "eviction_policy"); policy != "store")
+      wanted.eviction = parse_eviction_policy(policy).value();
+    wanted.eviction_samples = static_cast<uint64_t>(config.integer(section, "eviction_samples"));
     const auto changed = store.write([&](WriteTxn& txn) -> Result<void> {
       Settings settings = settings_of(txn, *tenant);
-      if (settings.quota_bytes == quota_bytes && settings.quota_keys == quota_keys) return {};
-      settings.quota_bytes = quota_bytes;
-      settings.quota_keys = quota_keys;
+      wanted.fsync = settings.fsync;
+      wanted.require_preconditions = settings.require_preconditions;
+      if (settings == wanted) return {};
+      settings = wanted;
       set_settings(txn, *tenant, settings);
       return {};
     });

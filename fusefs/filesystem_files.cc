@@ -65,6 +65,9 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     if (!located) return located.error();
     if (located->entry.kind != Kind::file) return located->entry.is_directory() ? Errc::is_directory : Errc::invalid;
     read_is_due = is_read_worth_noting(located->entry, now_ns());
+    const Slot at{located->slot.dir, located->name, false};
+    if (const auto path = dir_path(txn, at.dir); path && !is_in_snapshot(inode))
+      note_read(txn, (*path)->collection, &at);
     return Place{located->slot.dir, located->name, false};
   });
   if (!slot) return slot.error();

@@ -66,6 +66,7 @@ void Invalidator::apply(const Change& change) {
       return;
     case ChangeKind::remove:
     case ChangeKind::expire:
+    case ChangeKind::evict:
       tell.removed(change.dir, change.name, change.inode);
       tell.own_value(change.dir, change.name);
       tell.attributes(change.inode);

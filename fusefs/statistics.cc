@@ -21,7 +21,11 @@ std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId te
     numbers = {{"keys", usage.keys},
                {"value_bytes", usage.bytes},
                {"quota_keys", usage.quota_keys},
-               {"quota_bytes", usage.quota_bytes}};
+               {"quota_bytes", usage.quota_bytes},
+               {"keys_evicted", usage.evicted},
+               {"keys_expired", usage.expired},
+               {"key_hits", usage.hits},
+               {"key_misses", usage.misses}};
     return numbers;
   }
   numbers = store_.stats();

@@ -99,6 +99,49 @@ void append_door(std::string& out, Service& service, const MetricsTotal& total) 
          (service.store().now_ms() - service.started_ms()) / 1000);
 }
 
+/// A label's value: backslash, quote and line feed escaped; what is not UTF-8 as "?".
+std::string label_of(std::string_view name) {
+  if (!valid_utf8(name)) return "?";
+  std::string out;
+  for (const char c : name) {
+    if (c == '\\' || c == '"') out.push_back('\\');
+    if (c == '\n')
+      out.append("\\n");
+    else
+      out.push_back(c);
+  }
+  return out;
+}
+
+void append_tenants(std::string& out, Service& service) {
+  constexpr size_t kTenantsMax = 1000;  // series that a scrape may have for each metric
+  auto tenants = service.store().read([](const ReadTxn& txn) { return list_tenants(txn); });
+  if (tenants.size() > kTenantsMax) tenants.resize(kTenantsMax);
+  struct Metric {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    uint64_t Store::Usage::*value;
+  };
+  constexpr Metric kMetrics[] = {
+      {"kvfs_tenant_keys", "gauge", "Values of the tenant.", &Store::Usage::keys},
+      {"kvfs_tenant_value_bytes", "gauge", "Bytes of its values.", &Store::Usage::bytes},
+      {"kvfs_tenant_keys_max", "gauge", "Its limit on keys; 0: none.", &Store::Usage::quota_keys},
+      {"kvfs_tenant_value_bytes_max", "gauge", "Its limit on bytes; 0: none.", &Store::Usage::quota_bytes},
+      {"kvfs_tenant_evicted_total", "counter", "Values that went to make room.", &Store::Usage::evicted},
+      {"kvfs_tenant_expired_total", "counter", "Values whose time had come.", &Store::Usage::expired},
+      {"kvfs_tenant_hits_total", "counter", "Reads by key that found a value.", &Store::Usage::hits},
+      {"kvfs_tenant_misses_total", "counter", "Reads by key that found none.", &Store::Usage::misses},
+  };
+  std::vector<std::pair<std::string, Store::Usage>> usages;
+  for (const CollectionInfo& tenant : tenants)
+    usages.emplace_back("tenant=\"" + label_of(tenant.name) + "\"", service.store().usage(tenant.id));
+  for (const Metric& metric : kMetrics) {
+    family(out, metric.name, metric.type, metric.help);
+    for (const auto& [label, usage] : usages) line(out, metric.name, label, usage.*metric.value);
+  }
+}
+
 }  // namespace
 
 std::string prometheus_text(Service& service) {
@@ -107,6 +150,7 @@ std::string prometheus_text(Service& service) {
   const Store::Usage usage = service.store().usage(0);
   single(out, "kvfs_keys", "gauge", "Values in the store.", usage.keys);
   single(out, "kvfs_value_bytes", "gauge", "Bytes of all values.", usage.bytes);
+  append_tenants(out, service);
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
   for (const auto& [name, value] : service.store().stats())
     single(out, "kvfs_engine_" + name, "gauge", "Of the engine; see docs/operations.md.", value);

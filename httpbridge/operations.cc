@@ -49,6 +49,16 @@ Result<void> get_stats(Context& context, Request& request, Response& response) {
       append_json_number(body, usage.quota_keys);
       body.append(",\"quota_bytes\":");
       append_json_number(body, usage.quota_bytes);
+      body.append(",\"eviction\":");
+      append_json_string(body, to_string(usage.eviction));
+      const auto number = [&body](std::string_view name, uint64_t value) {
+        body.append(",\"").append(name).append("\":");
+        append_json_number(body, value);
+      };
+      number("evicted", usage.evicted);
+      number("expired", usage.expired);
+      number("hits", usage.hits);
+      number("misses", usage.misses);
       body.append("}");
     }
   }

@@ -30,6 +30,11 @@ void append_info(std::string& out, const CollectionInfo& info) {
   number("bytes", info.bytes);
   number("quota_keys", info.settings.quota_keys);
   number("quota_bytes", info.settings.quota_bytes);
+  if (info.settings.eviction) {
+    out.append(",\"eviction\":");
+    append_json_string(out, to_string(*info.settings.eviction));
+  }
+  if (info.settings.eviction_samples != 0) number("eviction_samples", info.settings.eviction_samples);
   out.append(",\"fsync\":");
   append_json_string(out, info.settings.fsync);
   out.append(",\"require_preconditions\":").append(info.settings.require_preconditions ? "true}" : "false}");
@@ -116,6 +121,18 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
       if (error != std::errc() || stop != value.data() + value.size())
         return {Errc::invalid, "\"" + name + "\" must be a whole number (0: no quota)"};
       (name == "quota_bytes" ? settings.quota_bytes : settings.quota_keys) = number;
+    } else if (of == Of::tenant && name == "eviction") {
+      settings.eviction.reset();
+      if (is_json_string(value) && !decode_json_string(value).empty()) {
+        const Result<EvictionPolicy> policy = parse_eviction_policy(decode_json_string(value));
+        if (!policy) return policy.error();
+        settings.eviction = *policy;
+      }
+    } else if (of == Of::tenant && name == "eviction_samples") {
+      constexpr uint64_t kSamplesMax = 1000;
+      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), settings.eviction_samples);
+      if (error != std::errc() || stop != value.data() + value.size() || settings.eviction_samples > kSamplesMax)
+        return {Errc::invalid, "\"eviction_samples\" must be a whole number up to 1000 (0: the store's)"};
     } else if (name == "fsync") {
       settings.fsync = is_json_string(value) ? decode_json_string(value) : std::string();
       if (!settings.fsync.empty())
@@ -126,8 +143,8 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
       settings.require_preconditions = value == "true";
     } else {
       return {Errc::invalid, "unknown setting \"" + name +
-                                 "\"; tenants have quota_bytes, quota_keys and fsync, collections fsync and "
-                                 "require_preconditions"};
+                                 "\"; tenants have quota_bytes, quota_keys, eviction, eviction_samples and fsync, "
+                                 "collections fsync and require_preconditions"};
     }
   }
   return {};

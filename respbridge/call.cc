@@ -36,10 +36,18 @@ Result<DirId> Call::make_collection(uint32_t database) {
   return made;
 }
 
+bool Call::only_looks() const {
+  if (client.card->no_touch.load(std::memory_order_relaxed) && spec.name != "touch") return true;
+  for (const std::string_view name : {"exists", "type", "ttl", "pttl", "expiretime", "pexpiretime", "object|encoding",
+                                      "object|freq", "object|idletime", "object|refcount", "memory|usage", "dump"})
+    if (spec.name == name) return true;
+  return false;
+}
+
 std::optional<Entry> Call::find(uint32_t database, std::string_view key) const {
   const DirId dir = collection(database);
   if (dir == 0) return std::nullopt;
-  const Result<Entry> entry = get(*scope.reader, dir, key);
+  const Result<Entry> entry = only_looks() ? peek(*scope.reader, dir, key) : get(*scope.reader, dir, key);
   if (!entry) return std::nullopt;
   return *entry;
 }

@@ -28,6 +28,8 @@ struct ClientCard {
   uint64_t created_ms = 0;
   std::atomic<uint64_t> active_ms{0};
   std::atomic<const CommandSpec*> last_command{nullptr};
+  std::atomic<bool> no_evict{false};
+  std::atomic<bool> no_touch{false};
   std::function<void()> kill;  // any thread; ends the connection soon
 
   std::mutex mutex;
@@ -45,8 +47,6 @@ struct ClientCard {
   size_t patterns = 0;
   size_t shard_channels = 0;
   bool monitor = false;
-  bool no_evict = false;
-  bool no_touch = false;
 };
 
 /// Where messages that are no replies go: pushed by any thread, sent by the connection's own.

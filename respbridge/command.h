@@ -113,6 +113,8 @@ class Call {
   /// The live value of a key; keys that cannot exist are absent.
   std::optional<Entry> find(std::string_view key) const { return find(client.database, key); }
   std::optional<Entry> find(uint32_t database, std::string_view key) const;
+  /// Whether the command, as in Redis, does not count as a use of the keys it finds.
+  bool only_looks() const;
   /// Likewise; false where it is of another type: WRONGTYPE has been replied.
   bool find_bytes(std::string_view key, std::optional<Entry>& entry);
   bool find_set(std::string_view key, std::optional<Entry>& entry);

@@ -299,10 +299,9 @@ void client_kill(Call& call) {
 
 namespace {
 
-void switch_flag(Call& call, bool ClientCard::*flag) {
+void switch_flag(Call& call, std::atomic<bool> ClientCard::*flag) {
   const bool on = equals_ignoring_case(call.args[2], "on");
   if (!on && !equals_ignoring_case(call.args[2], "off")) return call.syntax_error();
-  const std::lock_guard lock(call.client.card->mutex);
   (*call.client.card).*flag = on;
   call.reply.ok();
 }

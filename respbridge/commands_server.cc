@@ -7,6 +7,7 @@
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/info.h"
+#include "respbridge/memory_config.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "respbridge/service.h"
@@ -155,7 +156,7 @@ void monitor(Call& call) {
 
 void config_get(Call& call) {
   const std::vector<std::string_view> patterns(call.args.begin() + 2, call.args.end());
-  const auto found = call.service.config().get(patterns);
+  const auto found = effective_config(call, patterns);
   call.reply.map(found.size());
   for (const auto& [name, value] : found) {
     call.reply.bulk(name);
@@ -167,7 +168,7 @@ void config_set(Call& call) {
   if (call.args.size() % 2 != 0) return call.reply.error("ERR wrong number of arguments for 'config|set' command");
   std::vector<std::pair<std::string_view, std::string_view>> values;
   for (size_t i = 2; i < call.args.size(); i += 2) values.emplace_back(call.args[i], call.args[i + 1]);
-  const Result<void> done = call.service.configure(values);
+  const Result<void> done = configure(call, values);
   if (!done) return call.reply.error(done.error().detail);
   call.reply.ok();
 }
@@ -186,16 +187,26 @@ void object_encoding(Call& call) {
 }
 
 void object_freq(Call& call) {
-  if (find_object(call))
-    call.reply.error(
+  const std::optional<Entry> entry = find_object(call);
+  if (!entry) return;
+  if (!is_lfu(eviction_policy(call)))
+    return call.reply.error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
         "between policies at runtime LRU and LFU data will take some time to adjust.");
+  const auto use = use_of(call, call.args[2]);
+  call.reply.integer(use ? AccessHistory::decayed(use->frequency, use->last_ms, call.now_ms()) : kFrequencyOfNewKeys);
 }
 
 void object_idletime(Call& call) {
   const std::optional<Entry> entry = find_object(call);
   if (!entry) return;
-  const uint64_t used_ms = static_cast<uint64_t>(std::max(entry->atime_ns, entry->mtime_ns)) / 1'000'000;
+  if (is_lfu(eviction_policy(call)))
+    return call.reply.error(
+        "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
+        "policies at runtime LRU and LFU data will take some time to adjust.");
+  const auto use = use_of(call, call.args[2]);
+  const uint64_t changed_ms = static_cast<uint64_t>(std::max(entry->atime_ns, entry->mtime_ns)) / 1'000'000;
+  const uint64_t used_ms = use ? use->last_ms : changed_ms;
   call.reply.integer(call.now_ms() > used_ms ? static_cast<int64_t>((call.now_ms() - used_ms) / 1000) : 0);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "respbridge/numbers.h"
+#include "store/eviction_policy.h"
 #include "store/glob.h"
 
 namespace kvfs::resp {
@@ -16,10 +17,6 @@ constexpr std::pair<char, uint32_t> kEventLetters[] = {
 // Classes of types and events that kvfs does not have yet: accepted, never met.
 constexpr std::string_view kIdleLetters = "lhztdm";
 constexpr uint32_t kAllEvents = kGenericEvents | kStringEvents | kSetEvents | kExpiredEvents | kEvictedEvents;
-
-constexpr std::string_view kPolicies[] = {"noeviction",   "allkeys-lru",     "allkeys-lfu",
-                                          "allkeys-arc",  "allkeys-random",  "volatile-lru",
-                                          "volatile-lfu", "volatile-random", "volatile-ttl"};
 
 /// "100", "1k" (1000), "1kb" (1024), "1mb", "1gb".
 std::optional<int64_t> parse_memory(std::string_view text) {
@@ -81,10 +78,12 @@ Config::Config(const RespOptions& options) {
   add("slowlog-max-len", Kind::number, std::to_string(options.slowlog_entries_max), 0, 1'000'000);
   add("timeout", Kind::number, std::to_string(options.idle_timeout_ms / 1000), 0, INT32_MAX);
   add("maxclients", Kind::number, std::to_string(options.connections_max), 1, 1'000'000);
-  // Accepted, without effect here: what Redis does by them is the store's own affair.
+  // Each tenant has its own: memory_config.h.
   add("maxmemory", Kind::memory, "0");
   add("maxmemory-policy", Kind::policy, "noeviction");
-  add("maxmemory-samples", Kind::number, "5", 1);
+  add("maxmemory-samples", Kind::number, "5", 1, 1000);
+  add("maxkeys", Kind::number, "0");
+  // Accepted, without effect here: what Redis does by them is the store's own affair.
   add("latency-monitor-threshold", Kind::number, "0");
   add("save", Kind::text, "");
   add("appendonly", Kind::boolean, "yes");
@@ -100,6 +99,8 @@ Config::Config(const RespOptions& options) {
   add("stop-writes-on-bgsave-error", Kind::boolean, "no");
   add("tracking-table-max-keys", Kind::number, "1000000");
   // Fixed.
+  add("lfu-log-factor", Kind::fixed, "10");
+  add("lfu-decay-time", Kind::fixed, "1");
   add("databases", Kind::fixed, std::to_string(options.databases));
   add("proto-max-bulk-len", Kind::fixed, std::to_string(options.bulk_bytes_max));
   add("client-query-buffer-limit", Kind::fixed, std::to_string(options.query_buffer_bytes_max));
@@ -162,9 +163,9 @@ Result<std::string> Config::checked(const std::string& name, const Parameter& pa
       return format_event_classes(*classes);
     }
     case Kind::policy:
-      for (const std::string_view policy : kPolicies)
-        if (equals_ignoring_case(value, policy)) return std::string(policy);
-      return failed(name, fmt::format("argument must be one of the following: {}", fmt::join(kPolicies, ", ")));
+      if (const Result<EvictionPolicy> policy = parse_eviction_policy(value)) return std::string(to_string(*policy));
+      return failed(name,
+                    fmt::format("argument must be one of the following: {}", fmt::join(kEvictionPolicyNames, ", ")));
     case Kind::text:
       return std::string(value);
   }

@@ -269,7 +269,7 @@ Result<void> Executor::exec_queue(Client& client, Scope& scope, std::string& out
     Version version = 0;
     if (const Result<DirId> tenant = find_tenant(*scope.reader, watched.tenant); tenant)
       if (const Result<DirId> dir = find_collection(*scope.reader, *tenant, watched.collection); dir)
-        if (const Result<Entry> entry = get(*scope.reader, *dir, watched.key); entry) version = entry->version;
+        if (const Result<Entry> entry = peek(*scope.reader, *dir, watched.key); entry) version = entry->version;
     aborted |= version != watched.version;
   }
   if (aborted) return {};

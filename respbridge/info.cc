@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "respbridge/commands.h"
+#include "respbridge/memory_config.h"
 #include "respbridge/service.h"
 
 namespace kvfs::resp {
@@ -53,12 +54,13 @@ std::string clients_section(Call& call) {
 
 std::string memory_section(Call& call) {
   const uint64_t bytes = resident_bytes();
-  const auto config = call.service.config().get({"maxmemory", "maxmemory-policy"});
+  const Store::Usage usage = tenant_usage(call);
   return fmt::format(
       "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\nused_memory_rss_human:{1}\r\n"
-      "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nmaxmemory:{2}\r\nmaxmemory_human:{3}\r\n"
+      "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
+      "human:{3}\r\n"
       "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\n",
-      bytes, human(bytes), config[0].second, config[0].second == "0" ? "0B" : config[0].second, config[1].second);
+      bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes);
 }
 
 std::string persistence_section(Call& call) {
@@ -71,14 +73,16 @@ std::string persistence_section(Call& call) {
 
 std::string stats_section(Call& call) {
   const Statistics& counters = call.service.statistics();
+  const Store::Usage usage = tenant_usage(call);
   return fmt::format(
       "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:0\r\n"
-      "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:0\r\n"
-      "evicted_keys:0\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
+      "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:{}\r\n"
+      "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
       "total_error_replies:{}\r\n",
       call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
-      counters.output_bytes.load(), counters.rejected_connections.load(), counters.keyspace_hits.load(),
-      counters.keyspace_misses.load(), call.service.store().channels().active(call.client.identity.tenant, "").size(),
+      counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,
+      counters.keyspace_hits.load(), counters.keyspace_misses.load(),
+      call.service.store().channels().active(call.client.identity.tenant, "").size(),
       call.service.store().channels().patterns(call.client.identity.tenant), counters.errors.load());
 }
 

@@ -10,6 +10,7 @@ constexpr size_t kChangesAtOnceMax = 1000;
 
 EventClass class_of(const Change& change, std::string_view event) {
   if (event == "expired") return kExpiredEvents;
+  if (event == "evicted") return kEvictedEvents;
   if (event == "new") return kNewKeyEvents;
   for (const std::string_view generic :
        {"del", "expire", "persist", "rename_from", "rename_to", "move_from", "move_to", "copy_to", "restore"})
@@ -26,6 +27,8 @@ std::string_view default_event(const Change& change) {
       return "del";
     case ChangeKind::expire:
       return "expired";
+    case ChangeKind::evict:
+      return "evicted";
     case ChangeKind::attributes:
       return "expire";
     case ChangeKind::make:

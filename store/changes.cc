@@ -23,6 +23,8 @@ std::string_view to_string(ChangeKind kind) {
       return "rename";
     case ChangeKind::link:
       return "link";
+    case ChangeKind::evict:
+      return "evict";
   }
   return "unknown";
 }

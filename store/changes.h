@@ -30,6 +30,7 @@ enum class ChangeKind : uint8_t {
   remove_dir,  // a directory was removed
   rename,      // `key` became `to_key`; the subtree moved with it
   link,        // another name for a file
+  evict,       // a value was removed to make room
 };
 std::string_view to_string(ChangeKind kind);
 

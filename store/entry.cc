@@ -147,11 +147,13 @@ Result<ChunkRef> decode_chunk_row(std::string_view row) {
 
 std::string encode_settings(const Settings& settings) {
   std::string out(1, static_cast<char>(kSettingsFormat));
-  out += boost::json::serialize(boost::json::object{{"quota_bytes", settings.quota_bytes},
-                                                    {"quota_keys", settings.quota_keys},
-                                                    {"fsync", settings.fsync},
-                                                    {"require_preconditions", settings.require_preconditions}});
-  return out;
+  boost::json::object fields{{"quota_bytes", settings.quota_bytes},
+                             {"quota_keys", settings.quota_keys},
+                             {"fsync", settings.fsync},
+                             {"require_preconditions", settings.require_preconditions}};
+  if (settings.eviction) fields["eviction"] = to_string(*settings.eviction);
+  if (settings.eviction_samples != 0) fields["eviction_samples"] = settings.eviction_samples;
+  return out + boost::json::serialize(fields);
 }
 
 Result<Settings> decode_settings(std::string_view row) {
@@ -168,6 +170,12 @@ Result<Settings> decode_settings(std::string_view row) {
   };
   number("quota_bytes", out.quota_bytes);
   number("quota_keys", out.quota_keys);
+  number("eviction_samples", out.eviction_samples);
+  if (const auto* field = fields.if_contains("eviction"); field != nullptr && field->is_string()) {
+    const Result<EvictionPolicy> policy = parse_eviction_policy(std::string_view(field->get_string()));
+    if (!policy) return {Errc::corrupt, "a settings row with an unknown eviction policy"};
+    out.eviction = *policy;
+  }
   if (const auto* field = fields.if_contains("fsync"); field != nullptr && field->is_string())
     out.fsync = std::string_view(field->get_string());
   if (const auto* field = fields.if_contains("require_preconditions"); field != nullptr && field->is_bool())

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/engine/chunk_store.h"
+#include "store/eviction_policy.h"
 #include "store/key.h"
 #include "store/result.h"
 
@@ -105,6 +106,9 @@ struct Settings {
   uint64_t quota_keys = 0;
   std::string fsync;  // empty: the store's policy
   bool require_preconditions = false;
+  std::optional<EvictionPolicy> eviction;  // of a tenant; none: the store's
+  uint64_t eviction_samples = 0;           // 0: the store's
+  bool operator==(const Settings&) const = default;
 };
 std::string encode_settings(const Settings& settings);
 Result<Settings> decode_settings(std::string_view row);

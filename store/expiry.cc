@@ -1,4 +1,5 @@
 // Removes what has expired, by the expiry index: no scan of values. And what a crash left of open, unlinked files.
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -10,13 +11,19 @@ namespace kvfs {
 
 namespace {
 
-/// Row keys of the index that are due, at most `count_max`.
-std::vector<std::string> due_rows(const ReadTxn& txn, DirId tenant, size_t count_max) {
+// Writers wait while a batch is removed: it is made as large as takes about this long.
+constexpr auto kBatchTime = std::chrono::milliseconds(2);
+constexpr size_t kBatchFirst = 128;
+constexpr size_t kBatchMin = 16;
+
+/// Row keys of the index that are due, at most `count_max`, beginning at `from`: rows before it are gone, and looking
+/// for them again would take the longer the more of them there were.
+std::vector<std::string> due_rows(const ReadTxn& txn, DirId tenant, const std::string& from, size_t count_max) {
   std::vector<std::string> due;
   const std::string prefix = expiry_row(tenant, 0, {}).substr(0, 9);
   const auto cursor = txn.rows().cursor();
-  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && due.size() < count_max;
-       cursor->next()) {
+  for (cursor->seek(from.empty() ? prefix : from);
+       cursor->valid() && cursor->key().starts_with(prefix) && due.size() < count_max; cursor->next()) {
     const Result<ExpiryRow> row = parse_expiry_row(cursor->key());
     if (!row) throw StoreException(row.error());
     if (row->expires_ms > txn.now_ms()) break;
@@ -41,10 +48,12 @@ void expire(WriteTxn& txn, const std::string& index_row) {
 Result<size_t> Store::sweep_expired() {
   size_t removed = 0;
   for (const DirId tenant : runtime_->tenants()) {
+    std::string from;
+    size_t batch = std::min(kBatchFirst, options_.expiry_batch_max);
     while (true) {
-      const std::vector<std::string> due =
-          read([&](const ReadTxn& txn) { return due_rows(txn, tenant, options_.expiry_batch_max); });
+      const std::vector<std::string> due = read([&](const ReadTxn& txn) { return due_rows(txn, tenant, from, batch); });
       if (due.empty()) break;
+      const auto begin = std::chrono::steady_clock::now();
       const Result<void> done = transact(
           [&](WriteTxn& txn) -> Result<void> {
             for (const std::string& row : due) expire(txn, row);
@@ -53,7 +62,13 @@ Result<size_t> Store::sweep_expired() {
           {});
       if (!done) return done.error();
       removed += due.size();
-      if (due.size() < options_.expiry_batch_max) break;
+      if (due.size() < batch) break;
+      from = due.back();
+      const auto took = std::chrono::steady_clock::now() - begin;
+      if (took > kBatchTime)
+        batch = std::max(std::min(kBatchMin, options_.expiry_batch_max), batch / 2);
+      else if (took < kBatchTime / 2)
+        batch = std::min(options_.expiry_batch_max, batch * 2);
     }
   }
   return removed;

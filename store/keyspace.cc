@@ -113,6 +113,7 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   entry.version = txn.next_version();
   rows::store(txn, slot, entry);
   rows::index_expiry(txn, path, slot, expires_before, entry.expires_ms);
+  note_write(txn, path, slot, outcome.created);
   if (outcome.created) {
     rows::count(txn, path, 1, 0);
     txn.delta(slot.dir).touched = true;
@@ -180,11 +181,19 @@ Result<Slot> find_slot(const ReadTxn& txn, DirId collection, std::string_view ke
   return slot;
 }
 
-Result<Entry> get(const ReadTxn& txn, DirId collection, std::string_view key) {
+Result<Entry> peek(const ReadTxn& txn, DirId collection, std::string_view key) {
   const Result<Slot> slot = find_slot(txn, collection, key);
   if (!slot) return slot.error();
   Result<Entry> entry = find_entry(txn, *slot);
   if (entry && entry->kind != Kind::file) return Errc::not_found;
+  return entry;
+}
+
+Result<Entry> get(const ReadTxn& txn, DirId collection, std::string_view key) {
+  const Result<Slot> slot = find_slot(txn, collection, key);
+  Result<Entry> entry = slot ? find_entry(txn, *slot) : slot.error();
+  if (entry && entry->kind != Kind::file) entry = Errc::not_found;
+  note_read(txn, collection, entry ? &*slot : nullptr);
   return entry;
 }
 
@@ -241,7 +250,7 @@ Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, co
 }
 
 Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key, uint64_t expires_ms) {
-  const Result<Entry> entry = get(txn, collection, key);
+  const Result<Entry> entry = peek(txn, collection, key);
   if (!entry) return entry.error();
   const Result<Slot> slot = find_slot(txn, collection, key);
   AttributeChange change;
@@ -266,7 +275,7 @@ Result<Found> find_value(const ReadTxn& txn, DirId collection, std::string_view 
 Result<void> check_target(const ReadTxn& txn, DirId collection, std::string_view key, const Precondition& precondition,
                           bool& created) {
   if (Result<void> ok = check_key(key); !ok) return ok;
-  const Result<Entry> present = get(txn, collection, key);
+  const Result<Entry> present = peek(txn, collection, key);
   created = !present;
   return check(precondition, present ? &*present : nullptr);
 }

@@ -32,6 +32,8 @@ Result<Slot> find_slot(const ReadTxn& txn, DirId collection, std::string_view ke
 /// The entry of a key; symlinks, special files and directories are not values and are not_found; hard links are values.
 /// Views into the transaction. Errors: not_found, as check_key.
 Result<Entry> get(const ReadTxn& txn, DirId collection, std::string_view key);
+/// Likewise, but it does not count as a use of the value, nor as a hit or a miss.
+Result<Entry> peek(const ReadTxn& txn, DirId collection, std::string_view key);
 
 /// Conditions on the key's present state. Errors: precondition_failed.
 struct Precondition {

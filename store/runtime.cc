@@ -4,6 +4,11 @@
 
 namespace kvfs {
 
+Runtime::Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const RuntimeOptions& options)
+    : options_(options), chunks_(chunks), clock_ns_(std::move(clock_ns)), uses_(options.history_bytes_max) {
+  apply_policy(0, options_.eviction);
+}
+
 Version Runtime::next_version() {
   const Version wall = (clock_ns_() / 1'000'000) << 16;
   Version last = last_version_.load();
@@ -44,17 +49,22 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
     const std::unique_lock lock(cache_mutex_);
     generation_.fetch_add(1, std::memory_order_release);
     names_.clear();
+    names_count_ = 0;
     if (effects.paths_changed)
       paths_.clear();
     else
       for (const DirId dir : effects.removed_paths) paths_.erase(dir);
   }
-  if (!effects.usage.empty() || !effects.settings.empty()) {
+  if (!effects.usage.empty() || !effects.settings.empty() || !effects.removals.empty()) {
     const std::lock_guard lock(usage_mutex_);
     for (const auto& [tenant, change] : effects.usage) {
       Usage& usage = usage_[tenant];
       usage.keys += static_cast<uint64_t>(change.first);
       usage.bytes += static_cast<uint64_t>(change.second);
+    }
+    for (const auto& [tenant, went] : effects.removals) {
+      usage_[tenant].expired += went.expired;
+      usage_[tenant].evicted += went.evicted;
     }
     for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
   }
@@ -79,7 +89,7 @@ DirPathPtr Runtime::cached_path(DirId dir) const {
 void Runtime::cache_path(const DirPathPtr& path, uint64_t generation) {
   const std::unique_lock lock(cache_mutex_);
   if (generation_.load(std::memory_order_relaxed) != generation) return;
-  if (paths_.size() >= kCachedPathsMax) paths_.clear();
+  if (paths_.size() >= options_.cached_paths_max >> shrunk_) paths_.clear();
   paths_[path->id] = path;
 }
 
@@ -94,9 +104,39 @@ DirId Runtime::cached_name(DirId parent, std::string_view name) const {
 void Runtime::cache_name(DirId parent, std::string_view name, DirId dir, uint64_t generation) {
   const std::unique_lock lock(cache_mutex_);
   if (generation_.load(std::memory_order_relaxed) != generation) return;
-  auto& names = names_[parent];
-  if (names.size() >= kCachedPathsMax) names.clear();
-  names[std::string(name)] = dir;
+  if (names_count_ >= options_.cached_names_max >> shrunk_) {
+    names_.clear();
+    names_count_ = 0;
+  }
+  if (names_[parent].insert_or_assign(std::string(name), dir).second) ++names_count_;
+}
+
+void Runtime::shrink_caches(unsigned level) {
+  const std::unique_lock lock(cache_mutex_);
+  const bool less = level > shrunk_;
+  shrunk_ = level;
+  if (!less) return;
+  if (paths_.size() > options_.cached_paths_max >> level) paths_.clear();
+  if (names_count_ > options_.cached_names_max >> level) {
+    names_.clear();
+    names_count_ = 0;
+  }
+}
+
+Runtime::CacheUse Runtime::cache_use() const {
+  const std::shared_lock lock(cache_mutex_);
+  return {paths_.size(), options_.cached_paths_max >> shrunk_, names_count_, options_.cached_names_max >> shrunk_};
+}
+
+void Runtime::apply_policy(DirId tenant, EvictionPolicy policy) {
+  if (policy == EvictionPolicy::noeviction) return;
+  may_evict_ = true;
+  if (uses_history(policy)) uses_.history.enable();
+  if (policy == EvictionPolicy::allkeys_arc && tenant != 0) (void)uses_.arc(tenant);
+}
+
+EvictionPolicy Runtime::eviction_policy(DirId tenant) const {
+  return settings(tenant).eviction.value_or(options_.eviction);
 }
 
 Runtime::Usage Runtime::usage(DirId tenant) const {
@@ -109,6 +149,8 @@ Runtime::Usage Runtime::usage(DirId tenant) const {
   for (const auto& [id, usage] : usage_) {
     all.keys += usage.keys;
     all.bytes += usage.bytes;
+    all.expired += usage.expired;
+    all.evicted += usage.evicted;
   }
   return all;
 }
@@ -141,6 +183,7 @@ void Runtime::load_settings(DirId dir, const Settings& settings) {
 void Runtime::set_settings_locked(DirId dir, const Settings& settings) {
   settings_[dir] = settings;
   has_settings_ = true;
+  if (settings.eviction) apply_policy(dir, *settings.eviction);
   const Result<Durability> durability = parse_durability(settings.fsync);
   if (durability)
     durabilities_[dir] = *durability;

@@ -14,13 +14,22 @@
 #include <vector>
 
 #include "store/txn.h"
+#include "store/uses.h"
 
 namespace kvfs {
+
+struct RuntimeOptions {
+  EvictionPolicy eviction = EvictionPolicy::noeviction;
+  uint64_t keys_max = 0;  // of the store; 0: no limit
+  size_t history_bytes_max = 32 * 1024 * 1024;
+  size_t cached_paths_max = 100'000;
+  size_t cached_names_max = 100'000;
+};
 
 /// Thread safety: all functions may be called from any thread. Locks are leaves: nothing is called while one is held.
 class Runtime {
  public:
-  Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns) : chunks_(chunks), clock_ns_(std::move(clock_ns)) {}
+  Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const RuntimeOptions& options = {});
 
   ChunkStore& chunks() { return chunks_; }
   uint64_t now_ns() const { return clock_ns_(); }
@@ -49,15 +58,34 @@ class Runtime {
   DirId cached_name(DirId parent, std::string_view name) const;  // 0: not cached
   void cache_name(DirId parent, std::string_view name, DirId dir, uint64_t generation);
 
+  /// Caches may hold 1/2^level of what they are allowed; beyond it they are emptied.
+  void shrink_caches(unsigned level);
+  struct CacheUse {
+    size_t paths = 0;
+    size_t paths_max = 0;  // now
+    size_t names = 0;
+    size_t names_max = 0;
+  };
+  CacheUse cache_use() const;
+
   struct Usage {
     uint64_t keys = 0;
     uint64_t bytes = 0;
+    uint64_t expired = 0;  // values that went since the store was opened
+    uint64_t evicted = 0;
   };
   Usage usage(DirId tenant) const;
   std::vector<DirId> tenants() const;
   void load_usage(DirId tenant, Usage usage);
   Settings settings(DirId dir) const;
   void load_settings(DirId dir, const Settings& settings);
+  // Eviction: what is used, and what may go.
+  Uses& uses() { return uses_; }
+  uint64_t keys_max() const { return options_.keys_max; }
+  EvictionPolicy eviction_policy(DirId tenant) const;
+  /// Whether any tenant may have a policy other than noeviction.
+  bool may_evict() const { return may_evict_.load(std::memory_order_relaxed); }
+
   bool has_settings() const { return has_settings_.load(std::memory_order_relaxed); }
   /// What a tenant's or a collection's settings demand of writes there; nullopt: nothing of their own.
   std::optional<Durability> durability(DirId dir) const;
@@ -75,7 +103,6 @@ class Runtime {
 
   static constexpr Version kVersionLease = Version{10'000} << 16;  // ten seconds ahead
   static constexpr Inode kInodeLease = 16'384;
-  static constexpr size_t kCachedPathsMax = 100'000;
 
   struct Held {
     DirId dir = 0;
@@ -84,6 +111,9 @@ class Runtime {
     bool orphan = false;
   };
 
+  void apply_policy(DirId tenant, EvictionPolicy policy);
+
+  const RuntimeOptions options_;
   ChunkStore& chunks_;
   const std::function<uint64_t()> clock_ns_;
   std::atomic<Version> last_version_{0};
@@ -95,6 +125,10 @@ class Runtime {
   mutable std::shared_mutex cache_mutex_;
   std::unordered_map<DirId, DirPathPtr> paths_;                       // guarded by cache_mutex_
   std::map<DirId, std::map<std::string, DirId, std::less<>>> names_;  // guarded by cache_mutex_
+  size_t names_count_ = 0;                                            // guarded by cache_mutex_
+  unsigned shrunk_ = 0;                                               // guarded by cache_mutex_
+  Uses uses_;
+  std::atomic<bool> may_evict_{false};
 
   mutable std::mutex usage_mutex_;
   std::map<DirId, Usage> usage_;        // guarded by usage_mutex_

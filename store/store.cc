@@ -51,10 +51,14 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   Result<std::unique_ptr<Engine>> engine = open_engine(options.engine);
   if (!engine) return engine.error();
   store->engine_ = std::move(*engine);
-  store->runtime_ = std::make_unique<Runtime>(store->engine_->chunks(), store->options_.clock_ns);
+  const EvictionOptions& eviction = options.eviction;
+  const RuntimeOptions memory{eviction.policy, eviction.keys_max, eviction.history_bytes_max, options.cached_paths_max,
+                              options.cached_names_max};
+  store->runtime_ = std::make_unique<Runtime>(store->engine_->chunks(), store->options_.clock_ns, memory);
   if (Result<void> ok = store->load(); !ok) return ok.error();
   store->feed_ = std::make_unique<Feed>(options.feed_capacity, store->runtime_->last_version());
   if (Result<void> ok = store->remove_orphans(); !ok) return ok.error();
+  store->evictor_ = std::make_unique<Evictor>(*store, eviction);
   if (options.expiry_interval_ms != 0)
     store->sweeper_ = std::thread([raw = store.get()] { raw->sweep_until_stopped(); });
   return store;
@@ -67,6 +71,7 @@ Store::~Store() {
   }
   sweep_wake_.notify_all();
   if (sweeper_.joinable()) sweeper_.join();
+  evictor_.reset();
   if (feed_) feed_->close();
   if (engine_) (void)engine_->sync();
 }
@@ -109,13 +114,28 @@ Result<void> Store::load() {
   return {};
 }
 
-Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body, const WriteOptions& options) {
+Result<void> Store::transact(const WriteBody& body, const WriteOptions& options) {
+  constexpr int kTriesMax = 8;  // others may take the room that was made
+  for (int tries = 1;; ++tries) {
+    std::vector<ChangePtr> published;
+    std::optional<Shortage> shortage;
+    const bool last = tries == kTriesMax || !evictor_;
+    const Result<void> done = commit(body, options, published, last ? nullptr : &shortage);
+    if (done) {
+      feed_->tell_observers(published);
+      return {};
+    }
+    if (last || !evictor_->make_room(done.error().code, shortage)) return done.error();
+  }
+}
+
+Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, std::vector<ChangePtr>& published,
+                           std::optional<Shortage>* shortage) {
   WriteTxn::Effects effects;
   const auto discard_appended = [&] {
     for (const ChunkRef& ref : effects.appended) engine_->chunks().discard(ref);
     effects.appended.clear();
   };
-  std::vector<ChangePtr> published;
   CommitOptions commit;
   commit.on_commit = [&](Sequence) {
     runtime_->committed(effects);
@@ -130,6 +150,8 @@ Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body,
     Result<void> done;
     try {
       done = body(txn);
+      if (done) done = rows::check_quota_at_end(txn);
+      if (shortage != nullptr) *shortage = txn.effects().shortage;
       if (done) rows::finish(txn);
     } catch (...) {
       effects = std::move(txn.effects());
@@ -148,7 +170,6 @@ Result<void> Store::transact(const std::function<Result<void>(WriteTxn&)>& body,
     discard_appended();
     throw;
   }
-  feed_->tell_observers(published);
   return {};
 }
 
@@ -179,7 +200,22 @@ Result<DirId> Store::find_collection(DirId tenant, std::string_view name) const 
 Store::Usage Store::usage(DirId tenant) const {
   const Runtime::Usage used = runtime_->usage(tenant);
   const Settings settings = runtime_->settings(tenant);
-  return {used.keys, used.bytes, settings.quota_keys, settings.quota_bytes};
+  Usage out{used.keys, used.bytes, settings.quota_keys, settings.quota_bytes};
+  if (tenant == 0) out.quota_keys = options_.eviction.keys_max;
+  out.eviction = runtime_->eviction_policy(tenant);
+  out.expired = used.expired;
+  out.evicted = used.evicted;
+  read([&](const ReadTxn& txn) {
+    runtime_->uses().counts.each([&](DirId collection, uint64_t hits, uint64_t misses) {
+      if (tenant != 0) {
+        const Result<DirPathPtr> path = dir_path(txn, collection);
+        if (!path || (*path)->tenant != tenant) return;
+      }
+      out.hits += hits;
+      out.misses += misses;
+    });
+  });
+  return out;
 }
 
 void Store::hold_inode(Inode inode, const Slot& slot) { runtime_->hold_inode(inode, slot.dir, slot.name); }
@@ -205,6 +241,18 @@ EngineStats Store::stats() const {
   const std::lock_guard lock(stats_mutex_);
   for (const auto& [owner, figures] : more_stats_)
     for (auto& figure : figures()) out.push_back(std::move(figure));
+  const Usage all = usage(0);
+  out.emplace_back("keys_expired", all.expired);
+  out.emplace_back("keys_evicted", all.evicted);
+  out.emplace_back("key_hits", all.hits);
+  out.emplace_back("key_misses", all.misses);
+  const Runtime::CacheUse caches = runtime_->cache_use();
+  out.emplace_back("directory_cache_entries", caches.paths);
+  out.emplace_back("directory_cache_entries_max", caches.paths_max);
+  out.emplace_back("name_cache_entries", caches.names);
+  out.emplace_back("name_cache_entries_max", caches.names_max);
+  out.emplace_back("access_history_bytes", runtime_->uses().history.memory_bytes());
+  out.emplace_back("memory_pressure_level", evictor_ ? evictor_->pressure().level() : 0);
   return out;
 }
 

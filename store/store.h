@@ -15,6 +15,7 @@
 #include "store/changes.h"
 #include "store/channels.h"
 #include "store/engine/engine.h"
+#include "store/evictor.h"
 #include "store/keyspace.h"
 #include "store/latency.h"
 #include "store/result.h"
@@ -29,6 +30,10 @@ struct StoreOptions {
   size_t feed_capacity = 20'000;       // changes kept for subscribers that fall behind
   uint64_t expiry_interval_ms = 100;   // how often expired keys are swept; 0: never (tests)
   size_t expiry_batch_max = 1000;      // keys removed by one sweeping transaction
+  EvictionOptions eviction;
+  PressureOptions pressure;
+  size_t cached_paths_max = 100'000;   // directories whose paths are kept in memory
+  size_t cached_names_max = 100'000;   // likewise, names of tenants and collections
   std::function<uint64_t()> clock_ns;  // for tests: nanoseconds since 1970; default: the system's
 };
 
@@ -90,12 +95,18 @@ class Store {
   Result<DirId> find_tenant(std::string_view name) const;
   Result<DirId> find_collection(DirId tenant, std::string_view name) const;
 
-  /// Values and bytes of a tenant (0: of all) now, and its quota (0: none), for df and statistics.
+  /// Values and bytes of a tenant (0: of all) now, its quota (0: none), and what happened to them since the store was
+  /// opened, for df and statistics.
   struct Usage {
     uint64_t keys = 0;
     uint64_t bytes = 0;
     uint64_t quota_keys = 0;
     uint64_t quota_bytes = 0;
+    EvictionPolicy eviction = EvictionPolicy::noeviction;
+    uint64_t expired = 0;
+    uint64_t evicted = 0;
+    uint64_t hits = 0;  // reads by key that found a value
+    uint64_t misses = 0;
   };
   Usage usage(DirId tenant) const;
 
@@ -109,6 +120,9 @@ class Store {
   /// Removes what has expired by now; done in the background every expiry_interval_ms. Returns how many.
   Result<size_t> sweep_expired();
 
+  Evictor& evictor() { return *evictor_; }
+  const StoreOptions& options() const { return options_; }
+
   uint64_t now_ms() const;
   /// Figures of the engine, of the store, and of what has registered with add_stats().
   EngineStats stats() const;
@@ -118,10 +132,16 @@ class Store {
   void remove_stats(const void* owner);
 
  private:
+  friend class Evictor;
   explicit Store(const StoreOptions& options);
   uint64_t cache_generation() const;
   Result<void> load();
-  Result<void> transact(const std::function<Result<void>(WriteTxn&)>& body, const WriteOptions& options);
+  using WriteBody = std::function<Result<void>(WriteTxn&)>;
+  /// Commits, with others evicted for it where that is needed and allowed, and tells the observers.
+  Result<void> transact(const WriteBody& body, const WriteOptions& options);
+  /// Commits as things are, and tells nobody. `shortage` given: filled in if room is all that was missing.
+  Result<void> commit(const WriteBody& body, const WriteOptions& options, std::vector<ChangePtr>& published,
+                      std::optional<Shortage>* shortage);
   void sweep_until_stopped();
   Result<void> remove_orphans();
 
@@ -129,6 +149,7 @@ class Store {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<Feed> feed_;
+  std::unique_ptr<Evictor> evictor_;  // its thread uses what is above
   Channels channels_;
   Latencies latencies_;
   std::atomic<Origin> next_origin_{1};

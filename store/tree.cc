@@ -173,6 +173,8 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
       rows::describe(txn, node.kind == Kind::file ? ChangeKind::put : ChangeKind::make, parent, slot, entry);
   change.created = true;
   txn.record(std::move(change));
+  if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
+  if (node.kind == Kind::file) note_write(txn, parent, slot, true);
   return entry;
 }
 
@@ -383,7 +385,10 @@ Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& v
   entry.mode &= ~change.clears_mode;
   entry.version = txn.next_version();
   write_target(txn, *target);
-  if (target->path) txn.record(rows::describe(txn, ChangeKind::put, *target->path, target->slot, entry));
+  if (target->path) {
+    txn.record(rows::describe(txn, ChangeKind::put, *target->path, target->slot, entry));
+    note_write(txn, *target->path, target->slot, false);
+  }
   if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
   const Result<Target> written = reload(txn, node);
   if (!written) return written.error();

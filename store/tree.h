@@ -130,6 +130,10 @@ class DirectoryCursor {
   bool valid_ = false;
 };
 
+/// A value was used: what eviction and the counts of hits and misses go by. `slot`: null where there was none.
+void note_read(const ReadTxn& txn, DirId collection, const Slot* slot);
+void note_write(const WriteTxn& txn, const DirPath& path, const Slot& slot, bool made);
+
 /// The value whose name is this directory (the mount's "%:value"). Errors: not_found.
 Result<Found> own_value(const ReadTxn& txn, DirId dir);
 

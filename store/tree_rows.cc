@@ -87,23 +87,6 @@ void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes) {
   usage.second += bytes;
 }
 
-Result<void> check_quota(WriteTxn& txn) {
-  Runtime& runtime = txn.runtime();
-  if (!runtime.has_settings()) return {};
-  for (const auto& [tenant, change] : txn.effects().usage) {
-    const Settings settings = runtime.settings(tenant);
-    const Runtime::Usage usage = runtime.usage(tenant);
-    const auto exceeds = [](uint64_t used, int64_t growth, uint64_t quota) {
-      return quota != 0 && growth > 0 && used + static_cast<uint64_t>(growth) > quota;
-    };
-    if (exceeds(usage.bytes, change.second, settings.quota_bytes))
-      return {Errc::quota_exceeded, fmt::format("the tenant's quota of {} bytes is reached", settings.quota_bytes)};
-    if (exceeds(usage.keys, change.first, settings.quota_keys))
-      return {Errc::quota_exceeded, fmt::format("the tenant's quota of {} keys is reached", settings.quota_keys)};
-  }
-  return {};
-}
-
 void erase_chunks(WriteTxn& txn, Inode inode) {
   const std::string prefix = chunk_prefix(inode);
   const auto cursor = txn.rows().cursor();
@@ -146,6 +129,8 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
   index_expiry(txn, path, slot, expires_ms, 0);
   count(txn, path, -keys_of(entry), last_name ? -bytes : 0);
   txn.delta(slot.dir).touched = true;
+  if (kind == ChangeKind::expire) ++txn.effects().removals[path.tenant].expired;
+  if (kind == ChangeKind::evict) ++txn.effects().removals[path.tenant].evicted;
   txn.record(std::move(change));
   return entry.version;
 }

@@ -32,6 +32,7 @@ class ReadTxn {
   uint64_t cache_generation() const { return cache_generation_; }
   /// False while the transaction has itself changed what the shared caches hold.
   virtual bool may_use_caches() const { return true; }
+  virtual bool writes() const { return false; }
 
  private:
   Runtime& runtime_;
@@ -57,6 +58,13 @@ struct DirPath {
   uint64_t default_ttl_ms = 0;  // its own or the nearest one above; 0: none
 };
 using DirPathPtr = std::shared_ptr<const DirPath>;
+
+/// What keeps a write from fitting into its tenant (0: into the store): usage must come down to this for it to fit.
+struct Shortage {
+  DirId tenant = 0;
+  uint64_t keys_goal = UINT64_MAX;
+  uint64_t bytes_goal = UINT64_MAX;
+};
 
 /// A ReadTxn that can write. Views decoded from it are valid only until its next write.
 class WriteTxn : public ReadTxn {
@@ -97,6 +105,7 @@ class WriteTxn : public ReadTxn {
   void path_changed(DirId dir);
   void paths_changed();
   void settings_changed(DirId dir, const Settings& settings);
+  bool writes() const override { return true; }
   bool may_use_caches() const override { return !effects_.paths_changed && effects_.removed_paths.empty(); }
 
   /// Writes a chunk from within the transaction; given back if it does not commit.
@@ -106,6 +115,13 @@ class WriteTxn : public ReadTxn {
   struct Effects {
     std::map<DirId, DirDelta> deltas;
     std::map<DirId, std::pair<int64_t, int64_t>> usage;  // per tenant: keys, bytes
+    struct Removals {
+      uint64_t expired = 0;
+      uint64_t evicted = 0;
+    };
+    std::map<DirId, Removals> removals;  // per tenant
+    bool over_limit = false;             // beyond a limit, where others may go for it: judged at the end
+    std::optional<Shortage> shortage;    // then: how many
     std::vector<Change> changes;
     std::vector<std::pair<Inode, std::optional<std::pair<DirId, std::string>>>> moved_inodes;
     std::vector<DirId> removed_paths;

@@ -92,7 +92,75 @@ class ClientsTest(unittest.TestCase):
                          [(b"__keyevent@0__:set", b"event"), (b"__keyevent@0__:del", b"event")])
 
 
+    @unittest.skipUnless(redis, "python3-redis is not installed")
+    def test_evicted_keys_are_events(self):
+        with Servers(DOOR, with_redis=False) as servers:
+            client = redis.Redis(port=servers.kvfs_port)
+            listener = client.pubsub()
+            listener.psubscribe("__keyevent@*__:*")
+            self.assertEqual(listener.get_message(timeout=30)["type"], "psubscribe")
+            client.config_set("notify-keyspace-events", "Ee")
+            client.config_set("maxkeys", 1)
+            client.config_set("maxmemory-policy", "allkeys-random")
+            client.set("a", "1")
+            client.set("b", "1")
+            heard = listener.get_message(timeout=30)
+            self.assertEqual((heard["channel"], heard["data"]), (b"__keyevent@0__:evicted", b"a"))
+
+
 class LimitsTest(unittest.TestCase):
+    def test_a_client_that_does_not_read_its_replies_costs_bounded_memory(self):
+        with Servers(DOOR, with_redis=False) as servers:
+            deaf, other = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+            self.assertEqual(other.call("SET", "k", "x" * 1000000), "OK")
+
+            def memory():
+                return int(dict(line.split(":", 1) for line in other.call("INFO", "memory").splitlines()
+                                if ":" in line)["used_memory_rss"])
+
+            before = memory()
+            deaf.socket.setblocking(False)
+            asked = 0
+            try:
+                for _ in range(1000):
+                    asked += deaf.socket.send(b"GET k\r\n" * 1000) // 7
+            except BlockingIOError:
+                pass
+            self.assertGreater(asked, 1000)  # a gigabyte of replies
+            self.assertEqual(other.call("PING"), "PONG")
+            self.assertLess(memory() - before, 64 << 20)
+
+    def test_an_idle_client_is_disconnected_and_a_subscriber_is_not(self):
+        with Servers(DOOR, with_redis=False) as servers:
+            idle, subscriber = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+            subscriber.call("SUBSCRIBE", "news")
+            self.assertEqual(idle.call("CONFIG", "SET", "timeout", "1"), "OK")
+            idle.socket.settimeout(60)
+            self.assertEqual(idle.file.read(), b"")
+            publisher = servers.connect(servers.kvfs_path)
+            self.assertEqual(publisher.call("PUBLISH", "news", "hi"), 1)
+
+    def test_what_is_too_large_is_told_before_the_end(self):
+        cases = [("--arguments-max", "20", b"*21\r\n", "ERR Protocol error: invalid multibulk length"),
+                 ("--bulk-bytes-max", "100", b"*1\r\n$101\r\n", "ERR Protocol error: invalid bulk length"),
+                 ("--inline-bytes-max", "100", b"x" * 200, "ERR Protocol error: too big inline request")]
+        for option, value, sent, told in cases:
+            with self.subTest(option), Servers(DOOR, with_redis=False, door_options=[option, value]) as servers:
+                connection = servers.connect(servers.kvfs_path)
+                connection.socket.sendall(sent)
+                self.assertEqual(connection.read(), told)
+                self.assertEqual(connection.file.read(), b"")
+
+    def test_a_query_buffer_that_is_full_ends_the_connection(self):
+        with Servers(DOOR, with_redis=False, door_options=["--query-buffer-bytes-max", "100000"]) as servers:
+            connection = servers.connect(servers.kvfs_path)
+            try:
+                connection.socket.sendall(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n" + b"x" * 1000000)
+                self.assertEqual(connection.file.read(), b"")
+            except ConnectionError:
+                pass
+            self.assertEqual(servers.connect(servers.kvfs_path).call("PING"), "PONG")
+
     def test_too_many_connections_are_told_so(self):
         with Servers(DOOR, with_redis=False, door_options=["--connections-max", "2"]) as servers:
             first, second = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)

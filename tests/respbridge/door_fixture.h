@@ -97,6 +97,7 @@ class DoorTest : public testing::Test {
     StoreOptions store_options;
     store_options.engine.kind = "memory";
     store_options.expiry_interval_ms = 0;
+    store_options.eviction.interval_ms = 0;
     store_options.clock_ns = [this] { return clock_ns_.load(); };
     Result<std::unique_ptr<Store>> opened = Store::open(store_options);
     ASSERT_TRUE(opened) << opened.error().message();

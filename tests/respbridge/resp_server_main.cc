@@ -32,6 +32,14 @@ int main(int argc, char** argv) {
       options.push_bytes_max = std::stoull(value);
     } else if (name == "--connections-max") {
       options.connections_max = std::stoull(value);
+    } else if (name == "--arguments-max") {
+      options.arguments_max = std::stoull(value);
+    } else if (name == "--bulk-bytes-max") {
+      options.bulk_bytes_max = std::stoull(value);
+    } else if (name == "--inline-bytes-max") {
+      options.inline_bytes_max = std::stoull(value);
+    } else if (name == "--query-buffer-bytes-max") {
+      options.query_buffer_bytes_max = std::stoull(value);
     } else {
       std::cerr << "unknown option " << name << "\n";
       return 2;

@@ -19,6 +19,8 @@ class StoreTest : public testing::Test {
     StoreOptions options;
     options.engine.kind = "memory";
     options.expiry_interval_ms = 0;
+    options.eviction.interval_ms = 0;
+    options.eviction.seed = 1;
     options.clock_ns = [this] { return clock_ns_.load(); };
     return options;
   }

@@ -1,0 +1,28 @@
+// maxmemory, maxmemory-policy, maxmemory-samples and maxkeys: in kvfs each tenant has its own, kept in the store.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "respbridge/command.h"
+#include "store/access_history.h"
+#include "store/store.h"
+
+namespace kvfs::resp {
+
+/// CONFIG GET as the caller's tenant has it.
+std::vector<std::pair<std::string, std::string>> effective_config(Call& call,
+                                                                  const std::vector<std::string_view>& patterns);
+/// CONFIG SET: what belongs to the tenant goes into its settings, which last. Errors (the whole reply): invalid.
+Result<void> configure(Call& call, const std::vector<std::pair<std::string_view, std::string_view>>& values);
+
+/// Of the caller's tenant; empty where it does not exist yet.
+Store::Usage tenant_usage(Call& call);
+EvictionPolicy eviction_policy(Call& call);
+/// What is known of the use of a key.
+std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key);
+
+}  // namespace kvfs::resp

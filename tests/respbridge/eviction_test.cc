@@ -1,0 +1,83 @@
+// maxmemory and its relatives: the tenant's limits, by the names that clients of Redis know.
+#include "tests/respbridge/door_fixture.h"
+
+namespace kvfs::resp {
+namespace {
+
+class RespEvictionTest : public DoorTest {};
+
+TEST_F(RespEvictionTest, MaxmemoryIsTheTenantsLimitOnBytes) {
+  EXPECT_EQ(cmd("CONFIG GET maxmemory"), "*2|$9|maxmemory|$1|0");
+  EXPECT_EQ(cmd("CONFIG SET maxmemory 1kb maxkeys 7"), "+OK");
+  EXPECT_EQ(cmd("CONFIG GET maxmemory"), "*2|$9|maxmemory|$4|1024");
+  const DirId tenant = *store_->find_tenant("default");
+  EXPECT_EQ(store_->usage(tenant).quota_bytes, 1024U);
+  EXPECT_EQ(store_->usage(tenant).quota_keys, 7U);
+  EXPECT_EQ(cmd({"SET", "k", std::string(1025, 'x')}).substr(0, 27), "-OOM command not allowed: t");
+  EXPECT_NE(cmd("INFO memory").find("maxmemory:1024|maxmemory_human:1.00K|maxmemory_policy:noeviction"),
+            std::string::npos);
+}
+
+TEST_F(RespEvictionTest, ThePolicyDecidesWhatGoes) {
+  EXPECT_EQ(cmd("CONFIG SET maxkeys 2 maxmemory-policy ALLKEYS-LRU maxmemory-samples 10"), "+OK");
+  EXPECT_EQ(cmd("CONFIG GET maxmemory-*"),
+            "*6|$17|maxmemory-clients|$1|0|$16|maxmemory-policy|$11|allkeys-lru|$17|maxmemory-samples|$2|10");
+  cmd("SET a 1");
+  clock_ns_ += 1'000'000'000;
+  cmd("SET b 1");
+  clock_ns_ += 1'000'000'000;
+  cmd("GET a");
+  clock_ns_ += 1'000'000'000;
+  EXPECT_EQ(cmd("SET c 1"), "+OK");
+  EXPECT_EQ(cmd("MGET a b c"), "*3|$1|1|$-1|$1|1");
+  EXPECT_NE(cmd("INFO stats").find("evicted_keys:1|"), std::string::npos);
+}
+
+TEST_F(RespEvictionTest, WhatIsNoPolicyChangesNothing) {
+  EXPECT_EQ(cmd("CONFIG SET maxmemory 5 maxmemory-policy no").substr(0, 26), "-ERR CONFIG SET failed (po");
+  EXPECT_EQ(cmd("CONFIG GET maxmemory"), "*2|$9|maxmemory|$1|0");
+  cmd("MULTI");
+  cmd("CONFIG SET maxmemory 5");
+  EXPECT_NE(cmd("EXEC").find("not allowed inside a transaction"), std::string::npos);
+}
+
+TEST_F(RespEvictionTest, APipelineLargerThanTheLimitGoesThrough) {
+  cmd("CONFIG SET maxkeys 10 maxmemory-policy allkeys-lru");
+  std::string pipeline;
+  std::string wanted;
+  for (int i = 0; i < 100; ++i) {
+    pipeline += "SET k" + std::to_string(i) + " 1\r\n";
+    wanted += "+OK\r\n";
+  }
+  EXPECT_EQ(client_->send(pipeline), wanted);
+  EXPECT_EQ(store_->usage(0).keys, 10U);
+}
+
+TEST_F(RespEvictionTest, ObjectTellsHowKeysAreUsed) {
+  cmd("SET a 1");
+  EXPECT_EQ(cmd("OBJECT FREQ a").substr(0, 25), "-ERR An LFU maxmemory pol");
+  cmd("CONFIG SET maxmemory-policy allkeys-lru");
+  cmd("GET a");
+  clock_ns_ += 7'000'000'000;
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":7");
+  cmd("EXISTS a");
+  cmd("TTL a");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":7") << "looking is no use";
+  EXPECT_EQ(cmd("CLIENT NO-TOUCH on"), "+OK");
+  cmd("GET a");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":7");
+  EXPECT_EQ(cmd("TOUCH a"), ":1");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":0");
+  EXPECT_EQ(cmd("CLIENT NO-TOUCH off"), "+OK");
+  cmd("CONFIG SET maxmemory-policy allkeys-lfu");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a").substr(0, 25), "-ERR An LFU maxmemory pol");
+  cmd("SET b 1");
+  EXPECT_EQ(cmd("OBJECT FREQ b"), ":5");
+  for (int i = 0; i < 1000; ++i) cmd("GET b");
+  const int frequency = std::stoi(cmd("OBJECT FREQ b").substr(1));
+  EXPECT_GT(frequency, 8);
+  EXPECT_LT(frequency, 60);
+}
+
+}  // namespace
+}  // namespace kvfs::resp
