@@ -83,6 +83,10 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   files.staging.memory_per_file_bytes_max = config.size("mount", "staged_memory_per_file_max");
   files.staging.memory_total_bytes_max = config.size("mount", "staged_memory_max");
   files.staging.publish_bytes = config.size("mount", "publish_size");
+  files.transactions.lease_ms = config.duration_ms("mount", "transaction_lease");
+  files.transactions.count_max = static_cast<size_t>(config.integer("mount", "transactions_max"));
+  files.transactions.keys_max = static_cast<size_t>(config.integer("mount", "transaction_keys_max"));
+  files.transactions.bytes_max = config.size("mount", "transaction_size_max");
   files.events_bytes_max = config.size("mount", "events_size_max");
   files.channel_bytes_max = config.size("mount", "channel_size_max");
   return options;

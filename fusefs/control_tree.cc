@@ -60,6 +60,15 @@ void ControlTree::move(const ControlPlace& from, const ControlPlace& to) {
   nodes_[inode].member.place = to;
 }
 
+void ControlTree::end(const ControlPlace& place) {
+  const std::lock_guard lock(mutex_);
+  by_place_.erase(place);
+  const ControlPlace below{place.tenant, place.path + "/"};
+  auto at = by_place_.lower_bound(below);
+  while (at != by_place_.end() && at->first.tenant == place.tenant && at->first.path.starts_with(below.path))
+    at = by_place_.erase(at);
+}
+
 Inode ControlTree::listed_number(const ControlPlace& place) {
   return kControlInodes | kSubtreeInodes | Inode{1} << 61 | (std::hash<std::string>()(place.path) >> 3);
 }

@@ -41,6 +41,8 @@ class ControlTree {
   void forget(Inode inode, uint64_t lookups);
   /// The node stands elsewhere from now on; what stood there does not any more.
   void move(const ControlPlace& from, const ControlPlace& to);
+  /// What stands there, and below it, has ended: the name means another node from now on.
+  void end(const ControlPlace& place);
   /// A number for listings, which nobody can ask for.
   static Inode listed_number(const ControlPlace& place);
 

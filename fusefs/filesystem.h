@@ -28,9 +28,12 @@
 #include "fusefs/recent_publications.h"
 #include "fusefs/removed_directories.h"
 #include "fusefs/snapshot_views.h"
+#include "fusefs/staged_transaction.h"
 #include "store/store.h"
 
 namespace kvfs {
+
+class TransactionFiles;
 
 struct FilesystemOptions {
   /// How long the kernel may keep what it was told; changes from elsewhere are pushed to it (see invalidator.h).
@@ -49,6 +52,7 @@ struct FilesystemOptions {
   ControlCommands commands;                // behind `.kvfs/control`
   size_t events_bytes_max = 8 << 20;       // lines of `.kvfs/events` that are remembered for readers, each file
   size_t channel_bytes_max = 1 << 20;      // messages of `.kvfs/channels` likewise, each channel
+  TransactionOptions transactions;         // of `.kvfs/tx`
   Snapshots* snapshots = nullptr;          // shown as `.kvfs/snapshots`; null: the file system keeps its own
   /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
   std::function<void(Inode)> attributes_changed;
@@ -57,6 +61,8 @@ struct FilesystemOptions {
   std::function<void(Inode)> data_lost;
   /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
   std::function<void()> before_blocking;
+  /// Called before a request waits for the kernel to forget what another one may be busy with.
+  std::function<void()> before_notifying;
 };
 
 /// An entry as told to the kernel. inode 0: the name does not exist, which may be remembered for entry_timeout_s.
@@ -269,6 +275,8 @@ class Filesystem {
   Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value);
   Result<std::string> read_control_symlink(Inode inode);
   std::vector<std::unique_ptr<ControlSubtree>> control_subtrees();
+  /// REQUIRES: the subtrees have been made.
+  TransactionFiles& transactions() const { return *transactions_; }
   Node control_node(Inode inode, const struct stat& st) const;
   /// Gives the directory's key an empty value: what creating "%:value" does. Errors: exists, not_permitted.
   Result<Entry> make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const;
@@ -304,6 +312,7 @@ class Filesystem {
   Snapshots* const snapshots_;
   SnapshotViews views_;
   const ControlDir control_;
+  TransactionFiles* transactions_ = nullptr;  // one of the subtrees
   ControlTree control_tree_;
 };
 

@@ -154,7 +154,9 @@ Result<void> Filesystem::remove_control(Inode parent, std::string_view name, boo
   if (!is_in_subtree(parent)) return refused();
   const auto member = control_member(parent, name);
   if (!member) return member.error();
-  return directory ? member->subtree->remove_directory(member->place) : member->subtree->unlink(member->place);
+  auto done = directory ? member->subtree->remove_directory(member->place) : member->subtree->unlink(member->place);
+  if (done) control_tree_.end(member->place);
+  return done;
 }
 
 Result<void> Filesystem::rename_control(Inode parent, std::string_view name, Inode new_parent,
@@ -168,7 +170,10 @@ Result<void> Filesystem::rename_control(Inode parent, std::string_view name, Ino
   if (from->subtree != to->subtree) return refused();
   const auto goes_on = from->subtree->rename(from->place, to->place, flag == RenameFlag::no_replace);
   if (!goes_on) return goes_on.error();
-  if (*goes_on) control_tree_.move(from->place, to->place);
+  if (*goes_on)
+    control_tree_.move(from->place, to->place);
+  else
+    control_tree_.end(from->place);
   return {};
 }
 

@@ -6,8 +6,18 @@
 #include <chrono>
 
 #include "fusefs/filesystem.h"
+#include "fusefs/virtual_xattrs.h"
 
 namespace kvfs {
+
+std::optional<uint64_t> parse_xattr_number(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return number;
+}
+
 namespace {
 
 constexpr std::string_view kVirtualPrefix = "user.kvfs.";
@@ -26,14 +36,6 @@ Error bad_number(std::string_view name, std::string_view expected) {
   return {Errc::invalid, std::string(name) + " takes " + std::string(expected)};
 }
 
-std::optional<uint64_t> parse_number(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return number;
-}
-
 /// Seconds, or a number with the unit ms, s, m, h or d, in milliseconds.
 std::optional<uint64_t> parse_duration_ms(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
@@ -49,7 +51,7 @@ std::optional<uint64_t> parse_duration_ms(std::string_view text) {
     text.remove_suffix(unit.suffix.size());
     break;
   }
-  const auto number = parse_number(text);
+  const auto number = parse_xattr_number(text);
   if (!number || *number > UINT64_MAX / unit_ms / 2) return std::nullopt;
   return *number * unit_ms;
 }
@@ -87,7 +89,8 @@ Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::s
   return Errc::no_attribute;
 }
 
-/// What setting a virtual attribute changes. Errors: invalid, not_permitted.
+}  // namespace
+
 Result<AttributeChange> virtual_change(std::string_view name, std::string_view value, uint64_t now_ms) {
   const std::string_view field = name.substr(kVirtualPrefix.size());
   AttributeChange change;
@@ -99,7 +102,7 @@ Result<AttributeChange> virtual_change(std::string_view name, std::string_view v
     else
       change.default_ttl_ms = *ms;
   } else if (field == "expires_at") {
-    const auto seconds = parse_number(value);
+    const auto seconds = parse_xattr_number(value);
     if (!seconds || *seconds > UINT64_MAX / 1000) return bad_number(name, "seconds since 1970; 0: never");
     change.expires_ms = *seconds * 1000;
   } else if (field == "content_type") {
@@ -109,8 +112,6 @@ Result<AttributeChange> virtual_change(std::string_view name, std::string_view v
   }
   return change;
 }
-
-}  // namespace
 
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   if (is_refused(name)) return refusal(name);
@@ -147,7 +148,7 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
   std::unique_lock<std::shared_mutex> lock;
   if (file) lock = std::unique_lock(file->mutex);
   if (name == "user.kvfs.if_match") {
-    const auto version = parse_number(value);
+    const auto version = parse_xattr_number(value);
     if (!version) return bad_number(name, "a version, as read from user.kvfs.version");
     if (!file) return Error{Errc::not_permitted, "user.kvfs.if_match is set on a file that is open for writing"};
     file->if_match = *version;

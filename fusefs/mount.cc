@@ -173,6 +173,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   auto state = std::make_unique<State>();
   if (!kernel_drops_pages_of_direct_writes()) options.filesystem.direct_io_writes = false;
   options.filesystem.before_blocking = SessionLoop::about_to_block;
+  options.filesystem.before_notifying = SessionLoop::about_to_wait_for_requests;
   // Dropping attributes alone waits for nothing in the kernel: it may be done within a request.
   options.filesystem.attributes_changed = [raw = state.get()](Inode inode) {
     if (raw->cache) raw->cache->drop_attributes(inode);

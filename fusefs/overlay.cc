@@ -320,25 +320,40 @@ bool Overlay::covers_base() const {
   return true;
 }
 
-Result<void> Overlay::publish(const std::function<Result<void>(const StagedValue&)>& publisher) {
+Result<const StagedValue*> Overlay::prepare() {
+  small_.reset();
   const bool replaces = covers_base();
   if (replaces && size_ <= kInlineBytesMax) {
     std::string bytes(size_, '\0');
     const BaseReader no_base = [](uint64_t, size_t, char*) -> Result<size_t> { return size_t{0}; };
     if (const auto read = this->read(0, bytes.size(), bytes.data(), no_base); !read) return read.error();
-    StagedValue value = StagedValue::inlined(chunks_, std::move(bytes));
-    if (auto done = publisher(value); !done) return done;
-    value.published();
-  } else {
-    while (!buffers_.empty())
-      if (auto done = spill(buffers_.begin()); !done) return done;
-    staged_.replaces = replaces;
-    staged_.size = size_;
-    if (auto done = publisher(staged_); !done) return done;
+    small_ = StagedValue::inlined(chunks_, std::move(bytes));
+    return &*small_;
+  }
+  while (!buffers_.empty())
+    if (auto done = spill(buffers_.begin()); !done) return done.error();
+  staged_.replaces = replaces;
+  staged_.size = size_;
+  return &staged_;
+}
+
+void Overlay::published() {
+  if (!small_) {
     staged_.published();
     staged_ = StagedValue(chunks_);
   }
+  small_.reset();
   reset();
+}
+
+Result<void> Overlay::publish(const std::function<Result<void>(const StagedValue&)>& publisher) {
+  const auto value = prepare();
+  if (!value) return value.error();
+  if (auto done = publisher(**value); !done) {
+    small_.reset();
+    return done;
+  }
+  published();
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,6 +74,12 @@ class Overlay {
 
   /// Hands the staged value to `publisher`; if that succeeds nothing is staged any more, otherwise everything still is.
   Result<void> publish(const std::function<Result<void>(const StagedValue&)>& publisher);
+  /// The two halves of publish(), for those who publish several at once. What prepare() gives is valid until the next
+  /// call of anything else; what is staged stays until published() says that a transaction has taken it.
+  Result<const StagedValue*> prepare();
+  void published();
+  /// The store's value does not show through: what is staged is all there is.
+  bool covers_base() const;
 
  private:
   struct Buffer {
@@ -98,7 +105,6 @@ class Overlay {
   /// The other bytes of the chunk are the store's.
   void note_written(uint32_t index, uint32_t from, uint32_t to);
   Result<void> rebase_chunk(uint32_t index, const Ranges& ranges, const BaseReader& base);
-  bool covers_base() const;
 
   ChunkStore& chunks_;
   const OverlayLimits& limits_;
@@ -118,6 +124,7 @@ class Overlay {
   uint64_t spilled_bytes_ = 0;
   Buffers buffers_;
   StagedValue staged_;
+  std::optional<StagedValue> small_;  // what prepare() gave, where it is small enough for a row
 };
 
 }  // namespace kvfs

@@ -89,15 +89,19 @@ void SessionLoop::about_to_block() {
   if (reading_for != nullptr && !handed_over) reading_for->hand_over();
 }
 
-void SessionLoop::hand_over() {
-  if (options_.threads_max <= 1) return;
-  handed_over = true;
+void SessionLoop::about_to_wait_for_requests() {
+  if (reading_for != nullptr) reading_for->hand_over(true);
+}
+
+void SessionLoop::hand_over(bool in_any_case) {
+  if (options_.threads_max <= 1 && !in_any_case) return;
   const std::lock_guard lock(mutex_);
-  has_reader_ = false;
-  if (ended_) return;
+  if (!handed_over) has_reader_ = false;
+  handed_over = true;
+  if (ended_ || has_reader_) return;
   if (idle_ > 0) {
     reader_free_.notify_one();
-  } else if (running_ < options_.threads_max) {
+  } else if (running_ < options_.threads_max || in_any_case) {
     running_++;
     threads_.emplace_back([this] { run(); });
   }

@@ -39,13 +39,16 @@ class SessionLoop {
 
   /// The calling thread processes a request that may wait: another thread reads from now on. No-op elsewhere.
   static void about_to_block();
+  /// Likewise, and what it waits for may wait for other requests: another thread reads in any case, be it one more than
+  /// threads_max.
+  static void about_to_wait_for_requests();
 
  private:
   void run();
   /// Reads one request into the thread's buffer; false: the loop has ended.
   bool receive(struct Buffer& buffer);
   bool wait_for_request(int64_t idle_since_ns);
-  void hand_over();
+  void hand_over(bool in_any_case = false);
   /// Whether a further request waits, asked now and then while requests come without a pause.
   bool has_backlog();
   void end();

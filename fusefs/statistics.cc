@@ -6,6 +6,7 @@
 #include "fusefs/channel_files.h"
 #include "fusefs/event_files.h"
 #include "fusefs/filesystem.h"
+#include "fusefs/transaction_files.h"
 
 namespace kvfs {
 namespace {
@@ -34,6 +35,8 @@ std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId te
   numbers.emplace_back("mount_dirty_files", gauge.dirty_files.load());
   numbers.emplace_back("mount_staged_memory_bytes", gauge.memory_bytes.load());
   numbers.emplace_back("mount_known_inodes", nodes_.size());
+  numbers.emplace_back("mount_transactions", transactions().count());
+  numbers.emplace_back("mount_transaction_bytes", transactions().staged_bytes());
   return numbers;
 }
 
@@ -58,6 +61,10 @@ std::vector<std::unique_ptr<ControlSubtree>> Filesystem::control_subtrees() {
   subtrees.push_back(std::make_unique<CommandFile>(options_.commands, options_.before_blocking));
   subtrees.push_back(std::make_unique<EventFiles>(store_, options_.events_bytes_max));
   subtrees.push_back(std::make_unique<ChannelFiles>(store_, options_.channel_bytes_max));
+  auto transactions =
+      std::make_unique<TransactionFiles>(store_, options_.staging, options_.transactions, options_.before_notifying);
+  transactions_ = transactions.get();
+  subtrees.push_back(std::move(transactions));
   return subtrees;
 }
 

@@ -1,0 +1,87 @@
+// `.kvfs/tx/ID` and `.kvfs/commit`: transactions as directories. mkdir begins one, what is written below it is staged
+// over the live tree, mv into `commit` publishes it, rmdir drops it.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "fusefs/control_subtree.h"
+#include "fusefs/staged_transaction.h"
+
+namespace kvfs {
+
+/// Staged values take memory and chunks within the limits of open files, and do not outlive the mount.
+/// Thread safety: all functions may be called from any thread.
+class TransactionFiles final : public ControlSubtree {
+ public:
+  /// `before_commit` is called without a lock before a commit, which tells the kernel of all that it changes.
+  TransactionFiles(Store& store, const OverlayLimits& limits, const TransactionOptions& options,
+                   std::function<void()> before_commit);
+  ~TransactionFiles() override;
+
+  std::vector<Root> roots() const override { return {{"tx"}, {"commit"}}; }
+  bool has_owners() const override { return true; }
+  Result<struct stat> attributes(const ControlPlace& place) override;
+  Result<std::unique_ptr<ControlHandle>> open(const ControlPlace& place, int flags, Caller caller) override;
+  Result<void> list(const ControlPlace& directory, std::string_view after, const Sink& sink) override;
+  Result<std::unique_ptr<ControlHandle>> create(const ControlPlace& place, mode_t mode, int flags,
+                                                Caller caller) override;
+  Result<void> make_directory(const ControlPlace& place, mode_t mode, Caller caller) override;
+  Result<void> unlink(const ControlPlace& place) override;
+  Result<void> remove_directory(const ControlPlace& place) override;
+  Result<bool> rename(const ControlPlace& from, const ControlPlace& to, bool no_replace) override;
+  Result<void> set_attributes(const ControlPlace& place, const AttributeRequest& request) override;
+  Result<std::string> get_xattr(const ControlPlace& place, std::string_view name) override;
+  Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value) override;
+  Result<std::string> read_symlink(const ControlPlace& place) override;
+
+  /// Drops those whose lease has ended; also done in the background. Returns how many.
+  size_t drop_ended();
+  size_t count() const;
+  uint64_t staged_bytes() const { return gauge_.dirty_bytes.load(); }
+
+ private:
+  class Handle;
+  using Ptr = std::shared_ptr<StagedTransaction>;
+  struct Target {
+    Ptr transaction;
+    std::string path;  // within it; empty: the transaction's directory
+  };
+  /// Errors: not_found.
+  Result<Target> target(const ControlPlace& place) const;
+  Result<void> begin(const ControlPlace& place, Caller caller);
+  Result<void> commit(const ControlPlace& place);
+  Result<void> end(const ControlPlace& place);
+  /// The names of a directory after `after`, at most so many.
+  std::vector<std::string> names_after(const Target& target, std::string_view after, size_t count_max) const;
+  /// REQUIRES: the transaction's mutex.
+  Result<void> begin_content(const Target& target, StagedFile& file, bool empty);
+  Result<void> complete(const Target& target, StagedFile& file);
+  Result<void> resize(const Target& target, StagedFile& file, uint64_t size);
+  Result<void> rename_file(const Target& from, const Target& to, bool no_replace);
+  Result<std::unique_ptr<ControlHandle>> opened(const Target& target, int flags);
+  void watch_leases();
+
+  Store& store_;
+  const OverlayLimits limits_;
+  const TransactionOptions options_;
+  const std::function<void()> before_commit_;
+  const Origin origin_;  // not the mount's: its kernel must be told
+  OverlayGauge gauge_;
+
+  using Key = std::pair<DirId, std::string>;
+  mutable std::mutex mutex_;  // before those of the transactions
+  std::condition_variable wake_;
+  std::map<Key, Ptr> transactions_;  // guarded by mutex_
+  bool stopping_ = false;            // guarded by mutex_
+  std::thread watcher_;
+};
+
+}  // namespace kvfs

@@ -1,0 +1,18 @@
+// Values of the virtual attributes user.kvfs.*.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "store/tree.h"
+
+namespace kvfs {
+
+/// Digits alone, but for a line feed or NUL at the end.
+std::optional<uint64_t> parse_xattr_number(std::string_view text);
+
+/// What setting a virtual attribute changes. Errors: invalid, not_permitted.
+Result<AttributeChange> virtual_change(std::string_view name, std::string_view value, uint64_t now_ms);
+
+}  // namespace kvfs
