@@ -238,9 +238,6 @@ EngineStats Store::stats() const {
   out.emplace_back("value_bytes", used.bytes);
   out.emplace_back("tenants", runtime_->tenants().size());
   out.emplace_back("last_version", runtime_->last_version());
-  const std::lock_guard lock(stats_mutex_);
-  for (const auto& [owner, figures] : more_stats_)
-    for (auto& figure : figures()) out.push_back(std::move(figure));
   const Usage all = usage(0);
   out.emplace_back("keys_expired", all.expired);
   out.emplace_back("keys_evicted", all.evicted);
@@ -253,6 +250,9 @@ EngineStats Store::stats() const {
   out.emplace_back("name_cache_entries_max", caches.names_max);
   out.emplace_back("access_history_bytes", runtime_->uses().history.memory_bytes());
   out.emplace_back("memory_pressure_level", evictor_ ? evictor_->pressure().level() : 0);
+  const std::lock_guard lock(stats_mutex_);
+  for (const auto& [owner, figures] : more_stats_)
+    for (auto& figure : figures()) out.push_back(std::move(figure));
   return out;
 }
 
