@@ -1,5 +1,6 @@
 #include "httpbridge/json_text.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
@@ -40,15 +41,17 @@ struct JudgingHandler {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/// One past the string that begins at `at`.
+/// Past the string's closing quotation mark.
 size_t end_of_string(std::string_view text, size_t at) {
-  for (++at; at < text.size(); ++at) {
-    if (text[at] == '\\')
-      ++at;
-    else if (text[at] == '"')
-      return at + 1;
+  // Most strings hold no escape: then the next quotation mark is the closing one.
+  for (size_t from = at + 1;;) {
+    const size_t quote = text.find('"', from);
+    if (quote == std::string_view::npos) return text.size();
+    size_t backslashes = 0;
+    while (text[quote - 1 - backslashes] == '\\') ++backslashes;  // stops at the opening mark at the latest
+    if (backslashes % 2 == 0) return quote + 1;
+    from = quote + 1;
   }
-  return text.size();
 }
 
 /// One past the value that begins at `at`.
@@ -207,10 +210,9 @@ std::string decode_json_string(std::string_view raw) {
   const size_t end = end_of_string(raw, 0) - 1;
   out.reserve(end);
   for (size_t at = 1; at < end;) {
-    if (raw[at] == '\\')
-      at = append_escape(out, raw, at);
-    else
-      out.push_back(raw[at++]);
+    const size_t escape = std::min(raw.find('\\', at), end);
+    out.append(raw.substr(at, escape - at));
+    at = escape < end ? append_escape(out, raw, escape) : end;
   }
   return out;
 }
