@@ -59,7 +59,7 @@ export async function startKvfs(ini = '') {
         rmSync(directory, { recursive: true, force: true });
         if (code !== 0) throw new Error(`kvfs ended with ${code}:\n${said}`);
       };
-      return { url, http, resp, stop };
+      return { url, http, resp, pid: child.pid, stop };
     }
     const said = readFileSync(join(directory, 'log'), 'utf8');
     if (attempt === kAttempts || !said.includes('in use')) {
