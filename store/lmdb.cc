@@ -19,20 +19,28 @@ Errc to_errc(int code) {
     case ENOSPC:
     case EDQUOT:
     case MDB_MAP_FULL:
-    case MDB_TXN_FULL: return Errc::no_space;
+    case MDB_TXN_FULL:
+      return Errc::no_space;
     case EACCES:
-    case EPERM: return Errc::access_denied;
-    case EROFS: return Errc::read_only;
+    case EPERM:
+      return Errc::access_denied;
+    case EROFS:
+      return Errc::read_only;
     case ENOENT:
-    case MDB_NOTFOUND: return Errc::not_found;
+    case MDB_NOTFOUND:
+      return Errc::not_found;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE: return Errc::corrupt;
-    case MDB_READERS_FULL: return Errc::limit_reached;
-    case MDB_BAD_VALSIZE: return Errc::invalid;
-    default: return Errc::io;
+    case MDB_INCOMPATIBLE:
+      return Errc::corrupt;
+    case MDB_READERS_FULL:
+      return Errc::limit_reached;
+    case MDB_BAD_VALSIZE:
+      return Errc::invalid;
+    default:
+      return Errc::io;
   }
 }
 
@@ -186,6 +194,27 @@ Result<void> WriteTxn::erase(Table table, std::string_view key) {
 Result<void> WriteTxn::commit() {
   MDB_txn* txn = std::exchange(txn_, nullptr);
   if (int rc = mdb_txn_commit(txn)) return to_error("commit", rc);
+  return {};
+}
+
+WriteCursor::WriteCursor(WriteTxn& txn, Table table) {
+  if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
+}
+
+WriteCursor::~WriteCursor() { mdb_cursor_close(cursor_); }
+
+Result<void> WriteCursor::put(std::string_view key, std::string_view value) {
+  MDB_val k = to_val(key);
+  MDB_val v = to_val(value);
+  if (int rc = mdb_cursor_put(cursor_, &k, &v, 0)) return to_error("put", rc);
+  return {};
+}
+
+Result<void> WriteCursor::erase(std::string_view key) {
+  MDB_val k = to_val(key);
+  int rc = mdb_cursor_get(cursor_, &k, nullptr, MDB_SET);
+  if (rc == 0) rc = mdb_cursor_del(cursor_, 0);
+  if (rc != 0 && rc != MDB_NOTFOUND) return to_error("delete", rc);
   return {};
 }
 

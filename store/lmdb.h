@@ -72,6 +72,7 @@ class Txn {
 
  protected:
   friend class Cursor;
+  friend class WriteCursor;
   Txn() = default;
   ~Txn();
   MDB_txn* txn_ = nullptr;
@@ -99,6 +100,24 @@ class WriteTxn : public Txn {
   Result<void> erase(Table table, std::string_view key);
   /// Durable when it returns without error. The transaction is over in any case.
   Result<void> commit();
+};
+
+/// Changes rows in any order, neighbours cheaply: it stays where the last row was. Must end before its transaction.
+class WriteCursor {
+ public:
+  /// Throws StoreException.
+  WriteCursor(WriteTxn& txn, Table table);
+  ~WriteCursor();
+  WriteCursor(const WriteCursor&) = delete;
+  WriteCursor& operator=(const WriteCursor&) = delete;
+
+  /// Errors: as WriteTxn.
+  Result<void> put(std::string_view key, std::string_view value);
+  /// No-op where absent.
+  Result<void> erase(std::string_view key);
+
+ private:
+  MDB_cursor* cursor_ = nullptr;
 };
 
 /// Moves in byte order; starts invalid. Must not outlive its transaction. Damage throws StoreException.

@@ -117,15 +117,21 @@ Result<void> Base::write(const Memtable& memtable, Sequence sequence) {
   auto begun = lmdb::WriteTxn::begin(*env_);
   if (!begun) return begun.error();
   lmdb::WriteTxn& txn = **begun;
-  Memtable::Iterator row(memtable, sequence);
-  for (row.seek_to_first(); row.valid(); row.next()) {
-    const auto done = row.erased() ? txn.erase(rows_, row.key()) : txn.put(rows_, row.key(), row.value());
-    if (!done) return done;
-  }
+  if (auto written = write_rows(txn, memtable, sequence); !written) return written;
   std::string bytes;
   append_fixed(bytes, sequence);
   if (auto put = txn.put(meta_, kSequenceKey, bytes); !put) return put;
   return txn.commit();
+}
+
+Result<void> Base::write_rows(lmdb::WriteTxn& txn, const Memtable& memtable, Sequence sequence) {
+  lmdb::WriteCursor at(txn, rows_);
+  Memtable::Iterator row(memtable, sequence);
+  for (row.seek_to_first(); row.valid(); row.next()) {
+    const auto done = row.erased() ? at.erase(row.key()) : at.put(row.key(), row.value());
+    if (!done) return done;
+  }
+  return {};
 }
 
 void Base::measure() {

@@ -60,6 +60,7 @@ class Base {
   static Result<std::unique_ptr<Base>> open_made(const std::string& path);
   Result<void> write(const Memtable& memtable, Sequence sequence);
   Sequence sequence_in(const lmdb::Txn& txn) const;
+  Result<void> write_rows(lmdb::WriteTxn& txn, const Memtable& memtable, Sequence sequence);
   void measure();
 
   std::string path_;

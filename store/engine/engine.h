@@ -129,8 +129,9 @@ struct EngineOptions {
   uint64_t max_size_bytes = 0;  // 0: limited by the disk alone
 
   // Of the lmdb engine:
-  uint64_t memtable_entries_max = 100'000;         // more recent row changes than that are folded into the base
+  uint64_t memtable_entries_max = 100'000;         // more recently changed rows than that are folded into the base
   uint64_t memtable_bytes_max = 32 * 1024 * 1024;  // likewise, in bytes; memory is bounded by about 8 times this
+  uint64_t journal_bytes_max = 256 * 1024 * 1024;  // since the last checkpoint; bounds the time to open after a crash
   uint64_t checkpoint_interval_ms = 60'000;   // changes stay in the journal for at most about this long; 0: no limit
   uint64_t reserve_bytes = 64 * 1024 * 1024;  // of disk kept back so that deletes work when it is full
   bool salvage = false;                       // open a damaged journal with what is readable of it

@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint64_t kSlowDownMs = 1;    // a commit's delay while the memtable is far too large
 constexpr uint64_t kRoomWaitMs = 100;  // how often a waiting writer looks whether the engine failed
+constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each time would cost more
 constexpr uint64_t kPageBytes = 4096;  // of the base: what each entry may dirty
 
 class ReadingLease {
@@ -145,8 +146,10 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
         active_->put(commit.sequence, key, change.value);
       }
     }
+    active_journal_bytes_ += batch_.bytes();
     if (!writes_.released.empty()) released_.add(commit.sequence, std::exchange(writes_.released, {}));
     visible_ = commit.sequence;
+    if (commit.sequence % kForgetEach == 0) forget_old_versions_locked();
     const uint64_t now_ms = coarse_now_ms();
     if (active_since_ms_ == 0) active_since_ms_ = now_ms;
     const SyncTracker::Demand demand = tracker_.committed(commit.sequence, durability, now_ms);
@@ -225,9 +228,15 @@ uint64_t JournaledEngine::fold_bytes_locked() const {
   return active_->entries() * kPageBytes + active_->bytes() * 3 / 2;
 }
 
+void JournaledEngine::forget_old_versions_locked() {
+  // A reader that enters from now on is at the newest commit or later.
+  active_->forget_before(std::min(readers_.oldest(), visible_.load()));
+}
+
 void JournaledEngine::freeze_if_full_locked() {
-  const bool full = active_->entries() >= options_.memtable_entries_max ||
-                    active_->bytes() >= options_.memtable_bytes_max || fold_bytes_locked() >= space_->fold_bytes_max();
+  const bool full =
+      active_->entries() >= options_.memtable_entries_max || active_->bytes() >= options_.memtable_bytes_max ||
+      active_journal_bytes_ >= options_.journal_bytes_max || fold_bytes_locked() >= space_->fold_bytes_max();
   if (full && freeze_locked()) checkpointer_->wake();
 }
 
@@ -241,6 +250,7 @@ bool JournaledEngine::freeze_locked() {
   layers.active = std::make_shared<Memtable>(options_.memtable_entries_max);
   active_ = layers.active;
   active_since_ms_ = 0;
+  active_journal_bytes_ = 0;
   frozen_ = true;
   journal_->rotate();
   readings_->install(std::move(layers));

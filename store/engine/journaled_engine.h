@@ -61,6 +61,7 @@ class JournaledEngine final : public Engine {
   Result<void> wait_for_room_locked(std::unique_lock<std::mutex>& lock);
   /// What a fold of the active memtable takes of the disk at worst: a page for each row, and pages partly filled.
   uint64_t fold_bytes_locked() const;
+  void forget_old_versions_locked();
   void freeze_if_full_locked();
   bool freeze_locked();
 
@@ -95,15 +96,16 @@ class JournaledEngine final : public Engine {
 
   // Lock order: commit_mutex_, then any other. Bodies run under it.
   std::mutex commit_mutex_;
-  std::condition_variable room_;      // of commit_mutex_: a fold ended
-  WriteSet writes_;                   // guarded by commit_mutex_
-  Batch batch_;                       // guarded by commit_mutex_
-  std::shared_ptr<Memtable> active_;  // guarded by commit_mutex_
-  uint64_t active_since_ms_ = 0;      // guarded by commit_mutex_: first commit into it; 0: none yet
-  bool frozen_ = false;               // guarded by commit_mutex_: a memtable waits to be folded
-  std::optional<Error> fold_error_;   // guarded by commit_mutex_: why the last fold failed
-  uint64_t folds_ended_ = 0;          // guarded by commit_mutex_
-  bool checkpoint_wanted_ = false;    // guarded by commit_mutex_
+  std::condition_variable room_;       // of commit_mutex_: a fold ended
+  WriteSet writes_;                    // guarded by commit_mutex_
+  Batch batch_;                        // guarded by commit_mutex_
+  std::shared_ptr<Memtable> active_;   // guarded by commit_mutex_
+  uint64_t active_since_ms_ = 0;       // guarded by commit_mutex_: first commit into it; 0: none yet
+  uint64_t active_journal_bytes_ = 0;  // guarded by commit_mutex_: of the records of its commits
+  bool frozen_ = false;                // guarded by commit_mutex_: a memtable waits to be folded
+  std::optional<Error> fold_error_;    // guarded by commit_mutex_: why the last fold failed
+  uint64_t folds_ended_ = 0;           // guarded by commit_mutex_
+  bool checkpoint_wanted_ = false;     // guarded by commit_mutex_
 
   std::mutex sync_mutex_;           // not held during a sync
   std::condition_variable synced_;  // of sync_mutex_: a sync ended

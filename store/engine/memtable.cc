@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -11,9 +12,6 @@
 namespace kvfs {
 namespace {
 
-// Versions of one key are walked this far before a search in the skiplist is cheaper.
-constexpr int kVersionStepsMax = 8;
-
 uint64_t random_seed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
@@ -21,42 +19,35 @@ uint64_t random_seed() {
 
 }  // namespace
 
-// One version. `height` links, the key and the value follow it in memory.
+// One key. `height` links and the key follow it in memory, and mostly its first version.
 struct Memtable::Node {
-  Sequence sequence;
-  const Node* older;  // version of the same key
+  uint64_t hash;
+  Node* next_in_bucket;  // constant once the node can be seen
+  Node* next_unordered;  // while it is in that list
+  std::atomic<const StoredVersion*> newest;
   uint32_t key_bytes;
-  uint32_t value_bytes;
-  int16_t height;
-  bool erased;
+  int32_t height;
 
   std::atomic<Node*>* links() { return reinterpret_cast<std::atomic<Node*>*>(this + 1); }
   const std::atomic<Node*>* links() const { return reinterpret_cast<const std::atomic<Node*>*>(this + 1); }
-  const char* data() const { return reinterpret_cast<const char*>(links() + height); }
-  std::string_view key() const { return {data(), key_bytes}; }
-  std::string_view value() const { return {data() + key_bytes, value_bytes}; }
+  std::string_view key() const { return {reinterpret_cast<const char*>(links() + height), key_bytes}; }
   Node* next(int level) const { return links()[level].load(std::memory_order_acquire); }
 
-  /// Whether it stands before the place of (wanted, at): keys ascend, sequences descend.
-  bool before(std::string_view wanted, Sequence at) const {
-    const int order = key().compare(wanted);
-    return order < 0 || (order == 0 && sequence > at);
+  /// Linear in the versions newer than `snapshot`: few but for long-lived snapshots of rows that change all the time.
+  const StoredVersion* visible(Sequence snapshot) const {
+    const StoredVersion* version = newest.load(std::memory_order_acquire);
+    while (version != nullptr && version->sequence > snapshot) version = version->older;
+    return version;
   }
 };
 
-// One key in a chain of the hash index.
-struct Memtable::KeyRecord {
-  uint64_t hash;
-  KeyRecord* next;  // constant once the record can be seen
-  std::atomic<const Node*> newest;
-};
-
 Memtable::Memtable(size_t entries_expected)
-    : head_(make_node(0, {}, {}, false)),
+    : versions_(arena_),
+      random_state_(random_seed() | 1),
+      head_(make_node({}, 0, kHeightMax)),
       bucket_mask_(std::bit_ceil(entries_expected < 16 ? size_t{16} : entries_expected) - 1),
       hash_seed_(random_seed()),
-      buckets_(std::make_unique<std::atomic<KeyRecord*>[]>(bucket_mask_ + 1)),
-      random_state_(hash_seed_ | 1) {}
+      buckets_(std::make_unique<std::atomic<Node*>[]>(bucket_mask_ + 1)) {}
 
 Memtable::~Memtable() = default;
 
@@ -67,131 +58,148 @@ int Memtable::random_height() {
   random_state_ ^= random_state_ << 13;
   random_state_ ^= random_state_ >> 7;
   random_state_ ^= random_state_ << 17;
-  const int height = 1 + std::countr_zero((random_state_ >> 16) | (uint64_t{1} << (2 * (kHeightMax - 1)))) / 2;
-  return height;
+  return 1 + std::countr_zero((random_state_ >> 16) | (uint64_t{1} << (2 * (kHeightMax - 1)))) / 2;
 }
 
-Memtable::Node* Memtable::make_node(Sequence sequence, std::string_view key, std::string_view value, bool erased) {
-  // The first node made is the head; it has all levels.
-  const int height = arena_.bytes() == 0 ? kHeightMax : random_height();
+Memtable::Node* Memtable::make_node(std::string_view key, uint64_t key_hash, int height) {
   const size_t link_bytes = sizeof(std::atomic<Node*>) * static_cast<size_t>(height);
-  char* const memory = arena_.allocate(sizeof(Node) + link_bytes + key.size() + value.size());
-  Node* const node = new (memory) Node{sequence,
-                                       nullptr,
-                                       static_cast<uint32_t>(key.size()),
-                                       static_cast<uint32_t>(value.size()),
-                                       static_cast<int16_t>(height),
-                                       erased};
+  char* const memory = arena_.allocate(sizeof(Node) + link_bytes + key.size());
+  Node* const node =
+      new (memory) Node{key_hash, nullptr, nullptr, {nullptr}, static_cast<uint32_t>(key.size()), height};
   for (int level = 0; level < height; ++level) new (node->links() + level) std::atomic<Node*>(nullptr);
-  char* const data = memory + sizeof(Node) + link_bytes;
-  if (!key.empty()) std::memcpy(data, key.data(), key.size());
-  if (!value.empty()) std::memcpy(data + key.size(), value.data(), value.size());
+  if (!key.empty()) std::memcpy(memory + sizeof(Node) + link_bytes, key.data(), key.size());
   return node;
 }
 
-Memtable::KeyRecord* Memtable::find_key(std::string_view key, uint64_t key_hash) const {
-  KeyRecord* record = buckets_[key_hash & bucket_mask_].load(std::memory_order_acquire);
-  for (; record != nullptr; record = record->next) {
-    if (record->hash == key_hash && record->newest.load(std::memory_order_acquire)->key() == key) return record;
-  }
-  return nullptr;
+Memtable::Node* Memtable::find_key(std::string_view key, uint64_t key_hash) const {
+  Node* node = buckets_[key_hash & bucket_mask_].load(std::memory_order_acquire);
+  while (node != nullptr && (node->hash != key_hash || node->key() != key)) node = node->next_in_bucket;
+  return node;
 }
 
-Memtable::Node* Memtable::find_at_or_after(std::string_view key, Sequence sequence, Node** before) const {
-  Node* node = head_;
-  const Node* not_before = nullptr;  // compared on the level above: need not be compared again
+void Memtable::add(Sequence sequence, std::string_view key, std::string_view value, bool erased) {
+  const uint64_t key_hash = hash(key);
+  if (entries_.load(std::memory_order_relaxed) == 0) first_sequence_.store(sequence, std::memory_order_relaxed);
+  last_sequence_.store(sequence, std::memory_order_relaxed);
+  if (Node* const present = find_key(key, key_hash)) {
+    StoredVersion* const version = versions_.make(sequence, value, erased, horizon_);
+    version->older = present->newest.load(std::memory_order_relaxed);
+    present->newest.store(version, std::memory_order_release);
+    versions_.retire(version->older, sequence);
+    return;
+  }
+  Node* const node = make_node(key, key_hash, random_height());
+  node->newest.store(versions_.make(sequence, value, erased, horizon_), std::memory_order_relaxed);
+  std::atomic<Node*>& bucket = buckets_[key_hash & bucket_mask_];
+  node->next_in_bucket = bucket.load(std::memory_order_relaxed);
+  bucket.store(node, std::memory_order_release);
+  node->next_unordered = unordered_.load(std::memory_order_relaxed);
+  while (!unordered_.compare_exchange_weak(node->next_unordered, node, std::memory_order_release)) {
+  }
+  entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+std::optional<Memtable::Version> Memtable::get(std::string_view key, Sequence snapshot) const {
+  const Node* const node = find_key(key, hash(key));
+  if (node == nullptr) return std::nullopt;
+  const StoredVersion* const version = node->visible(snapshot);
+  if (version == nullptr) return std::nullopt;
+  return Version{version->sequence, version->erased, version->value()};
+}
+
+void Memtable::put_in_order() const {
+  // Keys come into order as they were added, so as many as there are means all of them.
+  if (ordered_.load(std::memory_order_acquire) >= entries_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(order_mutex_);
+  std::vector<Node*> nodes;
+  for (Node* node = unordered_.exchange(nullptr, std::memory_order_acquire); node != nullptr;
+       node = node->next_unordered) {
+    nodes.push_back(node);
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->key() < b->key(); });
+  link_in_order(nodes);
+  ordered_.store(ordered_.load(std::memory_order_relaxed) + nodes.size(), std::memory_order_release);
+}
+
+// Each search begins where the one before it ended.
+void Memtable::link_in_order(const std::vector<Node*>& sorted) const {
+  Node* before[kHeightMax];
+  std::fill_n(before, kHeightMax, head_);
+  for (Node* const added : sorted) {
+    const std::string_view key = added->key();
+    Node* node = before[kHeightMax - 1];
+    const Node* not_before = nullptr;  // compared on the level above: need not be compared again
+    bool moved = false;
+    for (int level = kHeightMax - 1; level >= 0; --level) {
+      if (!moved) node = before[level];
+      Node* following = node->next(level);
+      while (following != nullptr && following != not_before && following->key() < key) {
+        node = following;
+        following = node->next(level);
+        moved = true;
+      }
+      not_before = following;
+      before[level] = node;
+    }
+    // A reader that sees the new height before the new links meets null links of the head: it goes down a level.
+    if (added->height > height_.load(std::memory_order_relaxed))
+      height_.store(added->height, std::memory_order_relaxed);
+    for (int level = 0; level < added->height; ++level) {
+      std::atomic<Node*>& link = before[level]->links()[level];
+      added->links()[level].store(link.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      link.store(added, std::memory_order_release);
+    }
+  }
+}
+
+Memtable::Node* Memtable::find_at_or_after(std::string_view key) const {
+  const Node* node = head_;
+  const Node* not_before = nullptr;  // as above
   for (int level = height_.load(std::memory_order_relaxed) - 1;; --level) {
     Node* following = node->next(level);
-    while (following != nullptr && following != not_before && following->before(key, sequence)) {
+    while (following != nullptr && following != not_before && following->key() < key) {
       node = following;
       following = node->next(level);
     }
-    if (before != nullptr) before[level] = node;
     if (level == 0) return following;
     not_before = following;
   }
 }
 
 Memtable::Node* Memtable::find_before(std::string_view key) const {
-  Node* before[kHeightMax];
-  find_at_or_after(key, UINT64_MAX, before);
-  return before[0] == head_ ? nullptr : before[0];
-}
-
-void Memtable::add(Sequence sequence, std::string_view key, std::string_view value, bool erased) {
-  Node* const node = make_node(sequence, key, value, erased);
-  Node* before[kHeightMax];
-  find_at_or_after(key, sequence, before);
-  const int height = node->height;
-  const int height_before = height_.load(std::memory_order_relaxed);
-  for (int level = height_before; level < height; ++level) before[level] = head_;
-  // A reader that sees the new height before the new links meets null links of the head: it goes down a level.
-  if (height > height_before) height_.store(height, std::memory_order_relaxed);
-
-  const uint64_t key_hash = hash(key);
-  KeyRecord* const record = find_key(key, key_hash);
-  if (record != nullptr) node->older = record->newest.load(std::memory_order_relaxed);
-
-  for (int level = 0; level < height; ++level) {
-    std::atomic<Node*>& link = before[level]->links()[level];
-    node->links()[level].store(link.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    link.store(node, std::memory_order_release);
-  }
-  if (record != nullptr) {
-    record->newest.store(node, std::memory_order_release);
-  } else {
-    std::atomic<KeyRecord*>& bucket = buckets_[key_hash & bucket_mask_];
-    KeyRecord* const added =
-        new (arena_.allocate(sizeof(KeyRecord))) KeyRecord{key_hash, bucket.load(std::memory_order_relaxed), {node}};
-    bucket.store(added, std::memory_order_release);
-  }
-
-  if (entries_.load(std::memory_order_relaxed) == 0) first_sequence_.store(sequence, std::memory_order_relaxed);
-  last_sequence_.store(sequence, std::memory_order_relaxed);
-  entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
-std::optional<Memtable::Version> Memtable::get(std::string_view key, Sequence snapshot) const {
-  const KeyRecord* const record = find_key(key, hash(key));
-  if (record == nullptr) return std::nullopt;
-  const Node* node = record->newest.load(std::memory_order_acquire);
-  for (int step = 0; node != nullptr && node->sequence > snapshot; node = node->older) {
-    if (++step > kVersionStepsMax) {
-      node = find_at_or_after(key, snapshot, nullptr);
-      if (node != nullptr && node->key() != key) node = nullptr;
-      break;
+  Node* node = head_;
+  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
+    for (Node* following = node->next(level); following != nullptr && following->key() < key;
+         following = node->next(level)) {
+      node = following;
     }
   }
-  if (node == nullptr) return std::nullopt;
-  return Version{node->sequence, node->erased, node->value()};
+  return node == head_ ? nullptr : node;
 }
 
-// Takes the newest visible version of the first key that has one, from `node` on: the first version of a key that
-// is not passed over as too new.
+Memtable::Iterator::Iterator(const Memtable& table, Sequence snapshot) : table_(&table), snapshot_(snapshot) {
+  table.put_in_order();
+}
+
+// Passes over keys that are all too new.
 void Memtable::Iterator::settle_forward(const Node* node) {
-  for (int step = 0; node != nullptr && node->sequence > snapshot_;) {
-    if (++step % kVersionStepsMax == 0) {
-      node = table_->find_at_or_after(node->key(), snapshot_, nullptr);
-    } else {
-      node = node->next(0);
-    }
+  for (; node != nullptr; node = node->next(0)) {
+    version_ = node->visible(snapshot_);
+    if (version_ != nullptr) break;
   }
   node_ = node;
 }
 
-// As settle_forward(), but backwards: `node` is the oldest version of its key.
 void Memtable::Iterator::settle_backward(const Node* node) {
-  while (node != nullptr && node->sequence > snapshot_) node = table_->find_before(node->key());
-  if (node != nullptr) node = table_->find_at_or_after(node->key(), snapshot_, nullptr);
+  for (; node != nullptr; node = table_->find_before(node->key())) {
+    version_ = node->visible(snapshot_);
+    if (version_ != nullptr) break;
+  }
   node_ = node;
 }
 
-void Memtable::Iterator::seek(std::string_view key) {
-  settle_forward(table_->find_at_or_after(key, snapshot_, nullptr));
-}
-
+void Memtable::Iterator::seek(std::string_view key) { settle_forward(table_->find_at_or_after(key)); }
 void Memtable::Iterator::seek_before(std::string_view key) { settle_backward(table_->find_before(key)); }
-
 void Memtable::Iterator::seek_to_first() { settle_forward(table_->head_->next(0)); }
 
 void Memtable::Iterator::seek_to_last() {
@@ -202,25 +210,12 @@ void Memtable::Iterator::seek_to_last() {
   settle_backward(node == table_->head_ ? nullptr : node);
 }
 
-void Memtable::Iterator::next() {
-  const std::string_view current = node_->key();
-  const Node* node = node_->next(0);
-  for (int step = 0; node != nullptr && node->key() == current; node = node->next(0)) {
-    if (++step == kVersionStepsMax) {
-      // Sequence 0 stands behind all versions but one at 0, which the loop passes.
-      node = table_->find_at_or_after(current, 0, nullptr);
-      while (node != nullptr && node->key() == current) node = node->next(0);
-      break;
-    }
-  }
-  settle_forward(node);
-}
-
+void Memtable::Iterator::next() { settle_forward(node_->next(0)); }
 void Memtable::Iterator::prev() { settle_backward(table_->find_before(node_->key())); }
 
 std::string_view Memtable::Iterator::key() const { return node_->key(); }
-std::string_view Memtable::Iterator::value() const { return node_->value(); }
-bool Memtable::Iterator::erased() const { return node_->erased; }
-Sequence Memtable::Iterator::sequence() const { return node_->sequence; }
+std::string_view Memtable::Iterator::value() const { return version_->value(); }
+bool Memtable::Iterator::erased() const { return version_->erased; }
+Sequence Memtable::Iterator::sequence() const { return version_->sequence; }
 
 }  // namespace kvfs

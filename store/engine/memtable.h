@@ -1,28 +1,33 @@
-// The recent batches: an ordered multi-version map in memory. A skiplist (W. Pugh, "Skip Lists: A Probabilistic
-// Alternative to Balanced Trees", 1990; the concurrent form of LevelDB's db/skiplist.h) for order, a hash index for
-// point reads, both over one arena. Knows nothing of files, journals or the base.
+// The recent batches: an ordered multi-version map in memory. A hash index finds keys; their order is made when
+// somebody asks for it, in a skiplist (W. Pugh, "Skip Lists: A Probabilistic Alternative to Balanced Trees", 1990; the
+// concurrent form of LevelDB's db/skiplist.h), so that writing does not pay for it. Knows nothing of files, journals or
+// the base.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "store/engine/arena.h"
 #include "store/engine/engine.h"
+#include "store/engine/version_pool.h"
 
 namespace kvfs {
 
 /// The size that keeps inserts and reads fast (measured); a memtable takes more, but gets slower.
 inline constexpr size_t kMemtableEntriesGood = 100'000;
 
-/// Rows ordered by (key, sequence descending). A version is a value or a tombstone ("erased here").
+/// Keys, each with its versions by descending sequence. A version is a value or a tombstone ("erased here").
 ///
-/// Thread safety: put() and erase() by one thread at a time; every read from any thread beside them, without locks. A
+/// Thread safety: put(), erase() and forget_before() by one thread at a time; every read from any thread beside them. A
 /// reader at sequence s sees the versions with sequences <= s that were added before s was published to it (release
-/// store by the writer, acquire load by the reader, e.g. a mutex or an atomic).
-/// Nothing is ever removed: views and iterators are valid as long as the memtable.
+/// store by the writer, acquire load by the reader, e.g. a mutex or an atomic). Lookups take no lock, iterators one
+/// when they are made. Keys are never removed. A version and the views into it are valid as long as the memtable, or
+/// until forget_before() says that nobody can see it any more.
 class Memtable {
  public:
   /// `entries_expected` sizes the hash index.
@@ -36,6 +41,10 @@ class Memtable {
   void put(Sequence sequence, std::string_view key, std::string_view value) { add(sequence, key, value, false); }
   void erase(Sequence sequence, std::string_view key) { add(sequence, key, {}, true); }
 
+  /// Nobody reads at a sequence below `horizon`, nor will: the memory of versions that were replaced at or before it is
+  /// used again.
+  void forget_before(Sequence horizon) { horizon_ = horizon; }
+
   struct Version {
     Sequence sequence = 0;
     bool erased = false;
@@ -46,7 +55,7 @@ class Memtable {
 
   class Iterator;
 
-  size_t entries() const { return entries_.load(std::memory_order_relaxed); }  // versions
+  size_t entries() const { return entries_.load(std::memory_order_relaxed); }  // keys
   size_t bytes() const { return arena_.bytes(); }                              // all memory it holds
   /// Sequences of the first and the last version added; 0 while empty.
   Sequence first_sequence() const { return first_sequence_.load(std::memory_order_relaxed); }
@@ -54,41 +63,52 @@ class Memtable {
 
  private:
   struct Node;
-  struct KeyRecord;
+  using StoredVersion = VersionPool::Version;
   static constexpr int kHeightMax = 12;
 
   void add(Sequence sequence, std::string_view key, std::string_view value, bool erased);
-  Node* make_node(Sequence sequence, std::string_view key, std::string_view value, bool erased);
+  Node* make_node(std::string_view key, uint64_t key_hash, int height);
   int random_height();
   uint64_t hash(std::string_view key) const;
-  KeyRecord* find_key(std::string_view key, uint64_t key_hash) const;
-  /// First node at or after (key, sequence); its predecessors go to `before` where given.
-  Node* find_at_or_after(std::string_view key, Sequence sequence, Node** before) const;
-  /// Last node before all versions of `key`; null if none.
+  Node* find_key(std::string_view key, uint64_t key_hash) const;
+  /// Puts all keys added so far into the skiplist.
+  void put_in_order() const;
+  void link_in_order(const std::vector<Node*>& sorted) const;
+  /// First node with a key at or after `key`.
+  Node* find_at_or_after(std::string_view key) const;
+  /// Last node before `key`; null if none.
   Node* find_before(std::string_view key) const;
 
-  Arena arena_;  // written by the writer alone
+  Arena arena_;  // written by the writer alone, as are:
+  VersionPool versions_;
+  Sequence horizon_ = 0;
+  uint64_t random_state_;
 
   // Constant after construction.
   Node* const head_;
   const size_t bucket_mask_;
   const uint64_t hash_seed_;
-  const std::unique_ptr<std::atomic<KeyRecord*>[]> buckets_;
+  const std::unique_ptr<std::atomic<Node*>[]> buckets_;
 
   // Written by the writer, read by all.
-  std::atomic<int> height_{1};
   std::atomic<size_t> entries_{0};
   std::atomic<Sequence> first_sequence_{0};
   std::atomic<Sequence> last_sequence_{0};
 
-  uint64_t random_state_;  // of the writer alone
+  // Filled by the writer, emptied by whoever puts in order.
+  mutable std::atomic<Node*> unordered_{nullptr};
+
+  mutable std::mutex order_mutex_;          // one thread at a time adds to the skiplist
+  mutable std::atomic<size_t> ordered_{0};  // keys in the skiplist; written under order_mutex_
+  mutable std::atomic<int> height_{1};      // written under order_mutex_
 };
 
 /// Moves over the keys that have a version at one snapshot, in byte order, tombstones included; on each it stands at
 /// the newest such version. Starts invalid. Used by one thread at a time; must not outlive the memtable.
 class Memtable::Iterator {
  public:
-  Iterator(const Memtable& table, Sequence snapshot) : table_(&table), snapshot_(snapshot) {}
+  /// REQUIRES: all that is visible at `snapshot` was added.
+  Iterator(const Memtable& table, Sequence snapshot);
 
   void seek(std::string_view key);         // first key >= `key`
   void seek_before(std::string_view key);  // last key < `key`
@@ -110,6 +130,7 @@ class Memtable::Iterator {
   const Memtable* table_;
   Sequence snapshot_;
   const Node* node_ = nullptr;
+  const StoredVersion* version_ = nullptr;
 };
 
 }  // namespace kvfs

@@ -21,10 +21,18 @@ MergeCursor::MergeCursor(const WriteSet* own, const Layers& layers, const Base::
 template <class Iterator>
 MergeCursor::Head MergeCursor::moved(Iterator& iterator, Move how, std::string_view key) {
   switch (how) {
-    case Move::seek: iterator.seek(key); break;
-    case Move::seek_before: iterator.seek_before(key); break;
-    case Move::next: iterator.next(); break;
-    case Move::prev: iterator.prev(); break;
+    case Move::seek:
+      iterator.seek(key);
+      break;
+    case Move::seek_before:
+      iterator.seek_before(key);
+      break;
+    case Move::next:
+      iterator.next();
+      break;
+    case Move::prev:
+      iterator.prev();
+      break;
   }
   if (!iterator.valid()) return {};
   return {true, erased_at(iterator), iterator.key(), iterator.value()};
@@ -33,10 +41,18 @@ MergeCursor::Head MergeCursor::moved(Iterator& iterator, Move how, std::string_v
 void MergeCursor::move(size_t layer, Move how, std::string_view key) {
   Head& head = heads_[layer];
   switch (layer) {
-    case kOwn: head = own_ ? moved(*own_, how, key) : Head{}; break;
-    case kActive: head = active_ ? moved(*active_, how, key) : Head{}; break;
-    case kFrozen: head = frozen_ ? moved(*frozen_, how, key) : Head{}; break;
-    default: head = moved(base_, how, key); break;
+    case kOwn:
+      head = own_ ? moved(*own_, how, key) : Head{};
+      break;
+    case kActive:
+      head = active_ ? moved(*active_, how, key) : Head{};
+      break;
+    case kFrozen:
+      head = frozen_ ? moved(*frozen_, how, key) : Head{};
+      break;
+    default:
+      head = moved(base_, how, key);
+      break;
   }
 }
 
@@ -56,9 +72,10 @@ void MergeCursor::settle_forward() {
     for (size_t layer = 0; layer < kLayers; ++layer) {
       if (heads_[layer].valid && (current_ == kNone || heads_[layer].key < heads_[current_].key)) current_ = layer;
     }
-    if (current_ == kNone || !heads_[current_].erased) return;
+    if (current_ == kNone || !heads_[current_].erased) break;
     leave(heads_[current_].key, Move::next);
   }
+  only_base_ = current_ == kBase && !heads_[kOwn].valid && !heads_[kActive].valid && !heads_[kFrozen].valid;
 }
 
 void MergeCursor::settle_backward() {
@@ -79,17 +96,13 @@ void MergeCursor::seek(std::string_view key) {
 }
 
 void MergeCursor::seek_before(std::string_view key) {
-  forward_ = false;
+  forward_ = only_base_ = false;
   move_all(Move::seek_before, key);
   settle_backward();
 }
 
 void MergeCursor::next() {
-  if (forward_ && only_base()) {
-    heads_[kBase] = moved(base_, Move::next, {});
-    if (!heads_[kBase].valid) current_ = kNone;
-    return;
-  }
+  if (only_base_) return base_.next();
   const std::string_view here = key();
   if (!forward_) {
     forward_ = true;
@@ -102,7 +115,7 @@ void MergeCursor::next() {
 void MergeCursor::prev() {
   const std::string_view here = key();
   if (forward_) {
-    forward_ = false;
+    forward_ = only_base_ = false;
     move_all(Move::seek_before, here);
   } else {
     leave(here, Move::prev);

@@ -166,6 +166,7 @@ class Recovery {
           Applier applier(*recovered_.memtable, first + count - 1);
           if (auto decoded = decode_batch(payload, applier); !decoded) return decoded;
           recovered_.last = first + count - 1;
+          recovered_.memtable->forget_before(recovered_.last);  // nobody reads yet
           const Memtable& memtable = *recovered_.memtable;
           if (memtable.entries() < options_.memtable_entries_max && memtable.bytes() < options_.memtable_bytes_max)
             return Result<void>();

@@ -42,7 +42,7 @@ TEST(MemtableTest, EachSnapshotSeesItsVersion) {
   EXPECT_EQ(show(table.get("k", 4)), "3 three");
   EXPECT_EQ(show(table.get("k", 6)), "5 erased");
   EXPECT_EQ(show(table.get("k", 7)), "7 ");
-  EXPECT_EQ(table.entries(), 3u);
+  EXPECT_EQ(table.entries(), 1u);
   EXPECT_EQ(table.first_sequence(), 3u);
   EXPECT_EQ(table.last_sequence(), 7u);
 }
@@ -237,7 +237,59 @@ TEST(MemtableTest, ReadersBesideTheWriterSeeWholeSnapshots) {
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(failures.load(), 0);
-  EXPECT_EQ(table.entries(), kKeys * kSequences);
+  EXPECT_EQ(table.entries(), static_cast<size_t>(kKeys));
+}
+
+TEST(MemtableTest, VersionsThatNobodyCanSeeGiveTheirMemoryBack) {
+  Memtable table;
+  const auto write = [&table](Sequence from, Sequence to) {
+    for (Sequence sequence = from; sequence < to; ++sequence)
+      table.put(sequence, "k", std::string(100, static_cast<char>('a' + sequence % 26)));
+  };
+  write(1, 2000);
+  const size_t seen_by_all = table.bytes();
+  table.forget_before(1999);
+  write(2000, 2002);
+  EXPECT_EQ(show(table.get("k", 1999)), "1999 " + std::string(100, static_cast<char>('a' + 1999 % 26)));
+  write(2002, 3000);
+  EXPECT_EQ(table.bytes(), seen_by_all);
+  EXPECT_EQ(show(table.get("k", 3000)), "2999 " + std::string(100, static_cast<char>('a' + 2999 % 26)));
+}
+
+// The writer recycles all that a registered reader does not need; the reader must find its own versions whole.
+TEST(MemtableTest, ReadersSeeTheirVersionsWhileOldOnesAreUsedAgain) {
+  constexpr Sequence kSequences = 30'000;
+  constexpr int kKeys = 10;
+  Memtable table;
+  std::atomic<Sequence> published{0};
+  std::atomic<Sequence> reading{UINT64_MAX};
+  std::atomic<bool> done{false};
+  int failures = 0;
+  const auto key_of = [](int i) { return "key" + std::to_string(i); };
+  const auto value_of = [](Sequence sequence, int i) {
+    return std::string(1 + (sequence * 7 + static_cast<Sequence>(i)) % 90, static_cast<char>('a' + sequence % 26));
+  };
+  std::thread reader([&] {
+    while (!done.load()) {
+      Sequence at = published.load();
+      do {
+        reading.store(at);
+      } while (published.load() != at && (at = published.load(), true));
+      for (int i = 0; at != 0 && i < kKeys; ++i) {
+        const auto version = table.get(key_of(i), at);
+        failures += !version || version->sequence != at || version->value != value_of(at, i);
+      }
+      reading.store(UINT64_MAX);
+    }
+  });
+  for (Sequence sequence = 1; sequence <= kSequences; ++sequence) {
+    for (int i = 0; i < kKeys; ++i) table.put(sequence, key_of(i), value_of(sequence, i));
+    published.store(sequence);
+    table.forget_before(std::min(reading.load(), sequence));
+  }
+  done.store(true);
+  reader.join();
+  EXPECT_EQ(failures, 0);
 }
 
 }  // namespace
