@@ -184,6 +184,32 @@ size_t Executor::run_writes(Client& client, std::span<const Args> commands, cons
   return 1;
 }
 
+bool Executor::gathers(const Client& client, std::span<const Args> commands) {
+  if (client.in_transaction || client.closing || client.replies != Client::Replies::on) return false;
+  gathered_.clear();
+  bool writes = false;
+  for (const Args& args : commands) {
+    const CommandSpec* spec = plan(client, args).spec;
+    if (spec == nullptr || !is_shared(*spec)) return false;
+    writes |= (spec->flags & kWrites) != 0;
+    gathered_.push_back(spec);
+  }
+  return writes;
+}
+
+Result<size_t> Executor::run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, std::string& out) {
+  const size_t start = out.size();
+  gathered_scope_ = Scope{};
+  gathered_scope_.reader = gathered_scope_.writer = &txn;
+  size_t done = 0;
+  for (; done < commands.size(); ++done) {
+    if (out.size() - start >= service_.options().reply_bytes_soft) break;
+    run_one(client, gathered_scope_, *gathered_[done], commands[done], out);
+    if (gathered_scope_.failure) return *gathered_scope_.failure;
+  }
+  return done;
+}
+
 void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std::string& out) {
   const size_t mark = out.size();
   const Client::Replies replies = client.replies;

@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "respbridge/command.h"
 #include "respbridge/service.h"
@@ -21,6 +22,14 @@ class Executor {
   /// Executes commands from the first on and appends their replies to `out`. Stops early when the client is to be
   /// closed, or when the replies grow beyond reply_bytes_soft. Returns how many were executed.
   size_t run(Client& client, std::span<const Args> commands, std::string& out);
+
+  /// Whether all of these commands can share a transaction with those of other clients, and one of them writes.
+  bool gathers(const Client& client, std::span<const Args> commands);
+  /// Runs the commands that gathers() was asked about last within a transaction that others run in, too; again if it
+  /// runs again. Returns how many were executed; an error drops the transaction.
+  Result<size_t> run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, std::string& out);
+  /// The transaction of run_within() is committed.
+  void after_commit() { committed(gathered_scope_); }
 
  private:
   struct Plan {
@@ -41,6 +50,8 @@ class Executor {
   void committed(Scope& scope);
 
   Service& service_;
+  std::vector<const CommandSpec*> gathered_;
+  Scope gathered_scope_;
 };
 
 }  // namespace kvfs::resp

@@ -52,7 +52,7 @@ Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::tls_context() {
 
 Result<void> RespServer::Impl::listen() {
   const RespOptions& options = service_->options();
-  const size_t threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const size_t threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency() / 2);
   for (size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(*service_));
   const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
   for (const std::string& text : options.listen) {

@@ -114,7 +114,43 @@ void Session::on_read(const error_code& error, size_t count) {
   active_ms_ = service_.store().now_ms();
   client_.card->active_ms.store(active_ms_, std::memory_order_relaxed);
   take_commands();
+  if (!broken_ && executor_.gathers(client_, commands_)) return owner_.gather(shared_from_this(), batch_bytes_);
   finish_input();
+}
+
+Result<void> Session::run_gathered(WriteTxn& txn) {
+  out_.resize(gathered_mark_);
+  gathered_done_ = 0;
+  if (closed_) return {};
+  const Result<size_t> done = executor_.run_within(txn, client_, commands_, out_);
+  if (!done) return done.error();
+  gathered_done_ = *done;
+  return {};
+}
+
+void Session::run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions) {
+  for (const auto& session : sessions) session->gathered_mark_ = session->out_.size();
+  const auto run = [&](WriteTxn& txn) -> Result<void> {
+    for (const auto& session : sessions)
+      if (Result<void> done = session->run_gathered(txn); !done) return done;
+    return {};
+  };
+  Result<void> committed;
+  try {
+    if (sessions.size() > 1) committed = service.store().write(run, service.write_options());
+  } catch (const std::exception&) {
+    committed = Errc::io;  // whoever brought it about meets it again below, alone
+  }
+  for (const auto& session : sessions) {
+    if (session->closed_) continue;
+    if (sessions.size() > 1 && committed) {
+      session->executor_.after_commit();
+      session->next_command_ = session->gathered_done_;
+    } else {
+      session->out_.resize(session->gathered_mark_);
+    }
+    session->finish_input();
+  }
 }
 
 /// Parses what input_ holds into the next batch.

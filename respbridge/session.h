@@ -26,6 +26,9 @@ class SessionOwner {
  public:
   virtual ~SessionOwner() = default;
   virtual void closed(const std::shared_ptr<Session>& session) = 0;
+  /// The session has read writes of `bytes` that can share a transaction with those of others: run_together() is called
+  /// soon, when all sockets that were ready have been read.
+  virtual void gather(const std::shared_ptr<Session>& session, size_t bytes) = 0;
 };
 
 /// All functions run on the thread of the socket's io_context, but deliver(), push() and the card's kill.
@@ -39,6 +42,9 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void start();
   /// At once, without a last word.
   void close();
+  /// Executes what sessions of one thread gathered, in one transaction, and lets them go on. Where that fails, each
+  /// executes its own.
+  static void run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions);
   /// Called about once a second: closes what has been idle or stuck for too long.
   void check_deadlines(uint64_t now_ms);
 
@@ -52,6 +58,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void on_read(const error_code& error, size_t count);
   void take_commands();
   bool run_commands();
+  Result<void> run_gathered(WriteTxn& txn);
   void finish_input();
   void protocol_error();
   void flush();
@@ -74,6 +81,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   std::vector<Args> commands_;               // the batch: views into input_
   size_t next_command_ = 0;                  // the first that is not yet executed
   size_t batch_bytes_ = 0;                   // of input_ that the batch takes
+  size_t gathered_mark_ = 0;                 // of out_: replies of a gathered transaction begin here
+  size_t gathered_done_ = 0;                 // commands of the batch that it executed
   bool broken_ = false;                      // the input is no protocol: an error is due after the batch
   bool more_ = false;                        // input_ may hold more commands than the batch took
 

@@ -5,10 +5,18 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <utility>
 
 #include "respbridge/address.h"
 
 namespace kvfs::resp {
+
+namespace {
+
+constexpr size_t kHandlersAtOnceMax = 256;
+constexpr size_t kGatheredBytesMax = 1024 * 1024;
+
+}  // namespace
 
 Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
 
@@ -16,8 +24,25 @@ void Worker::run() {
   tick();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-resp");
-    io_.run();
+    loop();
   });
+}
+
+// Sockets that are ready at once are read before what they wrote is committed, all of it together: what Redis does with
+// its append-only file.
+void Worker::loop() {
+  while (io_.run_one() != 0) {
+    for (size_t handlers = 1; handlers < kHandlersAtOnceMax && gathered_bytes_ < kGatheredBytesMax; ++handlers)
+      if (io_.poll_one() == 0) break;
+    if (gathered_.empty()) continue;
+    gathered_bytes_ = 0;
+    Session::run_together(service_, std::exchange(gathered_, {}));
+  }
+}
+
+void Worker::gather(const std::shared_ptr<Session>& session, size_t bytes) {
+  gathered_.push_back(session);
+  gathered_bytes_ += bytes;
 }
 
 void Worker::tick() {

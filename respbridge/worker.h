@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "respbridge/net.h"
 #include "respbridge/service.h"
@@ -29,8 +30,10 @@ class Worker : public SessionOwner {
   bool runs() const { return thread_.joinable(); }
 
   void closed(const std::shared_ptr<Session>& session) override { sessions_.erase(session); }
+  void gather(const std::shared_ptr<Session>& session, size_t bytes) override;
 
  private:
+  void loop();
   void tick();
 
   Service& service_;
@@ -39,7 +42,10 @@ class Worker : public SessionOwner {
   asio::steady_timer timer_;
   std::shared_ptr<asio::ssl::context> tls_;      // kept for the sessions that use it; the worker's thread only
   std::set<std::shared_ptr<Session>> sessions_;  // the worker's thread only
-  bool stopping_ = false;                        // the worker's thread only
+  // Of the worker's thread only:
+  std::vector<std::shared_ptr<Session>> gathered_;
+  size_t gathered_bytes_ = 0;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "store/change_ring.h"
+
 namespace kvfs {
 
 std::string_view to_string(ChangeKind kind) {
@@ -38,22 +40,16 @@ class Feed::Listener {
   const std::function<void()> wake_;
 };
 
-std::vector<ChangePtr> Feed::publish(std::vector<Change> changes) {
-  std::vector<ChangePtr> published;
-  if (changes.empty()) return published;
-  published.reserve(changes.size());
+Feed::Feed(size_t capacity, uint64_t start) : ring_(std::make_unique<ChangeRing>(capacity, start)) {}
+
+Feed::~Feed() = default;
+
+void Feed::publish(const std::vector<Change>& changes) {
+  if (changes.empty()) return;
   std::vector<std::shared_ptr<Listener>> listeners;
   {
     const std::lock_guard lock(mutex_);
-    for (Change& change : changes) {
-      last_ = change.id;
-      published.push_back(std::make_shared<const Change>(std::move(change)));
-      ring_.push_back(published.back());
-    }
-    while (ring_.size() > capacity_) {
-      dropped_through_ = ring_.front()->id;
-      ring_.pop_front();
-    }
+    for (const Change& change : changes) ring_->push(change);
     std::erase_if(listeners_, [&](const std::weak_ptr<Listener>& each) {
       auto listener = each.lock();
       if (!listener) return true;
@@ -63,32 +59,29 @@ std::vector<ChangePtr> Feed::publish(std::vector<Change> changes) {
   }
   published_.notify_all();
   for (const auto& listener : listeners) listener->wake();
-  return published;
 }
 
 Feed::Batch Feed::read(uint64_t after, size_t count_max) const {
   const std::lock_guard lock(mutex_);
   Batch out;
-  out.missed = after < dropped_through_ || after > last_;
-  if (after > last_) after = dropped_through_;
-  auto at = std::upper_bound(ring_.begin(), ring_.end(), after,
-                             [](uint64_t id, const ChangePtr& change) { return id < change->id; });
-  for (; at != ring_.end() && out.changes.size() < count_max; ++at) out.changes.push_back(*at);
-  out.next = out.changes.empty() ? std::max(after, dropped_through_) : out.changes.back()->id;
+  out.missed = after < ring_->dropped_through() || after > ring_->last();
+  if (after > ring_->last()) after = ring_->dropped_through();
+  out.changes = ring_->read(after, count_max);
+  out.next = out.changes.empty() ? std::max(after, ring_->dropped_through()) : out.changes.back()->id;
   return out;
 }
 
 Feed::Batch Feed::wait(uint64_t after, size_t count_max, uint64_t timeout_ms) const {
   {
     std::unique_lock lock(mutex_);
-    published_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return closed_ || last_ != after; });
+    published_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return closed_ || ring_->last() != after; });
   }
   return read(after, count_max);
 }
 
 uint64_t Feed::last() const {
   const std::lock_guard lock(mutex_);
-  return last_;
+  return ring_->last();
 }
 
 std::shared_ptr<Feed::Listener> Feed::listen(std::function<void()> wake) {
@@ -123,12 +116,12 @@ std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)>
   return std::make_unique<Observer>(*this, std::move(tell), except);
 }
 
-void Feed::tell_observers(const std::vector<ChangePtr>& changes) {
+void Feed::tell_observers(const std::vector<Change>& changes) {
   if (changes.empty() || observers_count_.load(std::memory_order_acquire) == 0) return;
   const std::shared_lock lock(observers_mutex_);
   for (const Observer* observer : observers_)
-    for (const ChangePtr& change : changes)
-      if (change->origin != observer->except_ || change->origin == kNoOrigin) observer->tell_(*change);
+    for (const Change& change : changes)
+      if (change.origin != observer->except_ || change.origin == kNoOrigin) observer->tell_(change);
 }
 
 }  // namespace kvfs

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -64,15 +63,17 @@ struct Change {
 };
 using ChangePtr = std::shared_ptr<const Change>;
 
+class ChangeRing;
+
 /// Thread safety: all functions may be called from any thread.
 class Feed {
  public:
   /// `start`: ids up to it belong to earlier runs of the store and are not in the ring.
-  Feed(size_t capacity, uint64_t start) : capacity_(capacity), dropped_through_(start), last_(start) {}
+  Feed(size_t capacity, uint64_t start);
+  ~Feed();
 
-  /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions. Returns what it
-  /// published.
-  std::vector<ChangePtr> publish(std::vector<Change> changes);
+  /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions.
+  void publish(const std::vector<Change>& changes);
 
   struct Batch {
     std::vector<ChangePtr> changes;
@@ -100,23 +101,20 @@ class Feed {
   class Observer;
   std::unique_ptr<Observer> observe(std::function<void(const Change&)> tell, Origin except);
   /// For the store: calls the observers.
-  void tell_observers(const std::vector<ChangePtr>& changes);
+  void tell_observers(const std::vector<Change>& changes);
 
   /// Ends all waits, at shutdown.
   void close();
 
  private:
-  const size_t capacity_;
   mutable std::mutex mutex_;
   mutable std::condition_variable published_;
-  std::deque<ChangePtr> ring_;                      // guarded by mutex_
+  const std::unique_ptr<ChangeRing> ring_;          // what it holds is guarded by mutex_
   std::vector<std::weak_ptr<Listener>> listeners_;  // guarded by mutex_
   std::shared_mutex observers_mutex_;
   std::vector<Observer*> observers_;  // guarded by observers_mutex_
   std::atomic<size_t> observers_count_{0};
-  uint64_t dropped_through_ = 0;  // guarded by mutex_; ids up to here have left the ring
-  uint64_t last_ = 0;             // guarded by mutex_
-  bool closed_ = false;           // guarded by mutex_
+  bool closed_ = false;  // guarded by mutex_
 };
 
 class Feed::Observer {

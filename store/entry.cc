@@ -1,6 +1,8 @@
 #include "store/entry.h"
 
 #include <boost/json.hpp>
+#include <cassert>
+#include <cstring>
 
 #include "store/byte_order.h"
 
@@ -33,43 +35,52 @@ bool known_kind(uint8_t kind) {
 }  // namespace
 
 std::string encode_entry(const Entry& entry) {
+  std::string out;
+  encode_entry(entry, out);
+  return out;
+}
+
+void encode_entry(const Entry& entry, std::string& out) {
   const bool extras = has_extras(entry);
   const bool counters = entry.keys != 0 || entry.bytes != 0;
-  std::string out;
-  out.reserve(128 + entry.content_type.size() + entry.xattrs.size() + entry.inline_value.size());
-  append_le<uint8_t>(out, kEntryFormat);
-  append_le<uint8_t>(out, static_cast<uint8_t>(entry.kind));
-  append_le<uint8_t>(out, static_cast<uint8_t>(entry.type));
-  append_le<uint8_t>(out,
-                     static_cast<uint8_t>((entry.implicit ? implicit_flag : 0) | (entry.shadowed ? shadowed_flag : 0) |
-                                          (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
-                                          (counters ? counters_flag : 0)));
-  append_le(out, entry.mode);
-  append_le(out, entry.uid);
-  append_le(out, entry.gid);
-  append_le(out, entry.nlink);
-  append_le(out, entry.inode);
-  append_le(out, entry.version);
-  append_le(out, entry.expires_ms);
-  append_le(out, entry.size);
-  append_le(out, entry.atime_ns);
-  append_le(out, entry.mtime_ns);
-  append_le(out, entry.ctime_ns);
-  append_le(out, entry.btime_ns);
+  const size_t fixed_bytes = 84 + (counters ? 16 : 0) + (extras ? 18 : 0);
+  out.resize(fixed_bytes);
+  char* at = out.data();
+  const auto field = [&at](auto value) {
+    std::memcpy(at, &value, sizeof value);
+    at += sizeof value;
+  };
+  field(kEntryFormat);
+  field(static_cast<uint8_t>(entry.kind));
+  field(static_cast<uint8_t>(entry.type));
+  field(static_cast<uint8_t>((entry.implicit ? implicit_flag : 0) | (entry.shadowed ? shadowed_flag : 0) |
+                             (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
+                             (counters ? counters_flag : 0)));
+  field(entry.mode);
+  field(entry.uid);
+  field(entry.gid);
+  field(entry.nlink);
+  field(entry.inode);
+  field(entry.version);
+  field(entry.expires_ms);
+  field(entry.size);
+  field(entry.atime_ns);
+  field(entry.mtime_ns);
+  field(entry.ctime_ns);
+  field(entry.btime_ns);
   if (counters) {
-    append_le(out, entry.keys);
-    append_le(out, entry.bytes);
+    field(entry.keys);
+    field(entry.bytes);
   }
   if (extras) {
-    append_le(out, entry.rdev);
-    append_le(out, entry.default_ttl_ms);
-    append_le(out, static_cast<uint16_t>(entry.content_type.size()));
-    append_le(out, static_cast<uint32_t>(entry.xattrs.size()));
-    out.append(entry.content_type);
-    out.append(entry.xattrs);
+    field(entry.rdev);
+    field(entry.default_ttl_ms);
+    field(static_cast<uint16_t>(entry.content_type.size()));
+    field(static_cast<uint32_t>(entry.xattrs.size()));
   }
+  assert(at == out.data() + fixed_bytes);
+  if (extras) out.append(entry.content_type).append(entry.xattrs);
   out.append(entry.inline_value);
-  return out;
 }
 
 Result<Entry> decode_entry(std::string_view row) {

@@ -82,6 +82,8 @@ struct Entry {
 
 /// The row value of `entry`. REQUIRES: sizes within the limits above.
 std::string encode_entry(const Entry& entry);
+/// Likewise, into memory that is used again: replaces what is in `out`.
+void encode_entry(const Entry& entry, std::string& out);
 /// The returned views point into `row`. Any bytes are safe to pass. Errors: corrupt.
 Result<Entry> decode_entry(std::string_view row);
 

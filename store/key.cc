@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cassert>
+#include <cstring>
+
 #include "store/byte_order.h"
 
 namespace kvfs {
@@ -67,6 +70,15 @@ std::string dirent_row(const Slot& slot) {
   out.append(slot.name);
   if (slot.directory) out.push_back('/');
   return out;
+}
+
+DirentRow::DirentRow(const Slot& slot) : size_(1 + sizeof(DirId) + slot.name.size() + (slot.directory ? 1 : 0)) {
+  assert(slot.name.size() <= kComponentBytesMax);
+  bytes_[0] = static_cast<char>(Table::dirent);
+  const DirId dir = __builtin_bswap64(slot.dir);
+  std::memcpy(bytes_ + 1, &dir, sizeof dir);
+  if (!slot.name.empty()) std::memcpy(bytes_ + 1 + sizeof dir, slot.name.data(), slot.name.size());
+  if (slot.directory) bytes_[size_ - 1] = '/';
 }
 
 std::string dirent_prefix(DirId dir) { return row_of(Table::dirent, dir); }

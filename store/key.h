@@ -61,6 +61,16 @@ enum class Table : char {
 };
 
 std::string dirent_row(const Slot& slot);
+/// Likewise, without an allocation. REQUIRES: a name of at most kComponentBytesMax bytes.
+class DirentRow {
+ public:
+  explicit DirentRow(const Slot& slot);
+  operator std::string_view() const { return {bytes_, size_}; }
+
+ private:
+  size_t size_;
+  char bytes_[1 + sizeof(DirId) + kComponentBytesMax + 1];
+};
 /// Every dirent row of `dir` begins with this.
 std::string dirent_prefix(DirId dir);
 std::string parent_row(DirId dir);

@@ -93,7 +93,7 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   PutOutcome outcome;
   outcome.created = !present;
   Entry entry = present ? *present : new_value(txn, path);
-  if (!present) entry.shadowed = txn.rows().get(dirent_row({slot.dir, slot.name, true})).has_value();
+  if (!present) entry.shadowed = rows::is_shadowed(txn, path, slot);
   const uint64_t expires_before = present ? present->expires_ms : 0;
   if (!(options.keep_expiry && present))
     entry.expires_ms = options.expires_ms.value_or(path.default_ttl_ms != 0 ? txn.now_ms() + path.default_ttl_ms : 0);

@@ -117,7 +117,7 @@ Result<void> Store::load() {
 Result<void> Store::transact(const WriteBody& body, const WriteOptions& options) {
   constexpr int kTriesMax = 8;  // others may take the room that was made
   for (int tries = 1;; ++tries) {
-    std::vector<ChangePtr> published;
+    std::vector<Change> published;
     std::optional<Shortage> shortage;
     const bool last = tries == kTriesMax || !evictor_;
     const Result<void> done = commit(body, options, published, last ? nullptr : &shortage);
@@ -129,7 +129,7 @@ Result<void> Store::transact(const WriteBody& body, const WriteOptions& options)
   }
 }
 
-Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, std::vector<ChangePtr>& published,
+Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, std::vector<Change>& published,
                            std::optional<Shortage>* shortage) {
   WriteTxn::Effects effects;
   const auto discard_appended = [&] {
@@ -139,7 +139,7 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, s
   CommitOptions commit;
   commit.on_commit = [&](Sequence) {
     runtime_->committed(effects);
-    published = feed_->publish(std::move(effects.changes));
+    feed_->publish(effects.changes);
   };
   const auto run = [&](Transaction& rows) -> Result<void> {
     discard_appended();  // of an earlier run
@@ -170,6 +170,7 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, s
     discard_appended();
     throw;
   }
+  published = std::move(effects.changes);
   return {};
 }
 

@@ -97,8 +97,11 @@ std::shared_ptr<DirPath> child_path(const DirPath& parent, DirId dir, std::strin
 Result<DirPathPtr> dir_path(const ReadTxn& txn, DirId dir) {
   if (dir == kRootDir) return root_path();
   const bool cached = txn.may_use_caches();
-  if (cached)
-    if (DirPathPtr path = txn.runtime().cached_path(dir)) return path;
+  if (cached) {
+    DirPathPtr& last = txn.last_path();
+    if (last != nullptr && last->id == dir) return last;
+    if (DirPathPtr path = txn.runtime().cached_path(dir)) return last = std::move(path);
+  }
   const auto row = txn.rows().get(parent_row(dir));
   if (!row || row->size() < 8) return {Errc::stale, "the directory no longer exists"};
   const DirId parent_dir = load_be64(row->data());
@@ -143,8 +146,7 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
   if (Result<void> ok = check_component(parent, component, node.kind); !ok) return ok.error();
 
   const Slot slot{dir, component, false};
-  if (rows::load_live(txn, parent, slot)) return Errc::exists;
-  if (rows::load(txn.rows(), {dir, component, true})) return Errc::exists;
+  if (rows::load_live(txn, parent, slot) || rows::is_shadowed(txn, parent, slot)) return Errc::exists;
 
   Entry entry;
   entry.mode = node.mode & kModeMask;

@@ -11,6 +11,9 @@ namespace kvfs::rows {
 
 namespace {
 
+constexpr uint32_t kEmptyDirectoryLinks = 2;  // of one that has no directories in it
+constexpr size_t kKeptRowBytesMax = 64 * 1024;
+
 Entry decoded(std::string_view row) {
   Result<Entry> entry = decode_entry(row);
   if (!entry) throw StoreException(entry.error());
@@ -28,7 +31,8 @@ std::optional<Entry> load_inode(const Snapshot& rows, Inode inode) {
 }
 
 std::optional<Entry> load(const Snapshot& rows, const Slot& slot) {
-  const auto row = rows.get(dirent_row(slot));
+  if (slot.name.size() > kComponentBytesMax) return std::nullopt;
+  const auto row = rows.get(DirentRow(slot));
   if (!row) return std::nullopt;
   Entry entry = decoded(*row);
   if (entry.kind != Kind::link) return entry;
@@ -40,7 +44,13 @@ std::optional<Entry> load(const Snapshot& rows, const Slot& slot) {
 }
 
 void store(WriteTxn& txn, const Slot& slot, const Entry& entry) {
-  txn.rows().put(entry.by_inode ? inode_row(entry.inode) : dirent_row(slot), encode_entry(entry));
+  thread_local std::string row;
+  encode_entry(entry, row);
+  if (entry.by_inode)
+    txn.rows().put(inode_row(entry.inode), row);
+  else
+    txn.rows().put(DirentRow(slot), row);
+  if (row.capacity() > kKeptRowBytesMax) row = {};
 }
 
 void require_durability(WriteTxn& txn, const DirPath& path) {
@@ -142,6 +152,16 @@ std::optional<Entry> load_live(WriteTxn& txn, const DirPath& path, const Slot& s
     return std::nullopt;
   }
   return entry;
+}
+
+bool is_shadowed(WriteTxn& txn, const DirPath& path, const Slot& slot) {
+  const auto& deltas = txn.effects().deltas;
+  const auto delta = deltas.find(slot.dir);
+  if (path.depth >= 2 && (delta == deltas.end() || delta->second.subdirs == 0)) {
+    const std::optional<Entry> directory = load(txn.rows(), {path.parent, path.name, true});
+    if (directory && directory->nlink == kEmptyDirectoryLinks) return false;
+  }
+  return txn.rows().get(DirentRow({slot.dir, slot.name, true})).has_value();
 }
 
 void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed) {

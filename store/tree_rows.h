@@ -61,6 +61,8 @@ void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry);
 /// Likewise, where the directory above is known already.
 void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, const Entry& entry);
 
+/// Whether there is a directory of the same name as the value at `slot`. Cheap where `path` has no directories.
+bool is_shadowed(WriteTxn& txn, const DirPath& path, const Slot& slot);
 /// Sets or clears the mark of a value whose name is a directory, too.
 void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed);
 

@@ -15,6 +15,7 @@
 
 namespace kvfs {
 
+struct DirPath;
 class Runtime;  // the store's clocks, allocators and caches, see runtime.h
 
 /// A consistent view. Used by one thread at a time; not held while waiting for a client.
@@ -30,6 +31,8 @@ class ReadTxn {
   uint64_t now_ms() const { return now_ms_; }
   Runtime& runtime() const { return runtime_; }
   uint64_t cache_generation() const { return cache_generation_; }
+  /// The path asked for last, mostly asked for again. Counts only while caches may be used.
+  std::shared_ptr<const DirPath>& last_path() const { return last_path_; }
   /// False while the transaction has itself changed what the shared caches hold.
   virtual bool may_use_caches() const { return true; }
   virtual bool writes() const { return false; }
@@ -39,6 +42,7 @@ class ReadTxn {
   const Snapshot& rows_;
   const uint64_t now_ms_;
   const uint64_t cache_generation_;
+  mutable std::shared_ptr<const DirPath> last_path_;
 };
 
 /// Where a directory stands: fixed but for renames of directories above it.

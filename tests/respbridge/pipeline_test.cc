@@ -19,6 +19,52 @@ TEST_F(PipelineTest, WritesOfOnePipelineAreOneCommit) {
   EXPECT_EQ(commits(), before + 1);
 }
 
+/// A client whose commands are gathered with those of others.
+struct Gathered {
+  Gathered(Service& service, std::vector<std::vector<std::string_view>> sent)
+      : executor(service), words(std::move(sent)) {
+    service.admit(client, true);
+    for (const auto& each : words) commands.emplace_back(each);
+  }
+  Executor executor;
+  Client client;
+  std::vector<std::vector<std::string_view>> words;
+  std::vector<Args> commands;
+  std::string out;
+};
+
+TEST_F(PipelineTest, WritesOfSeveralClientsCanBeOneCommit) {
+  cmd("SET warm up");
+  Gathered a(*service_, {{"SET", "a", "1"}, {"GET", "a"}});
+  Gathered b(*service_, {{"INCR", "a"}});
+  const uint64_t before = commits();
+  const auto run = [&](WriteTxn& txn) -> Result<void> {
+    for (Gathered* each : {&a, &b}) {
+      const Result<size_t> done = each->executor.run_within(txn, each->client, each->commands, each->out);
+      if (!done) return done.error();
+      EXPECT_EQ(*done, each->commands.size());
+    }
+    return {};
+  };
+  ASSERT_TRUE(a.executor.gathers(a.client, a.commands) && b.executor.gathers(b.client, b.commands));
+  ASSERT_TRUE(store_->write(run));
+  EXPECT_EQ(a.out, "+OK\r\n$1\r\n1\r\n");
+  EXPECT_EQ(b.out, ":2\r\n");
+  EXPECT_EQ(commits(), before + 1);
+}
+
+TEST_F(PipelineTest, OnlyCommandsThatShareATransactionAreGathered) {
+  Gathered reads(*service_, {{"GET", "a"}});
+  EXPECT_FALSE(reads.executor.gathers(reads.client, reads.commands));
+  for (const std::string_view alone : {"PING", "MULTI", "NOSUCH"}) {
+    Gathered client(*service_, {{"SET", "a", "1"}, {alone}});
+    EXPECT_FALSE(client.executor.gathers(client.client, client.commands)) << alone;
+  }
+  Gathered queued(*service_, {{"SET", "a", "1"}});
+  queued.client.in_transaction = true;
+  EXPECT_FALSE(queued.executor.gathers(queued.client, queued.commands));
+}
+
 TEST_F(PipelineTest, ACommandThatIsRefusedHarmsNoOther) {
   EXPECT_EQ(client_->send("SET a x\r\nINCR a\r\nNOSUCH\r\nSET b 1\r\nGET b\r\n"),
             "+OK\r\n-ERR value is not an integer or out of range\r\n-ERR unknown command 'NOSUCH', with args beginning "
