@@ -80,6 +80,7 @@ Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) con
   if (view != 0) return node;
   if (const auto read_ns = access_times_.find(entry.inode); read_ns && *read_ns > entry.atime_ns)
     node.attributes.st_atim = to_timespec(*read_ns);
+  if (entry.type != ValueType::bytes) node.attribute_timeout_s = 0;  // its text is not what was written
   if (entry.expires_ms != 0) {
     const double left_s =
         entry.expires_ms > txn.now_ms() ? static_cast<double>(entry.expires_ms - txn.now_ms()) / 1000 : 0;

@@ -60,6 +60,7 @@ Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view na
 Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   if (is_control(inode)) return open_control(inode, flags, caller);
   bool read_is_due = false;  // a read that the page cache answers would not be noted
+  bool typed = false;
   const auto slot = read_in(inode, [&](const ReadTxn& txn) -> Result<Place> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -68,6 +69,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     const Slot at{located->slot.dir, located->name, false};
     if (const auto path = dir_path(txn, at.dir); path && !is_in_snapshot(inode))
       note_read(txn, (*path)->collection, &at);
+    typed = located->entry.type != ValueType::bytes;
     return Place{located->slot.dir, located->name, false};
   });
   if (!slot) return slot.error();
@@ -78,6 +80,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     seen.handle->flags = flags;
     seen.handle->snapshot_node = inode;
     seen.no_flush = true;
+    seen.direct_io = typed;
     return seen;
   }
   store_.hold_inode(inode, slot->slot());
@@ -86,6 +89,10 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   result.keep_cache = !read_is_due;
   if ((flags & O_ACCMODE) == O_RDONLY && changed_elsewhere_.lately(inode, store_.now_ms()))
     result.direct_io = result.handle->pins_reads = true;
+  if (typed) {  // what is read is not what was written
+    result.direct_io = true;
+    if ((flags & O_ACCMODE) == O_RDONLY) result.handle->pins_reads = true;
+  }
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
     if (auto done = resize(*acquired.file, 0, caller); !done) {
@@ -117,6 +124,7 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
     else
       file.overlay.begin(located->entry.size);
     file.base_version = located->entry.version;
+    file.typed = located->entry.type != ValueType::bytes;
     file.mtime_ns.reset();
     file.mode = located->entry.mode;
     file.gid = located->entry.gid;
@@ -156,7 +164,10 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   const auto publish_once = [&](const StagedValue& value) -> Result<void> {
     ValueChange conditional = change;
     // Parts of a value may only be laid over the value they were made from.
-    if (!value.replaces && !conditional.if_version) conditional.if_version = file.base_version;
+    if (file.typed && file.overlay.only_appended())
+      conditional.appended_from = file.overlay.base_size();
+    else if (!value.replaces && !conditional.if_version)
+      conditional.if_version = file.base_version;
     auto published = store_.write(
         [&](WriteTxn& txn) -> Result<Entry> {
           const auto located = locate(txn, file.inode);

@@ -7,6 +7,7 @@
 
 #include "fusefs/filesystem.h"
 #include "fusefs/virtual_xattrs.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -21,6 +22,13 @@ std::optional<uint64_t> parse_xattr_number(std::string_view text) {
 namespace {
 
 constexpr std::string_view kVirtualPrefix = "user.kvfs.";
+
+constexpr std::string_view kTypeXattr = "user.kvfs.type";
+
+std::string_view without_end(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+  return text;
+}
 
 /// What kvfs does not offer is refused for good, so that `ls -l` stops asking for each file.
 bool is_refused(std::string_view name) {
@@ -75,14 +83,7 @@ Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::s
   if (name == "default_ttl" && entry.default_ttl_ms != 0) return seconds_text(entry.default_ttl_ms);
   if (name == "content_type" && !entry.content_type.empty()) return std::string(entry.content_type);
   if (name == "type" && entry.kind == Kind::file) {
-    switch (entry.type) {
-      case ValueType::bytes:
-        return std::string("bytes");
-      case ValueType::counter:
-        return std::string("counter");
-      case ValueType::set:
-        return std::string("set");
-    }
+    return std::string(to_string(entry.type));
   }
   if (name == "keys" && entry.is_directory()) return std::to_string(entry.keys);
   if (name == "bytes" && entry.is_directory()) return std::to_string(entry.bytes);
@@ -147,6 +148,9 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;
   if (file) lock = std::unique_lock(file->mutex);
+  // What was written before is of the type it had then.
+  if (file && name == kTypeXattr)
+    if (auto done = publish(*file, false); !done) return done;
   if (name == "user.kvfs.if_match") {
     const auto version = parse_xattr_number(value);
     if (!version) return bad_number(name, "a version, as read from user.kvfs.version");
@@ -160,6 +164,13 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
         if (!located) return located.error();
         const Version before = located->entry.version;
         AttributeChange change;
+        if (name == kTypeXattr) {
+          const auto type = parse_value_type(without_end(value));
+          if (!type) return Error{Errc::invalid, "user.kvfs.type takes bytes, counter or set"};
+          const auto typed = set_type(txn, *located, *type);
+          if (!typed) return typed.error();
+          return std::pair(before, typed->version);
+        }
         if (name.starts_with(kVirtualPrefix)) {
           auto virtual_one = virtual_change(name, value, txn.now_ms());
           if (!virtual_one) return virtual_one.error();
@@ -185,6 +196,8 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
       write_options());
   if (!versions) return versions.error();
   if (file && file->overlay.begun() && file->base_version == versions->first) file->base_version = versions->second;
+  if (lock) lock.unlock();
+  if (name == kTypeXattr && options_.attributes_changed) options_.attributes_changed(inode);
   return {};
 }
 

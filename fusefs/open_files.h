@@ -26,6 +26,7 @@ struct OpenFile {
   mutable std::shared_mutex mutex;
   // Guarded by mutex:
   Overlay overlay;
+  bool typed = false;               // when the overlay began, the value was a counter or set
   Version base_version = 0;         // of the entry that the overlay lies over
   int64_t changed_ns = 0;           // time of the last staged change
   std::optional<int64_t> mtime_ns;  // set by utimensat(2) after the last staged change

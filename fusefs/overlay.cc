@@ -48,7 +48,7 @@ void Overlay::reset() {
   resized_ = false;
   written_end_ = 0;
   if (!staged_.chunks().empty()) staged_ = StagedValue(chunks_);
-  begun_ = dirty_ = replaces_ = false;
+  begun_ = dirty_ = replaces_ = changes_base_ = false;
   base_size_ = size_ = 0;
 }
 
@@ -74,6 +74,7 @@ Result<void> Overlay::write(uint64_t offset, std::string_view bytes, const BaseR
   if (offset + bytes.size() > kValueBytesMax)
     return Error{Errc::value_too_large, "a file holds at most " + std::to_string(kValueBytesMax) + " bytes"};
   mark_dirty();
+  if (offset < base_size_) changes_base_ = true;
   while (!bytes.empty()) {
     const auto at = static_cast<uint32_t>(offset % kChunkBytes);
     const size_t n = std::min<size_t>(bytes.size(), kChunkBytes - at);
@@ -184,6 +185,7 @@ Result<void> Overlay::read_chunk(uint32_t index, uint32_t at, size_t length, cha
 }
 
 Result<bool> Overlay::resize(uint64_t size, const BaseReader& base) {
+  changes_base_ = true;
   if (size > kValueBytesMax)
     return Error{Errc::value_too_large, "a file holds at most " + std::to_string(kValueBytesMax) + " bytes"};
   if (size == 0) {
@@ -220,6 +222,7 @@ Result<bool> Overlay::resize(uint64_t size, const BaseReader& base) {
 }
 
 Result<void> Overlay::zero(uint64_t offset, uint64_t length, const BaseReader& base) {
+  changes_base_ = true;
   const uint64_t end = std::min(size_, offset + length);
   if (offset >= end) return {};
   mark_dirty();

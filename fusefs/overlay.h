@@ -47,6 +47,9 @@ class Overlay {
   bool dirty() const { return dirty_; }
   /// Dirty by nothing but a truncation to nothing.
   bool only_truncated() const { return dirty_ && replaces_ && size_ == 0; }
+  /// Dirty by nothing but bytes behind the end of the store's value.
+  bool only_appended() const { return dirty_ && !replaces_ && !changes_base_; }
+  uint64_t base_size() const { return base_size_; }
   uint64_t size() const { return size_; }
   uint64_t staged_bytes() const { return memory_bytes_ + spilled_bytes_; }
   bool wants_publication() const { return staged_bytes() >= limits_.publish_bytes; }
@@ -112,6 +115,7 @@ class Overlay {
 
   bool begun_ = false;
   bool dirty_ = false;
+  bool changes_base_ = false;
   bool replaces_ = false;   // the store's value does not show through anywhere
   uint64_t base_size_ = 0;  // how much of the store's value shows through
   uint64_t size_ = 0;

@@ -12,12 +12,14 @@ constexpr int kAttempts = 100;
 struct Base {
   std::optional<Version> version;  // nullopt: there was no value
   uint64_t size = 0;
+  ValueType type = ValueType::bytes;
 };
 
 PutOptions options_on(const Base& base) {
   PutOptions options;
   options.keep_content_type = true;
   options.keep_expiry = true;
+  options.type = base.type;
   if (base.version)
     options.precondition.if_match = std::vector<Version>{*base.version};
   else
@@ -79,7 +81,7 @@ Result<PutOutcome> modify_value(Context& context, const Request& request, std::s
       if (!present) return present.error();
       if (!*present) return modification(nullptr);
       const Entry& entry = **present;
-      base = {entry.version, entry.size};
+      base = {entry.version, entry.size, entry.type};
       auto bytes = read_whole_value(txn, entry, context.options.memory_value_bytes_max);
       if (!bytes) return bytes.error();
       const Value value{std::move(*bytes), std::string(entry.content_type), entry.version};
@@ -112,7 +114,7 @@ Result<PutOutcome> write_bytes(Context& context, const Request& request, std::st
       const auto present = checked(txn, collection, key, precondition);
       if (!present) return present.error();
       const Entry* entry = *present ? &**present : nullptr;
-      if (entry != nullptr) base = {entry->version, entry->size};
+      if (entry != nullptr) base = {entry->version, entry->size, entry->type};
       const uint64_t at = offset.value_or(base.size);
       const uint64_t size = std::max(base.size, at + bytes.size());
       small = size <= kInlineBytesMax;

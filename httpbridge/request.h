@@ -34,6 +34,7 @@ struct Headers {
   std::string_view kvfs_sync;
   std::string_view kvfs_tenant;
   std::string_view kvfs_ttl;
+  std::string_view kvfs_type;
   std::string_view last_event_id;
   std::string_view origin;
   std::string_view range;

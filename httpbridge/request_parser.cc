@@ -171,6 +171,7 @@ void RequestParser::take_other(std::string_view name, std::string_view value, er
   if (same(name, "Last-Event-ID")) return take(h.last_event_id, value, ec);
   if (name.size() < 5 || !same(name.substr(0, 5), "kvfs-")) return;
   if (same(name, "Kvfs-Ttl")) return take(h.kvfs_ttl, value, ec);
+  if (same(name, "Kvfs-Type")) return take(h.kvfs_type, value, ec);
   if (same(name, "Kvfs-Sync")) return take(h.kvfs_sync, value, ec);
   if (same(name, "Kvfs-Tenant")) return take(h.kvfs_tenant, value, ec);
 }

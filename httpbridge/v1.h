@@ -13,7 +13,7 @@ Result<void> v1_delete(Context& context, Request& request, Response& response);
 Result<void> v1_check(Context& context, Request& request, Response& response);
 // v1_patch.cc: a change to a value: appended bytes, a range of bytes, JSON merge patch, JSON patch
 Result<void> v1_patch(Context& context, Request& request, Response& response);
-// v1_actions.cc: ?incr=, ?rename_to=, ?copy_to=, ?ttl=
+// v1_actions.cc: ?incr=, ?add=, ?remove=, ?rename_to=, ?copy_to=, ?ttl=
 Result<void> v1_post(Context& context, Request& request, Response& response);
 // v1_list.cc
 Result<void> v1_list(Context& context, Request& request, Response& response);

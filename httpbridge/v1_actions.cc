@@ -1,5 +1,5 @@
-// POST to one key: an action named in the query. ?incr=N, ?rename_to=KEY, ?copy_to=KEY (with &to_collection=),
-// ?ttl=SECONDS.
+// POST to one key: an action named in the query. ?incr=N, ?add=MEMBER, ?remove=MEMBER, ?rename_to=KEY, ?copy_to=KEY
+// (with &to_collection=), ?ttl=SECONDS.
 #include <charconv>
 
 #include "httpbridge/json_text.h"
@@ -7,6 +7,8 @@
 #include "httpbridge/ttl.h"
 #include "httpbridge/url.h"
 #include "httpbridge/v1.h"
+#include "httpbridge/v1_types.h"
+#include "store/typed_value.h"
 
 namespace kvfs::http {
 
@@ -34,7 +36,19 @@ Result<void> increment(Context& context, const Request& request, const std::stri
   if (!by) return {Errc::invalid, "incr must be a whole number of 64 bits"};
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
+  const auto type = type_asked_for(request);
+  if (!type) return type.error();
   int64_t sum = 0;
+  const auto add = [&](WriteTxn& txn, DirId collection) -> Result<PutOutcome> {
+    PutOptions options;
+    options.precondition = *precondition;
+    options.keep_content_type = options.keep_expiry = true;
+    options.content_type = "text/plain";
+    const auto added = add_to_counter(txn, collection, request.key, *by, options);
+    if (!added) return added.error();
+    sum = added->value;
+    return added->put;
+  };
   const auto outcome = context.store.write(
       [&](WriteTxn& txn) -> Result<PutOutcome> {
         const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
@@ -44,11 +58,12 @@ Result<void> increment(Context& context, const Request& request, const std::stri
         options.keep_content_type = options.keep_expiry = true;
         options.content_type = "text/plain";
         sum = *by;
+        if (*type == ValueType::counter) return add(txn, *collection);
         const auto entry = get(txn, *collection, request.key);
         if (!entry && entry.error().code != Errc::not_found) return entry.error();
         if (entry) {
+          if (entry->type == ValueType::counter) return add(txn, *collection);
           if (entry->type == ValueType::set) return {Errc::wrong_type, "a set is no number"};
-          options.type = entry->type;
           const auto text = read_whole_value(txn, *entry, 64);
           const auto present = text ? parse_integer(*text) : std::nullopt;
           if (!present) return {Errc::wrong_type, "the value is not a whole number of 64 bits"};
@@ -122,10 +137,13 @@ Result<void> v1_post(Context& context, Request& request, Response& response) {
     if (fields.name() == "incr") return increment(context, request, value, response);
     if (fields.name() == "rename_to") return transfer(context, request, value, true, response);
     if (fields.name() == "copy_to") return transfer(context, request, value, false, response);
+    if (fields.name() == "add") return change_members(context, request, true, response);
+    if (fields.name() == "remove") return change_members(context, request, false, response);
     if (fields.name() == "ttl") return change_ttl(context, request, value, response);
   }
   return {Errc::invalid,
-          "name an action: ?incr=N, ?rename_to=KEY, ?copy_to=KEY or ?ttl=SECONDS; to store a value use PUT"};
+          "name an action: ?incr=N, ?add=MEMBER, ?remove=MEMBER, ?rename_to=KEY, ?copy_to=KEY or ?ttl=SECONDS; to "
+          "store a value use PUT"};
 }
 
 }  // namespace kvfs::http

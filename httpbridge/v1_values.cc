@@ -4,7 +4,9 @@
 #include "httpbridge/range.h"
 #include "httpbridge/ttl.h"
 #include "httpbridge/v1.h"
+#include "httpbridge/v1_types.h"
 #include "httpbridge/value_source.h"
+#include "store/typed_value.h"
 
 namespace kvfs::http {
 
@@ -31,8 +33,7 @@ void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   response.add("Last-Modified", formatted);
   if (entry.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(entry.expires_ms, now_ms));
   if (runs_in_browsers(entry.content_type)) response.add("Content-Security-Policy", "sandbox");
-  if (entry.type == ValueType::counter) response.add("Kvfs-Type", "counter");
-  if (entry.type == ValueType::set) response.add("Kvfs-Type", "set");
+  if (entry.type != ValueType::bytes) response.add("Kvfs-Type", to_string(entry.type));
 }
 
 /// If-Range: a range counts only for the version (or the date) the client has a part of.
@@ -127,6 +128,8 @@ Result<void> v1_get(Context& context, Request& request, Response& response) {
   return context.store.read([&](const ReadTxn& txn) -> Result<void> {
     const auto entry = get(txn, *collection, request.key);
     if (!entry) return entry.error();
+    if (entry->type != ValueType::bytes && wants_typed_json(request))
+      return answer_typed(txn, *entry, request, response);
     return answer_entry(txn, *entry, request, response);
   });
 }
@@ -142,6 +145,9 @@ Result<void> v1_put(Context& context, Request& request, Response& response) {
   const auto expiry = expiry_of(request, context.store.now_ms());
   if (!expiry) return expiry.error();
   options.expires_ms = *expiry;
+  const auto type = type_asked_for(request);
+  if (!type) return type.error();
+  options.type = *type;
 
   auto payload = request.upload ? Payload::make(*request.upload)
                                 : Payload::make(context.store, request.body, context.options.value_bytes_max);

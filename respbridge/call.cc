@@ -1,6 +1,7 @@
 #include "respbridge/command.h"
 #include "respbridge/errors.h"
 #include "respbridge/service.h"
+#include "store/typed_value.h"
 
 namespace kvfs::resp {
 
@@ -47,8 +48,12 @@ bool Call::only_looks() const {
 std::optional<Entry> Call::find(uint32_t database, std::string_view key) const {
   const DirId dir = collection(database);
   if (dir == 0) return std::nullopt;
-  const Result<Entry> entry = only_looks() ? peek(*scope.reader, dir, key) : get(*scope.reader, dir, key);
+  Result<Entry> entry = only_looks() ? peek(*scope.reader, dir, key) : get(*scope.reader, dir, key);
   if (!entry) return std::nullopt;
+  if (entry->type == ValueType::counter && !entry->chunked) {  // its digits alone: to Redis it is a string
+    entry->inline_value = counter_digits(*entry);
+    entry->size = entry->inline_value.size();
+  }
   return *entry;
 }
 
@@ -88,7 +93,7 @@ void Call::reply_value(const Entry& entry) {
 bool Call::put(std::string_view key, std::string_view value, const PutOptions& options) {
   const Result<DirId> dir = make_collection(client.database);
   if (!dir) return fail(dir.error()), false;
-  if (value.size() <= kInlineBytesMax) {
+  if (value.size() <= kInlineBytesMax || options.type != ValueType::bytes) {
     const Result<PutOutcome> done = kvfs::put(writer(), *dir, key, value, options);
     if (!done) fail(done.error());
     return done.has_value();
@@ -140,6 +145,18 @@ bool Call::patch(std::string_view key, const std::optional<Entry>& entry, uint64
   const Result<PutOutcome> done = kvfs::put(writer(), *dir, key, scope.staged.back(), options);
   if (!done) fail(done.error());
   return done.has_value();
+}
+
+std::optional<SetOutcome> Call::change_set(std::string_view key, Args members, bool add) {
+  std::optional<Entry> entry;
+  if (!find_set(key, entry)) return std::nullopt;
+  if (!entry && !add) return SetOutcome{};
+  const Result<DirId> dir = make_collection(client.database);
+  if (!dir) return fail(dir.error()), std::nullopt;
+  const Result<SetOutcome> done =
+      add ? add_members(writer(), *dir, key, members, keep_all(entry)) : remove_members(writer(), *dir, key, members);
+  if (!done) return fail(done.error()), std::nullopt;
+  return *done;
 }
 
 bool Call::remove(std::string_view key) {

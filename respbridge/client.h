@@ -68,6 +68,7 @@ struct WatchedKey {
   std::string collection;
   std::string key;
   Version version = 0;  // 0: absent
+  uint64_t since = 0;   // the feed's position then
 };
 
 /// Used by the connection's thread alone.

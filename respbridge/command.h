@@ -12,6 +12,7 @@
 #include "respbridge/client.h"
 #include "respbridge/reply.h"
 #include "store/keyspace.h"
+#include "store/typed_value.h"
 
 namespace kvfs::resp {
 
@@ -127,6 +128,8 @@ class Call {
   bool put(std::string_view key, std::string_view value, const PutOptions& options = {});
   /// Lays `bytes` over the value from `offset` on; only what they touch is written.
   bool patch(std::string_view key, const std::optional<Entry>& entry, uint64_t offset, std::string_view bytes);
+  /// Adds to a set or removes from it; the key comes and goes with its members. nullopt: an error has been replied.
+  std::optional<SetOutcome> change_set(std::string_view key, Args members, bool add);
   /// True where there was something to remove.
   bool remove(std::string_view key);
   bool set_expiry(std::string_view key, uint64_t expires_ms);

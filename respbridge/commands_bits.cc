@@ -52,7 +52,6 @@ struct BitRange {
 
 BitRange bit_range(int64_t start, int64_t end, bool in_bits, uint64_t size_bytes) {
   const auto length = static_cast<int64_t>(in_bits ? size_bytes * 8 : size_bytes);
-  if (start < 0 && end < 0 && start > end) return {};
   if (start < 0) start = std::max<int64_t>(start + length, 0);
   if (end < 0) end = std::max<int64_t>(end + length, 0);
   end = std::min(end, length - 1);
@@ -125,6 +124,7 @@ void bitcount(Call& call) {
   }
   const std::optional<std::string> bytes = call.read(*entry);
   if (!bytes) return;
+  if (start < 0 && end < 0 && start > end) return call.reply.integer(0);  // BITPOS looks at its first byte then
   call.reply.integer(count_bits(*bytes, bit_range(start, end, in_bits, bytes->size())));
 }
 

@@ -1,8 +1,8 @@
 // Commands on sets.
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <random>
+#include <set>
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
@@ -11,6 +11,7 @@
 #include "respbridge/service.h"
 #include "store/glob.h"
 #include "store/set_value.h"
+#include "store/typed_value.h"
 
 namespace kvfs::resp::commands {
 
@@ -18,33 +19,20 @@ namespace {
 
 using Members = std::vector<std::string>;
 
-bool has(const Members& members, std::string_view member) {
-  return std::binary_search(members.begin(), members.end(), member);
+/// The set at a key; nullopt: there is none, or (`failed`) an error has been replied.
+std::optional<SetReader> find(Call& call, std::string_view key, bool& failed) {
+  std::optional<Entry> entry;
+  failed = !call.find_set(key, entry);
+  if (failed || !entry) return std::nullopt;
+  return std::optional<SetReader>(std::in_place, call.txn(), *entry);
 }
 
-/// The members of a set, none where there is no key; nullopt: an error has been replied.
-std::optional<Members> load(Call& call, std::string_view key, std::optional<Entry>* entry = nullptr) {
-  std::optional<Entry> found;
-  if (!call.find_set(key, found)) return std::nullopt;
-  Members members;
-  if (found) {
-    const std::optional<std::string> bytes = call.read(*found);
-    if (!bytes) return std::nullopt;
-    members = decode_members(*bytes);
-  }
-  if (entry != nullptr) *entry = found;
-  return members;
-}
-
-/// Writes the members back; a set without members is no key. False: an error has been replied.
-bool store(Call& call, std::string_view key, const std::optional<Entry>& entry, const Members& members) {
-  if (members.empty()) {
-    call.remove(key);
-    return !call.scope.failure;
-  }
-  PutOptions options = keep_all(entry);
-  options.type = ValueType::set;
-  return call.put(key, encode_members(members), options);
+/// All members in byte order, none where there is no key; nullopt: an error has been replied.
+std::optional<Members> load(Call& call, std::string_view key) {
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, key, failed);
+  if (failed) return std::nullopt;
+  return set ? set->members() : Members();
 }
 
 void reply_members(Call& call, const Members& members) {
@@ -57,15 +45,22 @@ std::mt19937_64& random_engine() {
   return engine;
 }
 
-size_t random_below(size_t count) { return std::uniform_int_distribution<size_t>(0, count - 1)(random_engine()); }
+uint64_t random_below(uint64_t count) { return std::uniform_int_distribution<uint64_t>(0, count - 1)(random_engine()); }
 
-/// `count` members, each at most once, in random order; `rest` keeps the others in order.
-Members draw(Members members, size_t count, Members* rest = nullptr) {
+std::string draw_one(const SetReader& set) { return set.random(random_below); }
+
+/// `count` members, each at most once, in random order.
+Members draw(const SetReader& set, size_t count) {
   Members drawn;
-  std::sample(members.begin(), members.end(), std::back_inserter(drawn), count, random_engine());
-  if (rest != nullptr)
-    std::set_difference(members.begin(), members.end(), drawn.begin(), drawn.end(), std::back_inserter(*rest));
-  std::shuffle(drawn.begin(), drawn.end(), random_engine());
+  if (count >= set.size() / 3) {
+    const Members members = set.members();
+    std::sample(members.begin(), members.end(), std::back_inserter(drawn), count, random_engine());
+    std::shuffle(drawn.begin(), drawn.end(), random_engine());
+    return drawn;
+  }
+  std::set<std::string> seen;
+  while (drawn.size() < count)
+    if (std::string member = draw_one(set); seen.insert(member).second) drawn.push_back(std::move(member));
   return drawn;
 }
 
@@ -117,42 +112,20 @@ void store_combined(Call& call, Algebra algebra) {
     call.reply.integer(static_cast<int64_t>(members->size()));
 }
 
-/// A member's place in SSCAN: below 2^53, so that clients that keep cursors as doubles do not harm it; never 0.
-uint64_t scan_place(std::string_view member) {
-  constexpr uint64_t kMask = (uint64_t{1} << 53) - 1;
-  return std::max<uint64_t>(std::hash<std::string_view>{}(member)&kMask, 1);
-}
-
 }  // namespace
 
 void sadd(Call& call) {
-  std::optional<Entry> entry;
-  std::optional<Members> members = load(call, call.args[1], &entry);
-  if (!members) return;
-  Members wanted(call.args.begin() + 2, call.args.end());
-  for (const std::string& member : wanted)
+  for (const std::string_view member : call.args.subspan(2))
     if (member.size() > call.service.options().set_member_bytes_max)
       return call.reply.error("ERR a member of a set has at most " +
                               std::to_string(call.service.options().set_member_bytes_max) + " bytes");
-  std::sort(wanted.begin(), wanted.end());
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  Members all;
-  std::set_union(members->begin(), members->end(), wanted.begin(), wanted.end(), std::back_inserter(all));
-  const auto added = static_cast<int64_t>(all.size() - members->size());
-  if (added == 0 || store(call, call.args[1], entry, all)) call.reply.integer(added);
+  if (const auto done = call.change_set(call.args[1], call.args.subspan(2), true))
+    call.reply.integer(static_cast<int64_t>(done->changed));
 }
 
 void srem(Call& call) {
-  std::optional<Entry> entry;
-  std::optional<Members> members = load(call, call.args[1], &entry);
-  if (!members) return;
-  const size_t before = members->size();
-  for (const std::string_view member : call.args.subspan(2)) {
-    const auto at = std::lower_bound(members->begin(), members->end(), member);
-    if (at != members->end() && *at == member) members->erase(at);
-  }
-  const auto removed = static_cast<int64_t>(before - members->size());
-  if (removed == 0 || store(call, call.args[1], entry, *members)) call.reply.integer(removed);
+  if (const auto done = call.change_set(call.args[1], call.args.subspan(2), false))
+    call.reply.integer(static_cast<int64_t>(done->changed));
 }
 
 void smembers(Call& call) {
@@ -160,20 +133,24 @@ void smembers(Call& call) {
 }
 
 void scard(Call& call) {
-  if (const std::optional<Members> members = load(call, call.args[1]))
-    call.reply.integer(static_cast<int64_t>(members->size()));
+  std::optional<Entry> entry;
+  if (!call.find_set(call.args[1], entry)) return;
+  const uint64_t size = !entry ? 0 : entry->state.empty() ? SetReader(call.txn(), *entry).size() : entry->keys;
+  call.reply.integer(static_cast<int64_t>(size));
 }
 
 void sismember(Call& call) {
-  if (const std::optional<Members> members = load(call, call.args[1]))
-    call.reply.integer(has(*members, call.args[2]) ? 1 : 0);
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (!failed) call.reply.integer(set && set->contains(call.args[2]) ? 1 : 0);
 }
 
 void smismember(Call& call) {
-  const std::optional<Members> members = load(call, call.args[1]);
-  if (!members) return;
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (failed) return;
   call.reply.array(call.args.size() - 2);
-  for (const std::string_view member : call.args.subspan(2)) call.reply.integer(has(*members, member) ? 1 : 0);
+  for (const std::string_view member : call.args.subspan(2)) call.reply.integer(set && set->contains(member) ? 1 : 0);
 }
 
 void spop(Call& call) {
@@ -184,12 +161,20 @@ void spop(Call& call) {
     if (!wanted || *wanted < 0) return call.reply.error("ERR value is out of range, must be positive");
     count = static_cast<size_t>(*wanted);
   }
-  std::optional<Entry> entry;
-  std::optional<Members> members = load(call, call.args[1], &entry);
-  if (!members) return;
-  Members rest;
-  const Members drawn = draw(std::move(*members), count, &rest);
-  if (!drawn.empty() && !store(call, call.args[1], entry, rest)) return;
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (failed) return;
+  Members drawn;
+  if (set && set->size() > 0 && count > 0) drawn = call.args.size() == 2 ? Members{draw_one(*set)} : draw(*set, count);
+  if (!drawn.empty()) {
+    if (drawn.size() == set->size()) {
+      call.remove(call.args[1]);
+      if (call.scope.failure) return;
+    } else {
+      const std::vector<std::string_view> gone(drawn.begin(), drawn.end());
+      if (!call.change_set(call.args[1], gone, false)) return;
+    }
+  }
   if (call.args.size() == 3) return reply_members(call, drawn);
   if (drawn.empty()) return call.reply.null();
   call.reply.bulk(drawn[0]);
@@ -203,14 +188,16 @@ void srandmember(Call& call) {
     if (!count) return call.not_an_integer();
     if (*count < -(INT64_MAX / 2)) return call.reply.error("ERR value is out of range");
   }
-  std::optional<Members> members = load(call, call.args[1]);
-  if (!members) return;
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (failed) return;
+  const bool empty = !set || set->size() == 0;
   if (!count) {
-    if (members->empty()) return call.reply.null();
-    return call.reply.bulk((*members)[random_below(members->size())]);
+    if (empty) return call.reply.null();
+    return call.reply.bulk(draw_one(*set));
   }
-  if (members->empty() || *count >= 0) {
-    const Members drawn = draw(std::move(*members), static_cast<size_t>(std::max<int64_t>(*count, 0)));
+  if (empty || *count >= 0) {
+    const Members drawn = empty ? Members() : draw(*set, static_cast<size_t>(*count));
     call.reply.array(drawn.size());
     for (const std::string& member : drawn) call.reply.bulk(member);
     return;
@@ -218,28 +205,23 @@ void srandmember(Call& call) {
   constexpr int64_t kRepeatedMax = 10'000'000;  // a reply of more would be refused by any client
   if (-*count > kRepeatedMax) return call.reply.error("ERR value is out of range");
   call.reply.array(static_cast<size_t>(-*count));
-  for (int64_t i = 0; i < -*count; ++i) call.reply.bulk((*members)[random_below(members->size())]);
+  for (int64_t i = 0; i < -*count; ++i) call.reply.bulk(draw_one(*set));
 }
 
 void smove(Call& call) {
-  std::optional<Entry> from_entry;
-  std::optional<Entry> to_entry;
-  std::optional<Members> from = load(call, call.args[1], &from_entry);
-  if (!from) return;
-  if (!from_entry) return call.reply.integer(0);
-  std::optional<Members> to = load(call, call.args[2], &to_entry);
-  if (!to) return;
-  const std::string_view member = call.args[3];
-  const auto at = std::lower_bound(from->begin(), from->end(), member);
-  if (at == from->end() || *at != member) return call.reply.integer(0);
+  bool failed = false;
+  const std::optional<SetReader> from = find(call, call.args[1], failed);
+  if (failed) return;
+  if (!from) return call.reply.integer(0);
+  std::optional<Entry> to;
+  if (!call.find_set(call.args[2], to)) return;
+  if (!from->contains(call.args[3])) return call.reply.integer(0);
   if (call.args[1] == call.args[2]) return call.reply.integer(1);
-  from->erase(at);
-  if (!has(*to, member)) to->insert(std::lower_bound(to->begin(), to->end(), member), std::string(member));
-  // The views in to_entry end with the first write; what keep_all() takes of it is no view.
+  const Args member = call.args.subspan(3, 1);
   call.event("srem");
-  if (!store(call, call.args[1], from_entry, *from)) return;
+  if (!call.change_set(call.args[1], member, false)) return;
   call.event("sadd");
-  if (store(call, call.args[2], to_entry, *to)) call.reply.integer(1);
+  if (call.change_set(call.args[2], member, true)) call.reply.integer(1);
 }
 
 void sinter(Call& call) { reply_combined(call, Algebra::intersection); }
@@ -270,8 +252,9 @@ void sintercard(Call& call) {
   call.reply.integer(limit > 0 ? std::min(limit, size) : size);
 }
 
-/// Walks in the order of the members' hashes, which does not change when others come and go.
+/// Walks in the order of the members' places, which does not change when others come and go.
 void sscan(Call& call) {
+  constexpr uint64_t kPlaces = uint64_t{1} << 53;
   const std::optional<uint64_t> cursor = parse_unsigned(call.args[2]);
   if (!cursor) return call.reply.error(kInvalidCursor);
   size_t count = 10;
@@ -289,21 +272,16 @@ void sscan(Call& call) {
       return call.syntax_error();
     }
   }
-  const std::optional<Members> members = load(call, call.args[1]);
-  if (!members) return;
-  std::vector<std::pair<uint64_t, const std::string*>> places;
-  for (const std::string& member : *members)
-    if (const uint64_t place = scan_place(member); place > *cursor) places.emplace_back(place, &member);
-  std::sort(places.begin(), places.end());
-  size_t taken = std::min(count, places.size());
-  while (taken > 0 && taken < places.size() && places[taken].first == places[taken - 1].first) ++taken;
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (failed) return;
+  SetReader::Page page;
+  if (set && *cursor < kPlaces) page = set->page(*cursor, count);
   call.reply.array(2);
-  call.reply.bulk(taken < places.size() ? std::to_string(places[taken - 1].first) : "0");
-  Members found;
-  for (size_t i = 0; i < taken; ++i)
-    if (!match || glob_matches(*match, *places[i].second)) found.push_back(*places[i].second);
-  call.reply.array(found.size());
-  for (const std::string& member : found) call.reply.bulk(member);
+  call.reply.bulk(std::to_string(page.next));
+  if (match) std::erase_if(page.members, [&](const std::string& member) { return !glob_matches(*match, member); });
+  call.reply.array(page.members.size());
+  for (const std::string& member : page.members) call.reply.bulk(member);
 }
 
 }  // namespace kvfs::resp::commands

@@ -94,6 +94,14 @@ void change_by(Call& call, int64_t delta) {
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
   int64_t number = 0;
+  if (entry && entry->type == ValueType::counter) {
+    call.event("incrby");
+    const Result<CounterOutcome> sum =
+        add_to_counter(call.writer(), call.collection(), call.args[1], delta, keep_all(entry));
+    if (sum) return call.reply.integer(sum->value);
+    if (sum.error().code == Errc::out_of_range) return call.reply.error(kOverflow);
+    return call.fail(sum.error());
+  }
   if (entry) {
     constexpr uint64_t kDigitsMax = 20;
     const std::optional<int64_t> present =

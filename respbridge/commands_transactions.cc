@@ -2,6 +2,7 @@
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/service.h"
+#include "respbridge/watching.h"
 
 namespace kvfs::resp::commands {
 
@@ -38,8 +39,8 @@ void watch(Call& call) {
     if (client.watched.size() >= call.service.options().watched_keys_max)
       return call.reply.error("ERR a client watches at most " +
                               std::to_string(call.service.options().watched_keys_max) + " keys");
-    const std::optional<Entry> entry = call.find(key);
-    client.watched.push_back({client.identity.tenant, collection, std::string(key), entry ? entry->version : 0});
+    client.watched.push_back(watched_now(call.service.store(), call.service.store().feed(), client.identity.tenant,
+                                         collection, std::string(key)));
   }
   call.reply.ok();
 }

@@ -4,6 +4,7 @@
 
 #include "respbridge/errors.h"
 #include "respbridge/numbers.h"
+#include "respbridge/watching.h"
 
 namespace kvfs::resp {
 
@@ -291,13 +292,8 @@ void Executor::enqueue(Client& client, const CommandSpec& spec, Args args, std::
 
 Result<void> Executor::exec_queue(Client& client, Scope& scope, std::string& out, bool& aborted) {
   aborted = false;
-  for (const WatchedKey& watched : client.watched) {
-    Version version = 0;
-    if (const Result<DirId> tenant = find_tenant(*scope.reader, watched.tenant); tenant)
-      if (const Result<DirId> dir = find_collection(*scope.reader, *tenant, watched.collection); dir)
-        if (const Result<Entry> entry = peek(*scope.reader, *dir, watched.key); entry) version = entry->version;
-    aborted |= version != watched.version;
-  }
+  for (const WatchedKey& watched : client.watched)
+    aborted |= was_touched(*scope.reader, service_.store().feed(), watched);
   if (aborted) return {};
   Reply(out, client.protocol).array(client.queue.size());
   for (const QueuedCommand& command : client.queue) {

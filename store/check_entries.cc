@@ -80,7 +80,7 @@ void CheckScan::check_name_row(const Item& item) {
 }
 
 /// Attributes that need no other row.
-void CheckScan::check_identity(const std::string& where, const Entry& entry) {
+void CheckScan::check_identity(const std::string& where, const std::string& row, const Entry& entry) {
   inode_max_ = std::max(inode_max_, entry.inode);
   version_max_ = std::max(version_max_, entry.version);
   if (entry.inode < kFirstInode) found(where, fmt::format("has the reserved inode number {}", entry.inode), false);
@@ -88,6 +88,7 @@ void CheckScan::check_identity(const std::string& where, const Entry& entry) {
     found(where, fmt::format("has inode number {}, as another entry has", entry.inode), false);
   if ((entry.mode & ~kModeMask) != 0) found(where, fmt::format("has the impossible mode {:o}", entry.mode), false);
   if (const auto xattrs = Xattrs::decode(entry.xattrs); !xattrs) found(where, xattrs.error().message(), false);
+  check_type_of(where, row, entry);
   if (entry.size > kValueBytesMax) found(where, fmt::format("states a size of {} bytes", entry.size), false);
 }
 
@@ -122,7 +123,7 @@ void CheckScan::check_parent_of(const Item& item) {
   expected.append(item.slot.name);
   const auto parent = rows_.get(parent_row(item.entry.inode));
   if (parent && *parent == expected) {
-    check_identity(path_of(item.slot), item.entry);
+    check_identity(path_of(item.slot), item.row, item.entry);
     return;
   }
   if (parent && parent->size() >= 8) {
@@ -133,7 +134,7 @@ void CheckScan::check_parent_of(const Item& item) {
       return;
     }
   }
-  check_identity(path_of(item.slot), item.entry);
+  check_identity(path_of(item.slot), item.row, item.entry);
   found(path_of(item.slot), parent ? "its parent row leads elsewhere" : "has no parent row", true);
   fix(parent_row(item.entry.inode), std::move(expected));
 }
@@ -155,7 +156,7 @@ void CheckScan::check_value_row(const Item& item) {
     check_link_row(item);
     return;
   }
-  check_identity(where, entry);
+  check_identity(where, item.row, entry);
   if (entry.nlink != 1) {
     found(where, fmt::format("has {} as the number of its names; there is 1", entry.nlink), true);
     Entry mended = entry;
@@ -200,6 +201,7 @@ void CheckScan::check_expiry_of(const Item& item, const Entry& resolved) {
 
 /// Returns the bytes that the value's chunks hold.
 uint64_t CheckScan::check_chunks_of(const std::string& where, const std::string& row, const Entry& entry) {
+  if (entry.elements) return entry.bytes;
   chunked_.insert(entry.inode);
   const std::string prefix = chunk_prefix(entry.inode);
   uint64_t bytes = 0;

@@ -148,9 +148,9 @@ std::string CheckScan::path_of(const Slot& slot) const {
 void CheckScan::check_meta() {
   const std::optional<uint64_t> format = number_at(rows_, "format");
   if (!format)
-    found("meta format", "missing or malformed", true), fix(meta_row("format"), number_row_value(1));
-  else if (*format != 1)
-    found("meta format", fmt::format("is {}; this kvfs knows format 1", *format), false);
+    found("meta format", "missing or malformed", true), fix(meta_row("format"), number_row_value(kRowsFormat));
+  else if (*format == 0 || *format > kRowsFormat)
+    found("meta format", fmt::format("is {}; this kvfs knows formats up to {}", *format, kRowsFormat), false);
   const auto check_lease = [&](const char* name, uint64_t used, uint64_t margin) {
     const std::optional<uint64_t> lease = number_at(rows_, name);
     if (lease ? used < *lease : used == 0) return;
@@ -170,7 +170,7 @@ void CheckScan::check_meta() {
         found("meta root", root ? "is not the root directory" : root.error().message(), true);
         fix(std::string(key), std::nullopt);
       }
-    } else if (name != "format" && name != "clock" && name != "inodes") {
+    } else if (name != "format" && name != "clock" && name != "inodes" && name != "replica") {
       found("meta " + printable(name), "an unknown row", false);
     }
   });
@@ -197,7 +197,7 @@ void CheckScan::check_inode_row(Inode inode, std::string row, Entry entry) {
     found(where, "the row holds something else", false);
     return;
   }
-  check_identity(where, entry);
+  check_identity(where, row, entry);
   const uint64_t bytes = entry.chunked ? check_chunks_of(where, row, entry) : entry.size;
   if (count == 0 && !orphan) {
     found(where, "no name leads to it", true);
@@ -332,18 +332,24 @@ void CheckScan::check_settings() {
 }
 
 void CheckScan::check_elements() {
-  std::set<Inode> ownerless;
+  for_each_row(Table::garbage, [&](std::string_view key, std::string_view) {
+    const uint64_t owner = key.size() == 9 ? load_be64(key.data() + 1) : 0;
+    if (owner != 0 && !owners_.contains(owner)) return;
+    found("garbage row " + printable(key), owner == 0 ? "malformed key" : "would remove the members of a set", true);
+    fix(std::string(key), std::nullopt);
+  });
+  std::set<uint64_t> ownerless;
   for_each_row(Table::element, [&](std::string_view key, std::string_view) {
-    const Inode inode = key.size() >= 9 ? load_be64(key.data() + 1) : 0;
-    if (inodes_.contains(inode)) return;
-    ownerless.insert(inode);
+    const uint64_t owner = key.size() >= 9 ? load_be64(key.data() + 1) : 0;
+    if (owners_.contains(owner) || rows_.get(garbage_row(owner))) return;
+    ownerless.insert(owner);
     last_fixes_.try_emplace(std::string(key), std::nullopt);
   });
-  for (const Inode inode : ownerless) found(fmt::format("inode {}", inode), "elements belong to no value", true);
+  for (const uint64_t owner : ownerless) found(fmt::format("elements {}", owner), "belong to no value", true);
 }
 
 void CheckScan::check_tables() {
-  static constexpr std::string_view kTables = "DPBIOXETM";
+  static constexpr std::string_view kTables = "DPBIOXEGRTM";
   const auto cursor = rows_.cursor();
   for (cursor->seek(""); cursor->valid();) {
     const std::string table(cursor->key().substr(0, 1));

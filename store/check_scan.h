@@ -12,6 +12,7 @@
 #include "store/engine/chunk_segment.h"
 #include "store/entry.h"
 #include "store/inode_set.h"
+#include "store/type_state.h"
 
 namespace kvfs {
 
@@ -83,7 +84,9 @@ class CheckScan {
   void check_value_row(const Item& item);
   void check_link_row(const Item& item);
   void check_expiry_of(const Item& item, const Entry& resolved);
-  void check_identity(const std::string& where, const Entry& entry);
+  void check_identity(const std::string& where, const std::string& row, const Entry& entry);
+  void check_type_of(const std::string& where, const std::string& row, const Entry& entry);
+  void check_members_of(const std::string& where, const std::string& row, const Entry& entry, const TypeState& head);
   uint64_t check_chunks_of(const std::string& where, const std::string& row, const Entry& entry);
   void check_chunk(const std::string& where, const Entry& entry, uint32_t index, const ChunkRef& ref);
   void check_link_count(DirId dir, uint64_t subdirectories);
@@ -131,6 +134,7 @@ class CheckScan {
   std::unordered_map<Inode, Names> linked_;
   InodeSet inodes_;
   InodeSet chunked_;
+  InodeSet owners_;  // of element rows
   std::map<uint32_t, PageMap> pages_;
   uint64_t chunk_pages_ = 0;
   Inode inode_max_ = 0;

@@ -85,7 +85,14 @@ class OrSet {
   bool contains(std::string_view member) const { return members_.find(member) != members_.end(); }
   size_t size() const { return members_.size(); }
   std::vector<std::string> members() const;  // in byte order
+  using Members = std::map<std::string, std::set<Dot>, std::less<>>;
+  const Members& additions() const { return members_; }
   const VersionVector& seen() const { return seen_; }
+  /// Builds up a set from what was stored elsewhere. REQUIRES: `dots` is not empty and was seen.
+  void restore(std::string_view member, std::set<Dot> dots) {
+    members_.insert_or_assign(std::string(member), std::move(dots));
+  }
+  void restore_seen(const VersionVector& seen) { seen_.merge(seen); }
 
   void merge(const OrSet& other);
   /// See VersionVector::forget. Additions of that replica that are still members stay.
@@ -97,7 +104,7 @@ class OrSet {
   static Result<OrSet> decode(std::string_view bytes);
 
  private:
-  std::map<std::string, std::set<Dot>, std::less<>> members_;  // no member without a dot
+  Members members_;  // no member without a dot
   VersionVector seen_;
 };
 

@@ -7,9 +7,11 @@
 
 #include "store/dump_line.h"
 #include "store/inode_set.h"
+#include "store/set_rows.h"
 #include "store/store.h"
 #include "store/text.h"
 #include "store/tree_rows.h"
+#include "store/type_state.h"
 
 namespace kvfs {
 
@@ -24,7 +26,6 @@ class Dumper {
       : txn_(txn), sink_(sink), options_(options), cursor_(txn.rows().cursor()) {}
 
   Result<uint64_t> run() {
-    if (Result<void> ok = check_elements(); !ok) return ok.error();
     DumpLine header;
     header.what = What::header;
     if (Result<void> ok = give(header); !ok) return ok.error();
@@ -47,14 +48,6 @@ class Dumper {
   };
 
   Result<void> give(const DumpLine& line) { return sink_(write_dump_line(line)); }
-
-  Result<void> check_elements() {
-    const std::string prefix(1, static_cast<char>(Table::element));
-    cursor_->seek(prefix);
-    if (cursor_->valid() && cursor_->key().starts_with(prefix))
-      return {Errc::unsupported, "the store holds elements of collection types, which this version cannot dump"};
-    return {};
-  }
 
   Result<void> give_root() {
     DumpLine line;
@@ -140,7 +133,26 @@ class Dumper {
     }
     if (!line.entry.chunked) line.bytes = std::string(line.entry.inline_value);
     if (Result<void> ok = give(line); !ok || !line.entry.chunked) return ok;
-    return give_parts(line.entry);
+    return line.entry.elements ? give_members(line.entry) : give_parts(line.entry);
+  }
+
+  Result<void> give_members(const Entry& entry) {
+    constexpr size_t kMembersBytesPerLine = 64 * 1024;
+    const TypeState head = *checked(decode_set_head(entry.state), "of a set");
+    DumpLine batch;
+    batch.what = What::members;
+    batch.bytes.emplace();
+    Result<void> done;
+    SetRows(head.owner, head.seed).walk(txn_.rows(), 0, [&](const SetRows::Item& item) {
+      append_item(*batch.bytes, item);
+      if (batch.bytes->size() < kMembersBytesPerLine) return true;
+      done = give(batch);
+      bytes_ += batch.bytes->size();
+      batch.bytes->clear();
+      return done.has_value();
+    });
+    if (done && !batch.bytes->empty()) done = give(batch);
+    return done;
   }
 
   /// The chunks as they are: holes stay holes.

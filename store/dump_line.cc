@@ -32,13 +32,10 @@ struct WhatName {
   What what;
   std::string_view name;
 };
-constexpr std::array kWhats = {WhatName{What::root, "root"},
-                               WhatName{What::tenant, "tenant"},
-                               WhatName{What::collection, "collection"},
-                               WhatName{What::directory, "directory"},
-                               WhatName{What::name, "name"},
-                               WhatName{What::part, "part"},
-                               WhatName{What::end, "end"}};
+constexpr std::array kWhats = {
+    WhatName{What::root, "root"},           WhatName{What::tenant, "tenant"}, WhatName{What::collection, "collection"},
+    WhatName{What::directory, "directory"}, WhatName{What::name, "name"},     WhatName{What::part, "part"},
+    WhatName{What::members, "members"},     WhatName{What::end, "end"}};
 constexpr std::string_view kHeader = "kvfs-dump";
 
 void put_bytes(json::object& to, std::string_view name, std::string_view bytes) {
@@ -83,6 +80,7 @@ void put_attributes(json::object& to, const DumpLine& line) {
   if (entry.type != ValueType::bytes) to["type"] = kTypes[static_cast<size_t>(entry.type)];
   if (!entry.content_type.empty()) put_bytes(to, "content_type", entry.content_type);
   if (!entry.xattrs.empty()) to["xattrs"] = xattrs_json(entry.xattrs);
+  if (!entry.state.empty()) to["state_b64"] = encode_base64(entry.state);
   if (line.settings) to["settings"] = json::parse(encode_settings(*line.settings).substr(1));
 }
 
@@ -242,6 +240,9 @@ std::string write_dump_line(const DumpLine& line) {
       out["offset"] = line.offset;
       put_bytes(out, "data", *line.bytes);
       break;
+    case What::members:
+      out["data_b64"] = encode_base64(*line.bytes);
+      break;
     case What::root:
     case What::tenant:
     case What::collection:
@@ -282,7 +283,8 @@ Result<DumpLine> read_dump_line(std::string_view text) {
   line.collection = members.bytes("collection").value_or("");
   line.key = members.bytes("key").value_or("");
   take_attributes(members, line);
-  if (line.what == What::part) {
+  if (line.what == What::node) line.state = members.bytes("state").value_or("");
+  if (line.what == What::part || line.what == What::members) {
     line.bytes = members.bytes("data");
     if (!line.bytes) members.fail("data");
   } else if (line.what == What::node) {

@@ -23,6 +23,7 @@ struct DumpLine {
     node,       // a value, symlink or special file
     name,       // one more name of a node with several
     part,       // bytes of the node before
+    members,    // members of the set before, where they are many
     end,        // last line
   };
   What what = What::node;
@@ -39,7 +40,11 @@ struct DumpLine {
   std::optional<Settings> settings;
   uint64_t link_id = 0;  // the same for all names of a file; 0: it has one name
 
-  /// The value or target, or the bytes of a part. nullopt of a node: parts follow.
+  std::string state;    // of a counter or set, as in its entry
+  std::string value;    // of a set with a state: its text, once `bytes` has been taken
+  std::string members;  // of a large set: what its lines of members held
+
+  /// The value or target, or the bytes of a part or of members. nullopt of a node: parts or members follow.
   std::optional<std::string> bytes;
   uint64_t offset = 0;   // part
   uint64_t entries = 0;  // end: how many lines of directories, nodes and names there were

@@ -21,7 +21,9 @@ enum Flag : uint8_t {
   chunked_flag = 4,
   extras_flag = 8,     // rdev, default TTL, content type, xattrs follow
   counters_flag = 16,  // keys and bytes follow
-  known_flags = 31,
+  state_flag = 32,     // the state of a counter or set follows
+  elements_flag = 64,  // the members are element rows
+  known_flags = 127,
 };
 
 bool has_extras(const Entry& entry) {
@@ -55,7 +57,8 @@ void encode_entry(const Entry& entry, std::string& out) {
   field(static_cast<uint8_t>(entry.type));
   field(static_cast<uint8_t>((entry.implicit ? implicit_flag : 0) | (entry.shadowed ? shadowed_flag : 0) |
                              (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
-                             (counters ? counters_flag : 0)));
+                             (counters ? counters_flag : 0) | (entry.state.empty() ? 0 : state_flag) |
+                             (entry.elements ? elements_flag : 0)));
   field(entry.mode);
   field(entry.uid);
   field(entry.gid);
@@ -80,6 +83,10 @@ void encode_entry(const Entry& entry, std::string& out) {
   }
   assert(at == out.data() + fixed_bytes);
   if (extras) out.append(entry.content_type).append(entry.xattrs);
+  if (!entry.state.empty()) {
+    append_le(out, static_cast<uint32_t>(entry.state.size()));
+    out.append(entry.state);
+  }
   out.append(entry.inline_value);
 }
 
@@ -97,7 +104,8 @@ Result<Entry> decode_entry(std::string_view row) {
   entry.type = static_cast<ValueType>(type);
   entry.implicit = (flags & implicit_flag) != 0;
   entry.shadowed = (flags & shadowed_flag) != 0;
-  entry.chunked = (flags & chunked_flag) != 0;
+  entry.elements = (flags & elements_flag) != 0;
+  entry.chunked = entry.elements || (flags & chunked_flag) != 0;
   entry.mode = in.take<uint32_t>();
   entry.uid = in.take<uint32_t>();
   entry.gid = in.take<uint32_t>();
@@ -122,7 +130,14 @@ Result<Entry> decode_entry(std::string_view row) {
     entry.content_type = in.take_bytes(content_type_bytes);
     entry.xattrs = in.take_bytes(xattrs_bytes);
   }
+  if ((flags & state_flag) != 0) {
+    const auto state_bytes = in.take<uint32_t>();
+    entry.state = in.take_bytes(state_bytes);
+  }
   if (in.failed()) return {Errc::corrupt, "a truncated entry row"};
+  if ((!entry.state.empty() && entry.type == ValueType::bytes) ||
+      (entry.elements && (entry.type != ValueType::set || entry.state.empty())))
+    return {Errc::corrupt, "an entry row with a state that its type has not"};
   entry.inline_value = in.rest();
   const bool has_value = entry.kind == Kind::file || entry.kind == Kind::symlink;
   if (has_value && !entry.chunked && entry.inline_value.size() != entry.size)

@@ -46,7 +46,8 @@ struct Entry {
   ValueType type = ValueType::bytes;
   bool implicit = false;  // directory made because a key needed it; goes away with its last entry
   bool shadowed = false;  // a value whose name is also a directory: in the mount it is the directory's "%:value"
-  bool chunked = false;   // the value lies in chunks under `inode`; otherwise in inline_value
+  bool chunked = false;   // the value is not in inline_value: it lies in chunks under `inode`, or in element rows
+  bool elements = false;  // of a large set: its members are element rows (set_rows.h); `chunked` is set, too
 
   uint32_t mode = 0;  // kModeMask bits only; the file type is `kind`
   uint32_t uid = 0;
@@ -63,13 +64,14 @@ struct Entry {
   uint64_t expires_ms = 0;      // since 1970; 0: never
   uint64_t default_ttl_ms = 0;  // of a directory: given to values made below it; 0: none
   uint64_t size = 0;            // bytes of the value, or of the symlink's target
-  uint64_t keys = 0;            // of a collection's or tenant's directory: values below it
-  uint64_t bytes = 0;           // likewise: what they occupy; of a chunked value: bytes in its chunks
+  uint64_t keys = 0;            // of a collection's or tenant's directory: values below it; of a set: its members
+  uint64_t bytes = 0;           // of such a directory: what they occupy; of a chunked value: bytes that are stored
 
   /// Views: into the row the entry was decoded from, or whatever the caller set them to.
   std::string_view content_type;
   std::string_view xattrs;        // see xattr.h
   std::string_view inline_value;  // a symlink's target, a link's is empty
+  std::string_view state;         // of a counter or set: what merging needs beside the value, see type_state.h
 
   /// Not encoded: read through a hard link or as an orphan, so that the row to write is inode_row(inode).
   bool by_inode = false;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <utility>
 
 #include "store/store.h"
 #include "store/tree_rows.h"
@@ -159,7 +161,7 @@ size_t Evictor::evict_some(DirId tenant, DirId limited, const Goal& goal) {
   size_t went = 0;
   std::vector<bool> tried;
   std::vector<size_t> victims;
-  std::vector<ChangePtr> published;
+  std::vector<Change> published;
   const auto body = [&](WriteTxn& txn) -> Result<void> {
     went = 0;
     victims.clear();
@@ -279,11 +281,11 @@ size_t Evictor::keep_disk_room() {
   return before > after ? static_cast<size_t>(before - after) : 0;
 }
 
-void Evictor::tell(std::vector<ChangePtr> changes) {
+void Evictor::tell(std::vector<Change> changes) {
   if (!thread_.joinable()) return store_.feed().tell_observers(changes);
   {
     const std::lock_guard lock(wake_mutex_);
-    untold_.insert(untold_.end(), changes.begin(), changes.end());
+    std::move(changes.begin(), changes.end(), std::back_inserter(untold_));
   }
   wake_.notify_all();
 }
@@ -293,7 +295,7 @@ void Evictor::run() {
   auto next_look = std::chrono::steady_clock::now();
   auto next_pressure = next_look;
   while (!stopping_) {
-    const std::vector<ChangePtr> untold = std::exchange(untold_, {});
+    const std::vector<Change> untold = std::exchange(untold_, {});
     lock.unlock();
     store_.feed().tell_observers(untold);
     if (std::chrono::steady_clock::now() >= next_look) {
@@ -313,7 +315,7 @@ void Evictor::run() {
     lock.lock();
     wake_.wait_until(lock, next_look, [&] { return stopping_ || !untold_.empty(); });
   }
-  const std::vector<ChangePtr> untold = std::exchange(untold_, {});
+  const std::vector<Change> untold = std::exchange(untold_, {});
   lock.unlock();
   store_.feed().tell_observers(untold);
 }

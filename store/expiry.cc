@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "store/byte_order.h"
+#include "store/set_rows.h"
 #include "store/store.h"
 #include "store/tree_rows.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -74,12 +76,40 @@ Result<size_t> Store::sweep_expired() {
   return removed;
 }
 
+Result<size_t> Store::purge_elements() {
+  constexpr size_t kElementsPerCommit = 2000;  // other writers go on in between
+  size_t removed = 0;
+  while (true) {
+    const std::optional<uint64_t> owner = read([](const ReadTxn& txn) -> std::optional<uint64_t> {
+      const std::string prefix(1, static_cast<char>(Table::garbage));
+      const auto cursor = txn.rows().cursor();
+      cursor->seek(prefix);
+      if (!cursor->valid() || !cursor->key().starts_with(prefix) || cursor->key().size() != 9) return std::nullopt;
+      return load_be64(cursor->key().data() + 1);
+    });
+    if (!owner) return removed;
+    size_t count = 0;
+    const Result<void> done = transact(
+        [&](WriteTxn& txn) -> Result<void> {
+          count = erase_elements(txn.rows(), *owner, kElementsPerCommit);
+          if (count < kElementsPerCommit) txn.rows().erase(garbage_row(*owner));
+          return {};
+        },
+        {});
+    if (!done) return done.error();
+    removed += count;
+    const std::lock_guard lock(sweep_mutex_);
+    if (stopping_) return removed;
+  }
+}
+
 void Store::sweep_until_stopped() {
   std::unique_lock lock(sweep_mutex_);
   while (
       !sweep_wake_.wait_for(lock, std::chrono::milliseconds(options_.expiry_interval_ms), [&] { return stopping_; })) {
     lock.unlock();
     try {
+      (void)purge_elements();
       (void)sweep_expired();  // what fails now (a full disk) is tried again; readers see the values as absent anyway
     } catch (const StoreException&) {
       // Damage is reported to whoever reads it.
@@ -106,11 +136,10 @@ namespace rows {
 
 Result<void> erase_orphan(WriteTxn& txn, Inode inode) {
   const std::optional<Entry> entry = load_inode(txn.rows(), inode);
+  const bool is_orphan = entry && entry->nlink == 0;
+  if (is_orphan) erase_contents(txn, *entry);  // first: it reads the state
   txn.rows().erase(orphan_row(inode));
-  if (!entry || entry->nlink != 0) return {};
-  const bool chunked = entry->chunked;
-  txn.rows().erase(inode_row(inode));
-  if (chunked) erase_chunks(txn, inode);
+  if (is_orphan) txn.rows().erase(inode_row(inode));
   return {};
 }
 

@@ -86,6 +86,17 @@ std::string parent_row(DirId dir) { return row_of(Table::parent, dir); }
 std::string chunk_prefix(Inode inode) { return row_of(Table::chunk, inode); }
 std::string inode_row(Inode inode) { return row_of(Table::inode, inode); }
 std::string orphan_row(Inode inode) { return row_of(Table::orphan, inode); }
+std::string element_prefix(uint64_t owner) { return row_of(Table::element, owner); }
+std::string garbage_row(uint64_t owner) { return row_of(Table::garbage, owner); }
+
+std::string member_row(uint64_t owner, uint64_t hash) {
+  std::string out = row(Table::element, 17);
+  append_be64(out, owner);
+  out.push_back(kMemberElement);
+  append_be64(out, hash);
+  return out;
+}
+
 std::string settings_row(DirId dir) { return row_of(Table::settings, dir); }
 
 std::string chunk_row(Inode inode, uint32_t chunk) {

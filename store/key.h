@@ -17,6 +17,8 @@ inline constexpr size_t kCollectionNameBytesMax = 255;
 using Inode = uint64_t;
 using DirId = Inode;  // a directory's rows are keyed by its inode number
 
+inline constexpr uint64_t kRowsFormat = 2;  // of all rows; 1 had neither types with state nor elements
+
 inline constexpr DirId kRootDir = 1;        // holds the tenants
 inline constexpr Inode kFirstInode = 1024;  // smaller ones are reserved (control directory)
 
@@ -55,7 +57,9 @@ enum class Table : char {
   inode = 'I',     // <inode 8B>                                -> Entry of a hard-linked or orphaned file
   orphan = 'O',    // <inode 8B>                                -> empty; unlinked but open, removed at start
   expiry = 'X',    // <tenant dir 8B> <ms 8B> <dir 8B> <name>   -> empty
-  element = 'E',   // <inode 8B> <element>                      -> reserved: elements of sets, hashes, lists
+  element = 'E',   // <owner 8B> <kind 1B> <place>              -> elements of large sets, see set_rows.h
+  garbage = 'G',   // <owner 8B>                                -> empty; elements to be removed in the background
+  removed = 'R',   // <collection dir 8B> <key or its hash>     -> tombstone of a key, see key_state.h
   settings = 'T',  // <tenant or collection dir 8B>             -> Settings
   meta = 'M',      // <name>                                    -> format version, id allocator, clock
 };
@@ -81,6 +85,13 @@ std::string orphan_row(Inode inode);
 std::string expiry_row(DirId tenant, uint64_t expires_ms, const Slot& slot);
 std::string settings_row(DirId dir);
 std::string meta_row(std::string_view name);
+/// Every element row of `owner` begins with this.
+std::string element_prefix(uint64_t owner);
+/// Kinds of elements: hashes, lists and sorted sets will have theirs. DO NOT CHANGE: on disk.
+inline constexpr char kMemberElement = 'm';
+/// The row of a set's members that have this hash.
+std::string member_row(uint64_t owner, uint64_t hash);
+std::string garbage_row(uint64_t owner);
 
 /// Decoders of row keys met in scans. Errors: corrupt.
 Result<Slot> parse_dirent_row(std::string_view row);

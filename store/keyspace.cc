@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "store/key_state.h"
 #include "store/tree_rows.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -92,7 +94,10 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   }
   PutOutcome outcome;
   outcome.created = !present;
+  const std::string former =
+      outcome.created && txn.runtime().keeps_tombstones() ? rows::unbury(txn, path.collection, key) : std::string();
   Entry entry = present ? *present : new_value(txn, path);
+  if (options.type != ValueType::bytes && outcome.created) entry.state = former;
   if (!present) entry.shadowed = rows::is_shadowed(txn, path, slot);
   const uint64_t expires_before = present ? present->expires_ms : 0;
   if (!(options.keep_expiry && present))
@@ -107,10 +112,11 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
     entry.content_type = std::string_view(kept).substr(0, content_type_bytes);
     entry.xattrs = std::string_view(kept).substr(content_type_bytes);
   }
-  entry.type = options.type;
   if (Result<void> ok = apply(entry, path); !ok) return ok.error();
+  entry.type = options.type;
   entry.mtime_ns = entry.ctime_ns = txn.now_ns();
-  entry.version = txn.next_version();
+  const Version version = txn.next_version();
+  entry.version = options.version.value_or(version);
   rows::store(txn, slot, entry);
   rows::index_expiry(txn, path, slot, expires_before, entry.expires_ms);
   note_write(txn, path, slot, outcome.created);
@@ -122,12 +128,18 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   outcome.version = entry.version;
   outcome.expires_ms = entry.expires_ms;
   Change change = rows::describe(txn, ChangeKind::put, path, slot, entry);
+  change.id = version;
   change.created = outcome.created;
   txn.record(std::move(change));
   return outcome;
 }
 
 }  // namespace
+
+Result<PutOutcome> rows::put_applied(WriteTxn& txn, DirId collection, std::string_view key, const PutOptions& options,
+                                     const ApplyValue& apply) {
+  return put_with(txn, collection, key, options, apply);
+}
 
 Result<DirId> find_tenant(const ReadTxn& txn, std::string_view tenant) {
   return find_named(txn, kRootDir, tenant, "tenant");
@@ -213,18 +225,35 @@ Result<void> check(const Precondition& precondition, const Entry* present) {
 
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, const StagedValue& value,
                        const PutOptions& options) {
-  std::string storage;
-  return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) {
-    return rows::apply_value(txn, &path, entry, value, storage);
+  rows::TypedStorage storage;
+  return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
+    if (options.type != ValueType::bytes)
+      return rows::apply_typed(txn, &path, entry, options.type, value, std::nullopt, storage);
+    if (entry.type != ValueType::bytes) {
+      if (!value.replaces) return {Errc::wrong_type, "parts of bytes cannot be laid over a counter or set"};
+      rows::count(txn, path, 0, -static_cast<int64_t>(entry.bytes_charged()));
+      rows::drop_value(txn, entry);
+    }
+    return rows::apply_value(txn, &path, entry, value, storage.text);
   });
 }
 
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, std::string_view value,
                        const PutOptions& options) {
+  if (options.type != ValueType::bytes) {
+    rows::TypedStorage storage;
+    return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
+      const auto before = static_cast<int64_t>(entry.bytes_charged());
+      Result<void> ok = rows::assign_typed(txn, entry, options.type, value, false, storage);
+      if (ok) rows::count(txn, path, 0, static_cast<int64_t>(entry.bytes_charged()) - before);
+      return ok;
+    });
+  }
   if (value.size() > kInlineBytesMax)
     return {Errc::value_too_large, fmt::format("{} bytes are too many to be kept in a row", value.size())};
   return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
     const auto before = static_cast<int64_t>(entry.bytes_charged());
+    if (entry.type != ValueType::bytes) rows::drop_value(txn, entry);
     if (entry.chunked) rows::erase_chunks(txn, entry.inode);
     entry.chunked = false;
     entry.bytes = 0;
@@ -311,7 +340,8 @@ Result<PutOutcome> copy_key(WriteTxn& txn, DirId from_collection, std::string_vi
   options.content_type = content_type;
   options.expires_ms = source->entry.expires_ms;
   options.type = source->entry.type;
-  if (bytes->size() <= kInlineBytesMax) return put(txn, to_collection, to, std::string_view(*bytes), options);
+  if (bytes->size() <= kInlineBytesMax || options.type != ValueType::bytes)
+    return put(txn, to_collection, to, std::string_view(*bytes), options);
   return put_with(txn, to_collection, to, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
     return rows::write_chunks(txn, path, entry, *bytes);
   });

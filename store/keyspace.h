@@ -52,6 +52,7 @@ struct PutOptions {
   std::optional<uint64_t> expires_ms;
   bool keep_expiry = false;  // keep that of a value that is replaced
   ValueType type = ValueType::bytes;
+  std::optional<Version> version;  // of the value, where another replica gave it; the feed counts its own
 };
 struct PutOutcome {
   Version version = 0;
@@ -65,7 +66,7 @@ struct PutOutcome {
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, const StagedValue& value,
                        const PutOptions& options = {});
 /// Likewise for a small value in memory: no staging. Values longer than kInlineBytesMax are refused here
-/// (value_too_large): stage them.
+/// (value_too_large): stage them; but for those of another type than bytes, whose text this is.
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, std::string_view value,
                        const PutOptions& options = {});
 

@@ -48,7 +48,8 @@ class Reader {
     if (!line) return at_line(number_, line.error());
     if ((line->what == What::header) != (number_ == 1))
       return at_line(number_, {Errc::invalid, number_ == 1 ? "not the header of a dump" : "a second header"});
-    const bool takes_parts = line->what == What::node && line->entry.kind == Kind::file && !line->bytes;
+    const bool takes_parts =
+        line->what == What::node && line->entry.kind == Kind::file && !line->bytes && line->state.empty();
     if (line->what == What::part) {
       if (Result<void> ok = check_part(*line); !ok) return at_line(number_, ok.error());
     } else {
@@ -138,6 +139,14 @@ class Loader {
       pending_bytes_ += line.bytes->size();
       return pending_.back().value->stage_chunk(index, *line.bytes);
     }
+    if (line.what == What::members) {
+      if (skipping_) return {};
+      if (pending_.empty() || pending_.back().line.what != What::node || pending_.back().line.state.empty())
+        return at_line(number, {Errc::invalid, "members that belong to no set"});
+      pending_bytes_ += line.bytes->size();
+      pending_.back().line.members += *line.bytes;
+      return {};
+    }
     if (pending_.size() >= kLoadLinesPerCommit || pending_bytes_ >= kLoadBytesPerCommit)
       if (Result<void> ok = commit(); !ok) return ok;
     skipping_ = line.what == What::node && line.entry.kind == Kind::file && line.entry.expired(store_.now_ms());
@@ -151,10 +160,12 @@ class Loader {
           static_cast<int64_t>(store_.now_ms()) * 1'000'000;
     Item item{std::move(line), std::nullopt, number};
     if (item.line.what == What::node && item.line.entry.kind == Kind::file) {
+      if (!item.line.state.empty() && !item.line.bytes) item.line.bytes.emplace();  // members follow instead of parts
       Result<StagedValue> staged = stage(item.line);
       if (!staged) return at_line(number, staged.error());
       item.value.emplace(std::move(*staged));
       if (item.line.bytes) pending_bytes_ += item.line.bytes->size();
+      if (!item.line.state.empty()) item.line.value = *item.line.bytes;
       item.line.bytes.reset();
     }
     pending_.push_back(std::move(item));
@@ -162,7 +173,8 @@ class Loader {
   }
 
   Result<StagedValue> stage(const DumpLine& line) {
-    if (!line.bytes) {  // parts follow
+    if (!line.state.empty()) return StagedValue(store_.chunks());  // the state says it all
+    if (!line.bytes) {                                             // parts follow
       StagedValue value(store_.chunks());
       value.size = line.entry.size;
       return value;

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include "store/keyspace.h"
+#include "store/set_rows.h"
+#include "store/set_writer.h"
 #include "store/text.h"
 #include "store/tree_rows.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -120,6 +123,36 @@ Result<void> load_root(WriteTxn& txn, const DumpLine& line, const LoadRules& rul
   return {};
 }
 
+/// A counter or set that a person wrote into a dump: a new one of that text.
+Result<void> load_text(WriteTxn& txn, const DirPath& parent, Entry& entry, ValueType type, const StagedValue& value,
+                       rows::TypedStorage& storage) {
+  const Version version = std::exchange(entry.version, 0);
+  Result<void> ok = rows::apply_typed(txn, &parent, entry, type, value, std::nullopt, storage);
+  entry.version = version;
+  return ok;
+}
+
+/// A counter or set with all that merging it needs.
+Result<void> load_state(WriteTxn& txn, const DirPath& parent, Entry& entry, ValueType type, const DumpLine& line,
+                        rows::TypedStorage& storage) {
+  if (type == ValueType::counter) {
+    const Result<TypeState> state = decode_counter_state(line.state);
+    if (!state) return {Errc::invalid, state.error().detail};
+    rows::store_counter(entry, *state, storage);
+  } else if (type == ValueType::set) {
+    Result<TypeState> state = decode_set_state(line.state, line.value);
+    if (!state) return {Errc::invalid, state.error().detail};
+    if (Result<void> ok = take_items(line.members, state->set); !ok) return {Errc::invalid, ok.error().detail};
+    rows::SetWriter set(txn, entry);
+    set.restore(*state);
+    set.finish(entry, storage);
+  } else {
+    return {Errc::invalid, "bytes have no state"};
+  }
+  rows::count(txn, parent, 0, static_cast<int64_t>(entry.bytes_charged()));
+  return {};
+}
+
 Result<void> load_node(WriteTxn& txn, const DirPath& parent, const Slot& slot, const DumpLine& line,
                        const StagedValue* value, const LoadRules& rules, LoadedLinks& links) {
   if (line.link_id != 0 && line.entry.expires_ms != 0)
@@ -133,9 +166,14 @@ Result<void> load_node(WriteTxn& txn, const DirPath& parent, const Slot& slot, c
   entry.inode = txn.next_inode();
   entry.version = version_of(txn, line, rules);
   const bool shadowed = txn.rows().get(dirent_row({slot.dir, slot.name, true})).has_value();
-  std::string storage;
+  rows::TypedStorage storage;
   if (entry.kind == Kind::file) {
-    if (Result<void> ok = rows::apply_value(txn, &parent, entry, *value, storage); !ok) return ok;
+    const ValueType type = entry.type;
+    entry.type = ValueType::bytes;
+    Result<void> ok = !line.state.empty()        ? load_state(txn, parent, entry, type, line, storage)
+                      : type == ValueType::bytes ? rows::apply_value(txn, &parent, entry, *value, storage.text)
+                                                 : load_text(txn, parent, entry, type, *value, storage);
+    if (!ok) return ok;
   } else if (entry.kind == Kind::symlink) {
     entry.inline_value = *line.bytes;
     entry.size = line.bytes->size();

@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "store/crdt.h"
+#include "store/read_marks.h"
 #include "store/txn.h"
 #include "store/uses.h"
 
@@ -38,6 +40,15 @@ class Runtime {
   /// is ahead, otherwise one more than the last. Only within a transaction, so that versions grow in commit order.
   Version next_version();
   Version last_version() const { return last_version_.load(); }
+  /// This store among those it merges with: drawn when the store is made; a restored copy draws its own.
+  ReplicaId replica() const { return replica_; }
+  void load_replica(ReplicaId replica, uint64_t member_seed) { replica_ = replica, member_seed_ = member_seed; }
+  /// Of the hash that places the members of sets that become large now: nobody outside knows it.
+  uint64_t member_seed() const { return member_seed_; }
+  /// Removed keys leave a tombstone, so that merging with a replica that does not know yet does not bring them back.
+  bool keeps_tombstones() const { return keeps_tombstones_; }
+  void keep_tombstones(bool keep) { keeps_tombstones_ = keep; }
+  ReadMarks& read_marks() { return read_marks_; }
   /// A version that came from elsewhere: all that are given out from now on are greater.
   void observe_version(Version version);
   Inode next_inode() { return next_inode_.fetch_add(1); }
@@ -116,6 +127,10 @@ class Runtime {
   const RuntimeOptions options_;
   ChunkStore& chunks_;
   const std::function<uint64_t()> clock_ns_;
+  ReplicaId replica_ = 0;          // constant after loading
+  uint64_t member_seed_ = 0;       // likewise
+  bool keeps_tombstones_ = false;  // likewise
+  ReadMarks read_marks_;
   std::atomic<Version> last_version_{0};
   std::atomic<Version> version_lease_{0};
   std::atomic<Inode> next_inode_{kFirstInode};

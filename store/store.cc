@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <random>
 
 #include "store/byte_order.h"
 #include "store/tree_rows.h"
@@ -10,8 +11,6 @@
 namespace kvfs {
 
 namespace {
-
-constexpr uint64_t kFormatVersion = 1;  // of the rows, see docs/format.md
 
 uint64_t system_clock_ns() {
   return static_cast<uint64_t>(
@@ -27,6 +26,9 @@ Result<uint64_t> load_number(const Snapshot& rows, std::string_view name) {
   if (in.failed() || !in.rest().empty()) return {Errc::corrupt, fmt::format("the '{}' row is malformed", name)};
   return number;
 }
+
+/// Never 0, which stands for changes made before replicas had numbers.
+ReplicaId draw_replica(std::random_device& random) { return std::uniform_int_distribution<ReplicaId>(1)(random); }
 
 /// Passes every chunk that a row refers to.
 Result<void> keep_chunks(const Snapshot& rows, const ChunkStore::Keep& keep) {
@@ -55,6 +57,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   const RuntimeOptions memory{eviction.policy, eviction.keys_max, eviction.history_bytes_max, options.cached_paths_max,
                               options.cached_names_max};
   store->runtime_ = std::make_unique<Runtime>(store->engine_->chunks(), store->options_.clock_ns, memory);
+  store->runtime_->keep_tombstones(options.keep_tombstones);
   if (Result<void> ok = store->load(); !ok) return ok.error();
   store->feed_ = std::make_unique<Feed>(options.feed_capacity, store->runtime_->last_version());
   if (Result<void> ok = store->remove_orphans(); !ok) return ok.error();
@@ -81,13 +84,18 @@ Result<void> Store::load() {
   const Result<uint64_t> format = load_number(*rows, "format");
   const Result<uint64_t> clock = load_number(*rows, "clock");
   const Result<uint64_t> inodes = load_number(*rows, "inodes");
+  const Result<uint64_t> replica = load_number(*rows, "replica");
   if (!format) return format.error();
   if (!clock) return clock.error();
   if (!inodes) return inodes.error();
-  if (*format > kFormatVersion)
+  if (!replica) return replica.error();
+  if (*format > kRowsFormat)
     return {Errc::corrupt,
-            fmt::format("the store has format {}; this kvfs knows formats up to {}", *format, kFormatVersion)};
+            fmt::format("the store has format {}; this kvfs knows formats up to {}", *format, kRowsFormat)};
   runtime_->load_leases(*clock, *inodes);
+  std::random_device random;
+  runtime_->load_replica(*replica != 0 ? static_cast<ReplicaId>(*replica) : draw_replica(random),
+                         uint64_t{random()} << 32 | random());
   const ReadTxn txn(*runtime_, *rows, now_ms(), cache_generation());
   for (const CollectionInfo& tenant : list_tenants(txn)) runtime_->load_usage(tenant.id, {tenant.keys, tenant.bytes});
   const std::string prefix(1, static_cast<char>(Table::settings));
@@ -103,11 +111,14 @@ Result<void> Store::load() {
             engine_->chunks().retain_only([&](const ChunkStore::Keep& keep) { return keep_chunks(*rows, keep); });
         !ok)
       return ok;
-  if (*format == kFormatVersion) return {};
-  const Result<Sequence> made = engine_->transact([](Transaction& rows_of_new) -> Result<void> {
+  if (*format == kRowsFormat && *replica != 0) return {};
+  const Result<Sequence> made = engine_->transact([&](Transaction& rows_of_new) -> Result<void> {
     std::string value;
-    append_le(value, kFormatVersion);
+    append_le(value, kRowsFormat);
     rows_of_new.put(meta_row("format"), value);
+    value.clear();
+    append_le(value, uint64_t{runtime_->replica()});
+    rows_of_new.put(meta_row("replica"), value);
     return {};
   });
   if (!made) return made.error();

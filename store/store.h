@@ -27,13 +27,14 @@ namespace kvfs {
 
 struct StoreOptions {
   EngineOptions engine;
-  size_t feed_capacity = 20'000;       // changes kept for subscribers that fall behind
-  uint64_t expiry_interval_ms = 100;   // how often expired keys are swept; 0: never (tests)
-  size_t expiry_batch_max = 1000;      // keys removed by one sweeping transaction
+  size_t feed_capacity = 20'000;      // changes kept for subscribers that fall behind
+  uint64_t expiry_interval_ms = 100;  // how often expired keys are swept; 0: never (tests)
+  size_t expiry_batch_max = 1000;     // keys removed by one sweeping transaction
   EvictionOptions eviction;
   PressureOptions pressure;
   size_t cached_paths_max = 100'000;   // directories whose paths are kept in memory
   size_t cached_names_max = 100'000;   // likewise, names of tenants and collections
+  bool keep_tombstones = false;        // of removed keys, for stores that merge with others (key_state.h)
   std::function<uint64_t()> clock_ns;  // for tests: nanoseconds since 1970; default: the system's
 };
 
@@ -122,6 +123,9 @@ class Store {
 
   Evictor& evictor() { return *evictor_; }
   const StoreOptions& options() const { return options_; }
+  /// Removes the elements of large sets that are gone, in many commits; done in the background likewise. Returns how
+  /// many.
+  Result<size_t> purge_elements();
 
   uint64_t now_ms() const;
   /// Figures of the engine, of the store, and of what has registered with add_stats().
@@ -140,7 +144,7 @@ class Store {
   /// Commits, with others evicted for it where that is needed and allowed, and tells the observers.
   Result<void> transact(const WriteBody& body, const WriteOptions& options);
   /// Commits as things are, and tells nobody. `shortage` given: filled in if room is all that was missing.
-  Result<void> commit(const WriteBody& body, const WriteOptions& options, std::vector<ChangePtr>& published,
+  Result<void> commit(const WriteBody& body, const WriteOptions& options, std::vector<Change>& published,
                       std::optional<Shortage>* shortage);
   void sweep_until_stopped();
   Result<void> remove_orphans();

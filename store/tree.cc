@@ -6,6 +6,7 @@
 
 #include "store/byte_order.h"
 #include "store/tree_rows.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -380,11 +381,59 @@ Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& v
   const std::string xattrs(entry.xattrs);
   entry.content_type = content_type;
   entry.xattrs = xattrs;
-  std::string storage;
-  if (Result<void> ok = rows::apply_value(txn, target->path.get(), entry, value, storage); !ok) return ok.error();
+  rows::TypedStorage storage;
+  const DirPath* path = target->path.get();
+  Result<void> ok = entry.type == ValueType::bytes
+                        ? rows::apply_value(txn, path, entry, value, storage.text)
+                        : rows::apply_typed(txn, path, entry, entry.type, value, change.appended_from, storage);
+  if (!ok) return ok.error();
   entry.mtime_ns = change.mtime_ns.value_or(txn.now_ns());
   entry.ctime_ns = change.ctime_ns ? std::max(entry.ctime_ns, *change.ctime_ns) : txn.now_ns();
   entry.mode &= ~change.clears_mode;
+  entry.version = txn.next_version();
+  write_target(txn, *target);
+  if (target->path) {
+    txn.record(rows::describe(txn, ChangeKind::put, *target->path, target->slot, entry));
+    note_write(txn, *target->path, target->slot, false);
+  }
+  if (Result<void> fits = rows::check_quota(txn); !fits) return fits.error();
+  const Result<Target> written = reload(txn, node);
+  if (!written) return written.error();
+  return written->entry;
+}
+
+Result<Entry> set_type(WriteTxn& txn, const Located& node, ValueType type) {
+  Result<Target> target = reload(txn, node);
+  if (!target) return target.error();
+  Entry& entry = target->entry;
+  if (entry.kind != Kind::file) return {Errc::invalid, "only values have a type"};
+  if (entry.type == type) return entry;
+  Result<std::string> text = read_whole_value(txn, entry, kTypedTextBytesMax);
+  if (!text) return text.error();
+  if (entry.type == ValueType::counter) *text = counter_digits(entry);
+  const std::string content_type(entry.content_type);
+  const std::string xattrs(entry.xattrs);
+  entry.content_type = content_type;
+  entry.xattrs = xattrs;
+  rows::TypedStorage storage;
+  if (type == ValueType::bytes && text->size() > kInlineBytesMax) {
+    if (target->path) rows::count(txn, *target->path, 0, -static_cast<int64_t>(entry.bytes_charged()));
+    rows::drop_value(txn, entry);
+    if (!target->path) return {Errc::invalid, "the file has no name"};
+    if (Result<void> ok = rows::write_chunks(txn, *target->path, entry, *text); !ok) return ok.error();
+  } else {
+    const auto before = static_cast<int64_t>(entry.bytes_charged());
+    if (type == ValueType::bytes) {
+      rows::drop_value(txn, entry);
+      entry.inline_value = *text;
+      entry.size = text->size();
+    } else if (Result<void> ok = rows::assign_typed(txn, entry, type, *text, false, storage); !ok) {
+      return ok.error();
+    }
+    if (target->path) rows::count(txn, *target->path, 0, static_cast<int64_t>(entry.bytes_charged()) - before);
+  }
+  entry.type = type;
+  entry.ctime_ns = txn.now_ns();
   entry.version = txn.next_version();
   write_target(txn, *target);
   if (target->path) {

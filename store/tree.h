@@ -100,8 +100,14 @@ struct ValueChange {
   std::optional<int64_t> mtime_ns;
   std::optional<int64_t> ctime_ns;  // never goes back
   uint32_t clears_mode = 0;         // mode bits that a write takes away: setuid, setgid
+  /// Of a counter or set: the value's bytes from here on were appended to what was there; nothing else changed.
+  std::optional<uint64_t> appended_from;
 };
 Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& value, const ValueChange& change = {});
+
+/// Makes the value one of this type, its text staying (typed_value.h). Errors: invalid (no text of such a value; no
+/// file), value_too_large.
+Result<Entry> set_type(WriteTxn& txn, const Located& node, ValueType type);
 
 /// Reads a directory in the byte order of its rows (a directory "a" stands as "a/"). A name with a directory and a
 /// value appears once, as the directory; inside the directory its value is not listed here (see own_value). Expired

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "store/byte_order.h"
+#include "store/key_state.h"
+#include "store/typed_value.h"
 
 namespace kvfs::rows {
 
@@ -121,6 +123,9 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
   const uint64_t expires_ms = entry.expires_ms;
   const int64_t bytes = static_cast<int64_t>(entry.bytes_charged());
   const bool last_name = entry.nlink <= 1;
+  std::optional<KeyState> tombstone;
+  if (txn.runtime().keeps_tombstones() && path.collection != 0 && entry.kind == Kind::file)
+    tombstone = state_once_removed(txn, entry, change.version, kind == ChangeKind::expire);
   if (!last_name) {
     --entry.nlink;
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
@@ -132,8 +137,8 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     txn.rows().put(orphan_row(entry.inode), {});
     txn.inode_moved(entry.inode, std::nullopt);
   } else {
+    erase_contents(txn, entry);  // first: it reads the state
     if (entry.by_inode) txn.rows().erase(inode_row(entry.inode));
-    if (entry.chunked) erase_chunks(txn, entry.inode);
   }
   txn.rows().erase(dirent_row(slot));
   index_expiry(txn, path, slot, expires_ms, 0);
@@ -141,6 +146,7 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
   txn.delta(slot.dir).touched = true;
   if (kind == ChangeKind::expire) ++txn.effects().removals[path.tenant].expired;
   if (kind == ChangeKind::evict) ++txn.effects().removals[path.tenant].evicted;
+  if (tombstone) bury(txn, path.collection, change.key, *tombstone);
   txn.record(std::move(change));
   return entry.version;
 }

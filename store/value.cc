@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "store/byte_order.h"
+#include "store/set_value.h"
 #include "store/tree_rows.h"
+#include "store/typed_value.h"
 
 namespace kvfs {
 
@@ -115,6 +117,7 @@ Result<size_t> read_value(const ReadTxn& txn, const Entry& entry, uint64_t offse
     std::memcpy(out, entry.inline_value.data() + offset, length);
     return length;
   }
+  if (entry.elements) return rows::read_elements(txn, entry, offset, length, out);
   std::memset(out, 0, length);
   const std::string prefix = chunk_prefix(entry.inode);
   const uint64_t end = offset + length;
@@ -164,9 +167,40 @@ void for_each_chunk(const Snapshot& rows, Inode inode, uint32_t first, Visit&& v
 
 }  // namespace
 
+namespace {
+
+/// The text of a set in element rows, written down: its reader may take longer than a snapshot may live.
+StagedValue written_down(const ReadTxn& txn, const Entry& entry) {
+  ValueWriter writer(txn.runtime().chunks(), kValueBytesMax);
+  std::vector<std::string> one(1);
+  Result<void> done;
+  SetReader(txn, entry).for_each([&](std::string_view member) {
+    one[0] = member;
+    done = writer.append(encode_members(one));
+    return done.has_value();
+  });
+  if (!done) throw StoreException(done.error());
+  Result<StagedValue> staged = writer.finish();
+  if (!staged) throw StoreException(staged.error());
+  return StagedValue(std::move(*staged));
+}
+
+}  // namespace
+
 ValueReader::ValueReader(const ReadTxn& txn, const Entry& entry)
     : chunks_(&txn.runtime().chunks()), size_(entry.size), bytes_(entry.inline_value) {
   if (!entry.chunked) return;
+  if (entry.elements) {
+    written_ = written_down(txn, entry);
+    if (written_->bytes) {
+      bytes_ = *written_->bytes;
+      return;
+    }
+    pin_ = chunks_->pin();
+    for (const auto& [index, ref] : written_->chunks())
+      if (ref) refs_.emplace_hint(refs_.end(), index, *ref);
+    return;
+  }
   pin_ = chunks_->pin();
   for_each_chunk(txn.rows(), entry.inode, 0, [&](uint32_t index, const ChunkRef& ref) {
     refs_.emplace_hint(refs_.end(), index, ref);
@@ -198,7 +232,7 @@ Result<size_t> ValueReader::read(uint64_t offset, size_t length, char* out) cons
 
 Result<uint64_t> seek_data(const ReadTxn& txn, const Entry& entry, uint64_t offset) {
   if (offset >= entry.size) return Errc::out_of_range;
-  if (!entry.chunked) return offset;
+  if (!entry.chunked || entry.elements) return offset;
   std::optional<uint64_t> found;
   for_each_chunk(txn.rows(), entry.inode, static_cast<uint32_t>(offset / kChunkBytes),
                  [&](uint32_t index, const ChunkRef&) {
@@ -211,7 +245,7 @@ Result<uint64_t> seek_data(const ReadTxn& txn, const Entry& entry, uint64_t offs
 
 Result<uint64_t> seek_hole(const ReadTxn& txn, const Entry& entry, uint64_t offset) {
   if (offset >= entry.size) return Errc::out_of_range;
-  if (!entry.chunked) return entry.size;
+  if (!entry.chunked || entry.elements) return entry.size;
   uint64_t at = offset / kChunkBytes;
   for_each_chunk(txn.rows(), entry.inode, static_cast<uint32_t>(at), [&](uint32_t index, const ChunkRef&) {
     if (index != at) return false;

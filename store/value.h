@@ -88,6 +88,7 @@ class ValueReader {
   ChunkStore* chunks_;
   uint64_t size_;
   std::string bytes_;
+  std::optional<StagedValue> written_;  // of a large set
   std::map<uint32_t, ChunkRef> refs_;
   std::unique_ptr<ChunkStore::Pin> pin_;
 };

@@ -102,6 +102,9 @@ def commands(rng):
         lambda: ["DISCARD"],
         lambda: ["EXEC"],
         lambda: ["MULTI"],
+        lambda: ["WATCH", *some(anykey)],
+        lambda: ["WATCH", *some(anykey)],
+        lambda: ["UNWATCH"],
         lambda: ["PUBLISH", "channel", value()],
     ]
     while True:
