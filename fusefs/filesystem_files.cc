@@ -68,7 +68,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     read_is_due = is_read_worth_noting(located->entry, now_ns());
     const Slot at{located->slot.dir, located->name, false};
     if (const auto path = dir_path(txn, at.dir); path && !is_in_snapshot(inode))
-      note_read(txn, (*path)->collection, &at);
+      kvfs::note_read(txn, (*path)->collection, &at);
     typed = located->entry.type != ValueType::bytes;
     return Place{located->slot.dir, located->name, false};
   });
