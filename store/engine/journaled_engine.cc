@@ -64,6 +64,7 @@ Result<void> JournaledEngine::open_files() {
   recovery.memtable_bytes_max = options_.memtable_bytes_max;
   recovery.salvage = options_.salvage;
   recovery.notice = options_.notice;
+  recovery.open_reserve = [this] { return SpaceGuard::free_reserve(options_.path); };
   auto recovered = recover(recovery, *base_, *chunks_);
   if (!recovered) return recovered.error();
   journal_ = std::move(recovered->journal);

@@ -175,7 +175,12 @@ class Recovery {
   }
 
   Result<void> fold() {
-    if (auto folded = base_.fold(*recovered_.memtable, recovered_.last); !folded) return folded;
+    auto folded = base_.fold(*recovered_.memtable, recovered_.last);
+    const auto full = [&] { return !folded && folded.error().code == Errc::no_space; };
+    if (full() && recovered_.journal->drop_spares()) folded = base_.fold(*recovered_.memtable, recovered_.last);
+    if (full() && options_.open_reserve && options_.open_reserve())
+      folded = base_.fold(*recovered_.memtable, recovered_.last);
+    if (!folded) return folded;
     recovered_.memtable = new_memtable();
     return {};
   }

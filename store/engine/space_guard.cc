@@ -81,10 +81,12 @@ bool SpaceGuard::open_reserve() {
   {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(reserve_made_, false)) return false;
-    if (unlink((path_ + "/RESERVE").c_str()) != 0) return false;
+    if (!free_reserve(path_)) return false;
   }
   measure();
   return true;
 }
+
+bool SpaceGuard::free_reserve(const std::string& path) { return unlink((path + "/RESERVE").c_str()) == 0; }
 
 }  // namespace kvfs

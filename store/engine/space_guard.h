@@ -37,6 +37,9 @@ class SpaceGuard {
   /// After the disk turned out to be full: frees the reserve. False if it was free already.
   bool open_reserve();
 
+  /// The same where nothing is guarded yet, for a recovery on a full disk. False: there is no reserve.
+  static bool free_reserve(const std::string& path);
+
   uint64_t disk_free_bytes() const;
 
  private:

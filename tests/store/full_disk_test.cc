@@ -38,6 +38,7 @@ class FullDiskTest : public testing::TestWithParam<const char*> {
     StoreOptions options;
     options.engine.path = files_ / "store";
     options.engine.notice = [this](const std::string& said) { notices_ += said + "\n"; };
+    options.engine.memtable_entries_max = memtable_entries_max_;
     options.expiry_interval_ms = 0;
     Result<std::unique_ptr<Store>> opened = Store::open(options);
     ASSERT_TRUE(opened) << opened.error().message();
@@ -119,6 +120,7 @@ class FullDiskTest : public testing::TestWithParam<const char*> {
 
   const test::TempDir files_;
   bool mounted_ = false;
+  uint64_t memtable_entries_max_ = EngineOptions().memtable_entries_max;
   std::string notices_;
   std::unique_ptr<Store> store_;
   DirId collection_ = 0;
@@ -165,6 +167,17 @@ TEST_P(FullDiskTest, ADiskThatOthersHaveFilledLosesNothing) {
   expect_whole();
   open();
   expect_whole();
+}
+
+TEST_P(FullDiskTest, AStoreOpensThoughItsJournalMustBeFoldedAndNothingIsLeft) {
+  constexpr int kRows = 150;  // so few that none has been folded yet
+  for (int i = 0; i < kRows; ++i) ASSERT_TRUE(put("row" + std::to_string(i), "value"));
+  store_.reset();
+  ASSERT_NO_FATAL_FAILURE(take_the_rest());
+  memtable_entries_max_ = 50;
+  ASSERT_NO_FATAL_FAILURE(open());
+  expect_whole();
+  ASSERT_TRUE(remove("row1"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, FullDiskTest, testing::Values("24m", "96m"),
