@@ -14,7 +14,7 @@ namespace kvfs::resp {
 namespace {
 
 constexpr size_t kHandlersAtOnceMax = 256;
-constexpr size_t kGatheredBytesMax = 1024 * 1024;
+constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the caches
 
 }  // namespace
 

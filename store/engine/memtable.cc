@@ -45,7 +45,7 @@ Memtable::Memtable(size_t entries_expected)
     : versions_(arena_),
       random_state_(random_seed() | 1),
       head_(make_node({}, 0, kHeightMax)),
-      bucket_mask_(std::bit_ceil(entries_expected < 16 ? size_t{16} : entries_expected) - 1),
+      bucket_mask_(std::bit_ceil(entries_expected < 16 ? size_t{16} : 2 * entries_expected) - 1),
       hash_seed_(random_seed()),
       buckets_(std::make_unique<std::atomic<Node*>[]>(bucket_mask_ + 1)) {}
 
