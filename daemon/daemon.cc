@@ -102,6 +102,9 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   MountOptions options = mount_options(config, mount_point);
   options.filesystem.control_files = control_files();
   options.filesystem.snapshots = snapshots_.get();
+  options.filesystem.commands = {
+      .run = [this](DirId tenant, std::string_view line) { return control_->run_line(tenant, line); },
+      .help = [this](DirId tenant) { return control_->help(tenant); }};
   auto mount = Mount::start(*store_, std::move(options));
   if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
   mount_ = std::move(*mount);

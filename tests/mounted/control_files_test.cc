@@ -151,6 +151,30 @@ TEST_F(ChannelFilesTest, TheRootsDirectoryNamesTheTenant) {
   EXPECT_EQ(stat_error(kvfs.in_mount(".kvfs/channels/nobody/news")), ENOENT);
 }
 
+using ControlFileTest = ControlFilesTest;
+
+TEST_F(ControlFileTest, CommandsAreWrittenAndTheirAnswersRead) {
+  EXPECT_NE(read_file(kvfs.in_mount(".kvfs/control")).find("sync"), std::string::npos);
+  output_of("echo sync > .kvfs/control", kvfs.mount_point());
+  EXPECT_EQ(read_file(kvfs.in_mount(".kvfs/control")).find("error"), std::string::npos);
+  const auto refused = shell("echo frobnicate > .kvfs/control", kvfs.mount_point());
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_NE(refused.err.find("Invalid argument"), std::string::npos) << refused.err;
+  EXPECT_NE(read_file(kvfs.in_mount(".kvfs/control")).find("frobnicate"), std::string::npos);
+  EXPECT_NE(read_file(kvfs.in_mount(".kvfs/last_error")).find("frobnicate"), std::string::npos);
+  http.put("/v1/default/a", "1");
+  const std::string copy = kvfs.scratch("copy");
+  output_of("echo backup " + copy + " > .kvfs/control", kvfs.mount_point());
+  EXPECT_TRUE(exists(copy)) << read_file(kvfs.in_mount(".kvfs/control"));
+}
+
+TEST_F(ControlFileTest, ATenantMayNotDoWhatConcernsAll) {
+  http.put("/v1/default/a", "1");
+  const std::string copy = kvfs.scratch("copy");
+  EXPECT_NE(shell("echo backup " + copy + " > default/.kvfs/control", kvfs.mount_point()).exit_code, 0);
+  EXPECT_FALSE(exists(copy));
+}
+
 using MetricsFileTest = ControlFilesTest;
 
 TEST_F(MetricsFileTest, TheyAreThoseOfHttpAndATenantsItsOwn) {
