@@ -22,6 +22,7 @@
 #include "fusefs/command_file.h"
 #include "fusefs/control_dir.h"
 #include "fusefs/control_tree.h"
+#include "fusefs/directory_positions.h"
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
@@ -109,14 +110,13 @@ struct OpenedFile {
 };
 
 /// An open directory: remembers which component stands behind the offsets it gave, so that reading goes on where it
-/// was however much was removed or made meanwhile.
+/// was however much was removed or made meanwhile. Where another handle gave them, see DirectoryPositions.
 struct DirectoryHandle {
   Inode inode = 0;
   std::mutex mutex;
   // Guarded by mutex:
-  uint64_t recent_first = 0;                // offset of recent.front()
-  std::vector<std::string> recent;          // components of the last answer
-  std::map<uint64_t, std::string> earlier;  // offset -> component, one an answer
+  std::shared_ptr<const DirectoryPositions::Answer> recent;  // the last answer
+  std::map<uint64_t, std::string> earlier;                   // offset -> position, the last one of each answer
 };
 
 /// What rename(2) and renameat2(2) ask for.
@@ -242,6 +242,8 @@ class Filesystem {
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
+  /// The position behind which an answer at this offset begins; nullopt: the start.
+  std::optional<std::string> resume_position(const ReadTxn& txn, const DirectoryHandle& handle, uint64_t offset) const;
   bool is_read_worth_noting(const Entry& entry, int64_t now_ns) const;
   void note_read(const Located& located);
   void write_access_times_if_overdue() {
@@ -306,6 +308,7 @@ class Filesystem {
   AccessTimes access_times_;
   std::atomic<bool> access_times_overdue_{false};
   RemovedDirectories removed_directories_;
+  DirectoryPositions positions_;
   ChangedElsewhere changed_elsewhere_;
   LastErrors last_errors_;
   const std::unique_ptr<Snapshots> own_snapshots_;

@@ -8,29 +8,10 @@
 namespace kvfs {
 namespace {
 
-// Offsets: what follows ".", "..", "%:value", and then one more for each entry.
+// Offsets: what follows ".", "..", "%:value"; then those of directory_offset().
 constexpr uint64_t kAfterDot = 1;
 constexpr uint64_t kAfterDotDot = 2;
 constexpr uint64_t kAfterOwnValue = 3;
-
-/// Where to go on: after the entry at `position` (a DirectoryCursor position; none: from the start), and then `skip`
-/// entries further.
-struct Resume {
-  std::optional<std::string> position;
-  uint64_t skip = 0;
-};
-
-/// REQUIRES: handle.mutex is held, offset >= kAfterOwnValue.
-Resume resume_at(const DirectoryHandle& handle, uint64_t offset) {
-  if (offset == kAfterOwnValue) return {};
-  if (offset >= handle.recent_first && offset - handle.recent_first < handle.recent.size())
-    return {handle.recent[offset - handle.recent_first], 0};
-  // seekdir(3) to an answer before the last one: its end is known, what lies between is counted.
-  const auto after = handle.earlier.upper_bound(offset);
-  if (after == handle.earlier.begin()) return {std::nullopt, offset - kAfterOwnValue};
-  const auto& [known, position] = *std::prev(after);
-  return {position, offset - known};
-}
 
 }  // namespace
 
@@ -39,6 +20,22 @@ Result<std::unique_ptr<DirectoryHandle>> Filesystem::open_directory(Inode inode)
   auto handle = std::make_unique<DirectoryHandle>();
   handle->inode = inode;
   return handle;
+}
+
+std::optional<std::string> Filesystem::resume_position(const ReadTxn& txn, const DirectoryHandle& handle,
+                                                       uint64_t offset) const {
+  if (offset <= kAfterOwnValue) return std::nullopt;
+  if (handle.recent) {
+    if (handle.recent->back().first == offset) return handle.recent->back().second;
+    for (const auto& [at, position] : *handle.recent)
+      if (at == offset) return position;
+  }
+  if (const auto it = handle.earlier.find(offset); it != handle.earlier.end()) return it->second;
+  const DirId directory = inode_in_view(handle.inode);
+  if (auto known = positions_.find(directory, offset)) return known;
+  for (DirectoryCursor cursor(txn, directory, std::nullopt); cursor.valid(); cursor.next())
+    if (auto position = cursor.position(); directory_offset(position) == offset) return position;
+  return std::nullopt;  // removed long ago: rather a name twice than one never
 }
 
 Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset, bool with_nodes,
@@ -87,12 +84,9 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
       const auto own = own_value(txn, directory);
       if (own && !give(kOwnValueName, own->slot, own->entry, kAfterOwnValue)) return {};
     }
-    uint64_t at = std::max(offset, kAfterOwnValue);
-    Resume resume = resume_at(handle, at);
-    DirectoryCursor cursor(txn, directory, resume.position);
-    for (; resume.skip > 0 && cursor.valid(); resume.skip--) cursor.next();
-    std::vector<std::string> given;
-    const uint64_t first = at + 1;
+    const auto after = resume_position(txn, handle, offset);
+    DirectoryCursor cursor(txn, directory, after);
+    DirectoryPositions::Answer given;
     std::string escaped;
     for (; cursor.valid(); cursor.next()) {
       std::string_view name = cursor.component();
@@ -100,15 +94,16 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
         escaped = to_file_name(name);
         name = escaped;
       }
-      if (!give(name, cursor.slot(), cursor.entry(), at + 1)) break;
-      at++;
-      given.push_back(cursor.position());
+      std::string position = cursor.position();
+      const uint64_t behind = directory_offset(position);
+      if (!give(name, cursor.slot(), cursor.entry(), behind)) break;
+      given.emplace_back(behind, std::move(position));
     }
     if (!given.empty()) {
       if (offset <= kAfterOwnValue) handle.earlier.clear();
-      handle.earlier.insert_or_assign(at, given.back());
-      handle.recent_first = first;
-      handle.recent = std::move(given);
+      handle.earlier.insert_or_assign(given.back().first, given.back().second);
+      handle.recent = std::make_shared<const DirectoryPositions::Answer>(std::move(given));
+      positions_.gave(directory, handle.recent);
     }
     return {};
   });

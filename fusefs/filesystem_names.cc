@@ -193,7 +193,7 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
   if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
-  return store_.write(
+  auto done = store_.write(
       [&](WriteTxn& txn) -> Result<void> {
         if (auto kept = keep_directory(txn, target->dir); !kept) return kept;
         if (!target->own_value) return kvfs::unlink(txn, {target->dir, target->component, false});
@@ -203,6 +203,8 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
         return kvfs::unlink(txn, {found->slot.dir, component, false});
       },
       write_options());
+  if (done) positions_.removed(target->dir, target->component);
+  return done;
 }
 
 Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
@@ -222,6 +224,7 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
       },
       write_options());
   if (!removed) return removed.error();
+  positions_.removed(target->dir, target->component + "/");
   if (nodes_.knows(removed->st_ino)) removed_directories_.add(removed->st_ino, *removed);
   return {};
 }
@@ -304,6 +307,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
       },
       write_options());
   if (!moved) return moved.error();
+  if (flag != RenameFlag::exchange)
+    positions_.removed(from->dir, moved->directory ? from->component + "/" : from->component);
   if (moved->replaced && nodes_.knows(moved->replaced->st_ino))
     removed_directories_.add(moved->replaced->st_ino, *moved->replaced);
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});

@@ -1,6 +1,10 @@
 // Much at once: a whole tree of files, a hundred thousand keys, a gigabyte; with bounded memory.
+#include <dirent.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <string>
 
 #include "tests/support/files.h"
@@ -17,9 +21,8 @@ const std::string kTar =
     "tar c --format=posix --pax-option=delete=atime,delete=ctime,exthdr.name=%f --sort=name --numeric-owner . ";
 
 // A listing of everything a copy must keep: type, mode, size, time to the nanosecond, link target, name.
-const std::string kListing =
-    R"(find . \( -type f -printf '%y %m %s %T@ %p\n' -o -type l -printf '%y %T@ %l %p\n' )"
-    R"(-o -printf '%y %m %T@ %p\n' \) | sort)";
+const std::string kListing = R"(find . \( -type f -printf '%y %m %s %T@ %p\n' -o -type l -printf '%y %T@ %l %p\n' )"
+                             R"(-o -printf '%y %m %T@ %p\n' \) | sort)";
 
 class TreeCopyTest : public ::testing::Test {
  protected:
@@ -98,6 +101,24 @@ TEST_F(ManyKeysTest, AHundredThousandInOneCollectionAreListedFoundAndRemovedInBo
   EXPECT_FALSE(exists(directory));
   EXPECT_EQ(kvfs.http().get("/get?key=key1000042&collection=many").status, 404);
   EXPECT_LT(kvfs.memory().own_peak_bytes(), kMemoryMax);
+}
+
+TEST_F(ManyKeysTest, RemovingWhileReadingSkipsNothingAlsoWhenTheKernelLosesItsCopyOfTheListing) {
+  constexpr int kFiles = 8'000;
+  output_of("mkdir -p " + kvfs.at("d"));
+  for (int i = 0; i < kFiles; ++i) write_file(kvfs.at("d/file-" + std::to_string(i)), "");
+  list_directory(kvfs.at("d"));
+  list_directory(kvfs.at("d"));  // the kernel keeps this one
+  DIR* const reader = ::opendir(kvfs.at("d").c_str());
+  ASSERT_NE(reader, nullptr);
+  int removed = 0;
+  while (const dirent* entry = ::readdir(reader)) {
+    if (entry->d_name[0] == '.') continue;
+    if (::unlinkat(::dirfd(reader), entry->d_name, 0) == 0) ++removed;
+    if (removed == 3'000) std::ofstream("/proc/sys/vm/drop_caches") << "1\n";
+  }
+  ::closedir(reader);
+  EXPECT_EQ(removed, kFiles);
 }
 
 TEST_F(ManyKeysTest, KeysAddedAndRemovedWhileADirectoryIsReadDisturbNoOthers) {
