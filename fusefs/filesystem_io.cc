@@ -69,12 +69,19 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
   if (auto begun = begin_overlay(file); !begun) return begun;
   const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + length;
-  if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0) {
+  const bool zeroes = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
+  if (zeroes) {
     if (auto done = file.overlay.zero(offset, length, base_reader(file)); !done) return done;
     staged_change(file, caller);
   }
-  // Space is not reserved: a later write can still fail with ENOSPC.
-  return resize(file, keeps_size ? file.overlay.size() : std::max(end, file.overlay.size()), caller);
+  const uint64_t size = file.overlay.size();
+  const uint64_t wanted = keeps_size ? size : std::max(end, size);
+  if (zeroes && wanted == size) return {};
+  // Space is not reserved: a later write can still fail with ENOSPC. What can never fit is refused now.
+  if (const auto room = statistics(file.inode);
+      !zeroes && room && end > size && (end - size) / room->f_frsize > room->f_bavail)
+    return Error{Errc::no_space, "there is not so much room in the tenant's quota or on the disk"};
+  return resize(file, wanted, caller);
 }
 
 Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whence) {

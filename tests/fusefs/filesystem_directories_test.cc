@@ -170,6 +170,19 @@ TEST_F(FilesystemDirectoriesTest, StatisticsOfATenantAreItsQuota) {
   EXPECT_NE(fs().statistics(kRootDir)->f_blocks, st->f_blocks);
 }
 
+TEST_F(FilesystemDirectoriesTest, AnAllocationThatCanNeverFitIsRefused) {
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    Settings settings;
+    settings.quota_bytes = 1 << 20;
+    set_settings(txn, tenant_, settings);
+    return {};
+  }));
+  auto handle = create(collection_, "f");
+  EXPECT_EQ(fs().allocate(*handle, 0, 0, 2 << 20, kRoot).error().code, Errc::no_space);
+  EXPECT_TRUE(fs().allocate(*handle, 0, 0, 1 << 19, kRoot));
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
 TEST_F(FilesystemDirectoriesTest, WritingBeyondTheQuotaFailsAtCloseAndLosesTheOldValueNot) {
   write_file(collection_, "f", "old");
   ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
