@@ -16,7 +16,7 @@ Result<void> get_health(Context&, Request&, Response& response) {
   return {};
 }
 
-/// Fails while the server drains, so that balancers send nobody any more, and while the store takes no reads.
+/// Fails while the server drains, so that balancers send nobody any more.
 Result<void> get_ready(Context& context, Request&, Response& response) {
   if (context.service.draining()) {
     response.text(503, kJson, R"({"status":"draining"})");

@@ -5,6 +5,7 @@
 # usage: contrib/bench/first.sh [-b BUILD] [-r ROUNDS] [-n FILES] [-t THREADS] [-s SECONDS] [files|http]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. contrib/bench/lib.sh
 build=build rounds=5 files=2000 threads=1 seconds=3
 while getopts b:r:n:t:s: option; do
   case $option in
@@ -28,20 +29,6 @@ clean_up() {
   rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
-
-# until COMMAND...: tries for ten seconds
-until_succeeds() {
-  for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done
-  echo "does not come up: $*" >&2
-  return 1
-}
-
-free_port() { # prints a port that nobody listens on
-  local port
-  while port=$((20000 + RANDOM % 12000)); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-}
 
 start_kvfs() {
   http_port=$(free_port)

@@ -8,6 +8,7 @@
 # usage: contrib/bench/http.sh [-b BUILD] [-r ROUNDS] [-s SECONDS] [-c CONNECTIONS] [-m MIB] [-i IDLE] [small|many|large|idle]...
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. contrib/bench/lib.sh
 build=build rounds=5 seconds=3 connections=64 mib=1024 idle=10000
 while getopts b:r:s:c:m:i: option; do
   case $option in
@@ -28,20 +29,6 @@ clean_up() {
   rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
-
-# until_succeeds COMMAND...: tries for ten seconds
-until_succeeds() {
-  for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done
-  echo "does not come up: $*" >&2
-  return 1
-}
-
-free_port() { # prints a port that nobody listens on
-  local port
-  while port=$((20000 + RANDOM % 12000)); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-}
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
   -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
