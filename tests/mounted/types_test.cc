@@ -84,7 +84,6 @@ TEST_F(TypesDoorTest, ASetIsAFileWithAMemberALine) {
 }
 
 TEST_F(TypesDoorTest, ALargeSetIsReadByFileAndByHttpAndSurvivesARestart) {
-  redis(
   shell("for i in $(seq 1 20); do echo SADD big $(seq -s ' ' $((i*1000-999)) $((i*1000))); done | redis-cli -p " +
         std::to_string(kvfs.resp_port()));
   EXPECT_EQ(redis("SCARD big"), "20000");

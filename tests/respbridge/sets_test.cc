@@ -129,5 +129,63 @@ TEST_F(SetsTest, CommonSubsequencesAreFound) {
   EXPECT_EQ(cmd("LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN"), "*4|$7|matches|*1|*3|*2|:4|:7|*2|:5|:8|:4|$3|len|:6");
 }
 
+TEST_F(SetsTest, ALargeSetBehavesAsASmallOne) {
+  for (int i = 0; i < 10; ++i) {
+    std::string line = "SADD s";
+    for (int j = 0; j < 100; ++j) line += " m" + std::to_string(100 * i + j);
+    EXPECT_EQ(cmd(line), ":100");
+  }
+  EXPECT_EQ(cmd("SCARD s"), ":1000");
+  EXPECT_EQ(cmd("SADD s m5 new"), ":1");
+  EXPECT_EQ(cmd("SMISMEMBER s m999 m1000 new"), "*3|:1|:0|:1");
+  EXPECT_EQ(cmd("SREM s m999 m1000"), ":1");
+  EXPECT_EQ(cmd("SPOP s 400").substr(0, 4), "*400");
+  EXPECT_EQ(cmd("SPOP s 20").substr(0, 3), "*20");
+  EXPECT_EQ(cmd("SRANDMEMBER s 50").substr(0, 3), "*50");
+  EXPECT_EQ(cmd("SRANDMEMBER s -700").substr(0, 4), "*700");
+  EXPECT_EQ(cmd("SCARD s"), ":580");
+  EXPECT_EQ(cmd("SUNIONSTORE t s"), ":580");
+  EXPECT_EQ(cmd("SDIFF s t"), "*0");
+  EXPECT_EQ(cmd("SPOP s 1000").substr(0, 4), "*580");
+  EXPECT_EQ(cmd("EXISTS s"), ":0");
+  EXPECT_EQ(cmd("SET t x"), "+OK");
+  EXPECT_EQ(cmd("GET t"), "$1|x");
+}
+
+TEST_F(SetsTest, ACounterIsAStringThatStaysACounter) {
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<CounterOutcome> {
+    const DirId dir = *ensure_collection(txn, *ensure_tenant(txn, "default"), "default");
+    return add_to_counter(txn, dir, "n", 40, {});
+  }));
+  EXPECT_EQ(cmd("TYPE n"), "+string");
+  EXPECT_EQ(cmd("GET n"), "$2|40");
+  EXPECT_EQ(cmd("STRLEN n"), ":2");
+  EXPECT_EQ(cmd("INCRBY n 2"), ":42");
+  EXPECT_EQ(cmd("MGET n none"), "*2|$2|42|$-1");
+  EXPECT_EQ(stored("default", "n"), "42\n");
+  EXPECT_EQ(cmd("INCRBY n 9223372036854775807"), "-ERR increment or decrement would overflow");
+  EXPECT_EQ(cmd("SADD n x"), "-WRONGTYPE Operation against a key holding the wrong kind of value");
+  EXPECT_EQ(cmd("EXPIRE n 100"), ":1");
+  EXPECT_EQ(cmd("DECR n"), ":41");
+  EXPECT_EQ(cmd("TTL n"), ":100");
+  EXPECT_EQ(cmd("SET n 7"), "+OK");
+  EXPECT_EQ(stored("default", "n"), "7");
+}
+
+TEST_F(SetsTest, ExecSeesAWatchedAbsentKeyThatCameAndWent) {
+  EXPECT_EQ(cmd("WATCH k other"), "+OK");
+  cmd("SET k x");
+  cmd("DEL k");
+  cmd("MULTI");
+  cmd("PING");
+  EXPECT_EQ(cmd("EXEC"), "*-1");
+  EXPECT_EQ(cmd("WATCH k"), "+OK");
+  cmd("DEL k");
+  cmd("SET unrelated x");
+  cmd("MULTI");
+  cmd("PING");
+  EXPECT_EQ(cmd("EXEC"), "*1|+PONG");
+}
+
 }  // namespace
 }  // namespace kvfs::resp
