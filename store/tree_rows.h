@@ -31,13 +31,13 @@ void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes);
 /// 1 for what listings of keys show, else 0.
 int64_t keys_of(const Entry& entry);
 
-/// Errors: quota_exceeded, naming the limit, where this transaction has made a tenant or the store grow beyond it. Where
-/// a policy lets others go for it, that is judged when the transaction ends (eviction.cc).
+/// Errors: quota_exceeded, naming the limit, where this transaction has made a tenant or the store grow beyond it.
+/// Where a policy lets others go for it, that is judged when the transaction ends (eviction.cc).
 Result<void> check_quota(WriteTxn& txn);
 /// Errors: as above; the transaction's shortage says how much room is missing.
 Result<void> check_quota_at_end(WriteTxn& txn);
-/// Removes the value at `slot` to make room. False: it is not there, or must stay: only files with one name that are not
-/// open go.
+/// Removes the value at `slot` to make room. False: it is not there, or must stay: only files with one name that are
+/// not open go.
 bool evict(WriteTxn& txn, const Slot& slot, bool only_volatile);
 
 /// Removes the value at `slot` (its row, chunks, expiry, count), or makes it an orphan if it is open; touches the

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""Hit rates of kvfs's eviction policies beside Redis's and exact LRU, for the same traces of keys.
+
+    contrib/bench/eviction.py [--kvfs build/kvfs] [--uses 60000] [--cache 2000]
+
+Each use of a key is a GET, and a SET where that finds nothing. Redis is given the memory that --cache keys take in it,
+kvfs and exact LRU the number of keys that it then holds."""
+
+import argparse
+import bisect
+import collections
+import itertools
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+POLICIES = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-arc"]
+
+
+def zipf_trace(uses, keys, skew, scan_each, scan_keys, seed):
+    """With scan_each, after so many uses scan_keys others are read once each and never again."""
+    generator = random.Random(seed)
+    sums = list(itertools.accumulate(1 / (k + 1) ** skew for k in range(keys)))
+    names = list(range(keys))
+    generator.shuffle(names)
+    trace, scanned = [], keys
+    for i in itertools.count(1):
+        if len(trace) >= uses:
+            return trace[:uses]
+        trace.append(names[bisect.bisect_left(sums, generator.random() * sums[-1])])
+        if scan_each and i % scan_each == 0:
+            trace.extend(range(scanned, scanned + scan_keys))
+            scanned += scan_keys
+
+
+def exact_lru(trace, size):
+    held, hits = collections.OrderedDict(), 0
+    for key in trace:
+        if key in held:
+            hits += 1
+            held.move_to_end(key)
+        else:
+            if len(held) >= size:
+                held.popitem(last=False)
+            held[key] = True
+    return hits / len(trace)
+
+
+class Server:
+    def __init__(self, command, port):
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self.socket.makefile("rb")
+
+    def call(self, *args):
+        parts = [str(arg).encode() for arg in args]
+        self.socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        line = self.file.readline().rstrip()
+        if line[:1] == b"-":
+            raise RuntimeError(line.decode())
+        if line[:1] == b"$":
+            return None if line == b"$-1" else self.file.read(int(line[1:]) + 2)[:-2]
+        return int(line[1:]) if line[:1] == b":" else line[1:]
+
+    def memory(self):
+        return int(self.call("INFO", "memory").split(b"used_memory:")[1].split()[0])
+
+    def hit_rate(self, trace):
+        hits = 0
+        for number in trace:
+            key = "key:%010d" % number
+            if self.call("GET", key) is None:
+                self.call("SET", key, "x" * 100)
+            else:
+                hits += 1
+        return hits / len(trace)
+
+    def stop(self):
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kvfs", default="build/kvfs")
+    parser.add_argument("--uses", type=int, default=60000)
+    parser.add_argument("--cache", type=int, default=2000)
+    options = parser.parse_args()
+    port = free_port()
+    directory = tempfile.mkdtemp()
+    redis = Server(["redis-server", "--port", str(port), "--save", "", "--dir", directory], port)
+    for i in range(options.cache):
+        redis.call("SET", "key:%010d" % i, "x" * 100)
+    memory = redis.memory()
+    traces = {"zipf 0.9": zipf_trace(options.uses, 20000, 0.9, 0, 0, 1),
+              "zipf 0.9, scans": zipf_trace(options.uses, 20000, 0.9, 3000, 3000, 1)}
+    try:
+        for name, trace in traces.items():
+            for policy in POLICIES:
+                redis_rate, held = None, options.cache
+                if policy != "allkeys-arc":
+                    redis.call("CONFIG", "SET", "maxmemory", "0")
+                    redis.call("FLUSHALL")
+                    redis.call("CONFIG", "SET", "maxmemory-policy", policy)
+                    redis.call("CONFIG", "SET", "maxmemory", str(memory))
+                    redis_rate = redis.hit_rate(trace)
+                    held = redis.call("DBSIZE")
+                kvfs_port = free_port()
+                kvfs = Server([options.kvfs, "serve", "-o", "store.engine=memory,store.path=%s,http.listen=,"
+                               "resp.listen=127.0.0.1:%d" % (directory, kvfs_port)], kvfs_port)
+                try:
+                    kvfs.call("CONFIG", "SET", "maxkeys", held)
+                    kvfs.call("CONFIG", "SET", "maxmemory-policy", policy)
+                    rate = kvfs.hit_rate(trace)
+                finally:
+                    kvfs.stop()
+                shown = "-" if redis_rate is None else "%.3f" % redis_rate
+                print("%-16s %-15s keys %5d  kvfs %.3f  redis %s  exact LRU %.3f"
+                      % (name, policy, held, rate, shown, exact_lru(trace, held)), flush=True)
+    finally:
+        redis.stop()
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    main()
