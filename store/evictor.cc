@@ -25,6 +25,7 @@ constexpr uint64_t kIdleMs = 1000;   // how often the background looks while not
 
 // The store's size on disk lags behind what is removed from it: what goes is a share, then the checkpoint shows.
 constexpr double kDiskNear = 0.95;
+constexpr double kDiskFull = 0.9;  // a write that fails leaves some room
 constexpr double kDiskShare = 0.05;
 
 }  // namespace
@@ -54,7 +55,12 @@ uint64_t Evictor::samples_of(DirId tenant) const {
 }
 
 bool Evictor::make_room(Errc failure, const std::optional<Shortage>& shortage) {
-  if (failure == Errc::no_space) return make_disk_room();
+  if (failure == Errc::no_space) {
+    // Not where something else has no space, such as extended attributes.
+    const SpaceUse space = store_.engine().space();
+    return static_cast<double>(space.bytes_used) >= static_cast<double>(space.bytes_max) * kDiskFull &&
+           make_disk_room();
+  }
   if (failure != Errc::quota_exceeded || !shortage) return false;
   // The limits again, with some slack; but never more than half of what is asked to be left.
   const auto lowered = [](uint64_t goal, uint64_t slack) { return goal - std::min(slack, goal / kSlackShare); };
