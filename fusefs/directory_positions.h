@@ -17,6 +17,11 @@
 
 namespace kvfs {
 
+/// The offsets behind ".", ".." and "%:value", with which directories begin.
+constexpr uint64_t kAfterDot = 1;
+constexpr uint64_t kAfterDotDot = 2;
+constexpr uint64_t kAfterOwnValue = 3;
+
 /// The offset behind the entry at `position` (DirectoryCursor::position()): the same for every reader, also after a
 /// restart. Larger than any small number.
 uint64_t directory_offset(std::string_view position);

@@ -271,8 +271,10 @@ class Filesystem {
   Result<void> remove_control(Inode parent, std::string_view name, bool directory);
   Result<void> rename_control(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
                               RenameFlag flag);
-  Result<void> list_control(DirectoryHandle& handle, uint64_t first, uint64_t offset_of_first, bool with_nodes,
-                            const EntrySink& sink);
+  /// Takes offsets as read_directory() does.
+  Result<void> list_control(DirectoryHandle& handle, uint64_t offset, bool with_nodes, const EntrySink& sink);
+  /// The name in a directory of a control subtree that `offset` is behind; empty: the start.
+  std::string control_name_before(const DirectoryHandle& handle, uint64_t offset);
   Result<std::string> get_control_xattr(Inode inode, std::string_view name);
   Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value);
   Result<std::string> read_control_symlink(Inode inode);

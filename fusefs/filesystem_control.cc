@@ -177,8 +177,24 @@ Result<void> Filesystem::rename_control(Inode parent, std::string_view name, Ino
   return {};
 }
 
-Result<void> Filesystem::list_control(DirectoryHandle& handle, uint64_t first, uint64_t offset_of_first,
-                                      bool with_nodes, const EntrySink& sink) {
+std::string Filesystem::control_name_before(const DirectoryHandle& handle, uint64_t offset) {
+  if (offset <= kAfterDotDot) return {};
+  if (handle.recent)
+    for (const auto& [at, name] : *handle.recent)
+      if (at == offset) return name;
+  std::string before;  // unless it is found: rather a name twice than one never
+  const auto directory = control_tree_.find(handle.inode);
+  if (!directory) return before;
+  (void)directory->subtree->list(directory->place, {}, [&](std::string_view name, const struct stat&) {
+    if (directory_offset(name) != offset) return true;
+    before = name;
+    return false;
+  });
+  return before;
+}
+
+Result<void> Filesystem::list_control(DirectoryHandle& handle, uint64_t offset, bool with_nodes,
+                                      const EntrySink& sink) {
   const auto give = [&](std::string_view name, const ControlTree::Member& member, uint64_t next) {
     Node node;
     if (with_nodes) {
@@ -197,35 +213,29 @@ Result<void> Filesystem::list_control(DirectoryHandle& handle, uint64_t first, u
   if (is_in_subtree(handle.inode)) {
     const auto directory = control_tree_.find(handle.inode);
     if (!directory) return directory.error();
-    // `recent` holds the names of the last answer; from anywhere else the way is counted from the start.
-    uint64_t skip = first;
-    std::string after;
-    if (first > 0 && first >= handle.recent_first && first - handle.recent_first < handle.recent.size()) {
-      after = handle.recent[first - handle.recent_first];
-      skip = 0;
-    }
-    handle.recent_first = first + 1;
-    handle.recent.clear();
-    uint64_t at = first;
-    return directory->subtree->list(directory->place, after, [&](std::string_view name, const struct stat&) {
-      if (skip > 0) return skip--, true;
-      at++;
-      if (!give(name, {directory->subtree, directory->place.child(name)}, offset_of_first + at)) return false;
-      handle.recent.emplace_back(name);
-      return true;
-    });
+    auto given = std::make_shared<DirectoryPositions::Answer>();
+    const auto listed = directory->subtree->list(
+        directory->place, control_name_before(handle, offset), [&](std::string_view name, const struct stat&) {
+          const uint64_t next = directory_offset(name);
+          if (!give(name, {directory->subtree, directory->place.child(name)}, next)) return false;
+          given->emplace_back(next, name);
+          return true;
+        });
+    if (!given->empty()) handle.recent = std::move(given);
+    return listed;
   }
+  const uint64_t first = offset > kAfterDotDot ? offset - kAfterDotDot : 0;
   const auto listed = control_.list(handle.inode);
   const auto roots = control_tree_.roots(tenant_of(handle.inode));
   for (uint64_t i = first; i < listed.size() + roots.size(); i++) {
     if (i >= listed.size()) {
       const auto& member = roots[i - listed.size()];
-      if (!give(member.place.path, member, offset_of_first + i + 1)) return {};
+      if (!give(member.place.path, member, kAfterDotDot + i + 1)) return {};
       continue;
     }
     const auto st = control_attributes(listed[i].inode);
     if (!st) return st.error();
-    if (!sink(listed[i].name, control_node(listed[i].inode, *st), offset_of_first + i + 1)) return {};
+    if (!sink(listed[i].name, control_node(listed[i].inode, *st), kAfterDotDot + i + 1)) return {};
     if (with_nodes) nodes_.remember(listed[i].inode, {});
   }
   return {};

@@ -6,15 +6,6 @@
 #include "fusefs/filesystem.h"
 
 namespace kvfs {
-namespace {
-
-// Offsets: what follows ".", "..", "%:value"; then those of directory_offset().
-constexpr uint64_t kAfterDot = 1;
-constexpr uint64_t kAfterDotDot = 2;
-constexpr uint64_t kAfterOwnValue = 3;
-
-}  // namespace
-
 Result<std::unique_ptr<DirectoryHandle>> Filesystem::open_directory(Inode inode) {
   write_access_times_if_overdue();
   auto handle = std::make_unique<DirectoryHandle>();
@@ -55,7 +46,7 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
     if (!is_in_subtree(handle.inode) && ControlDir::is_snapshots(handle.inode))
       return list_snapshots(handle.inode, offset > kAfterDotDot ? offset - kAfterDotDot : 0, kAfterDotDot, with_nodes,
                             sink);
-    return list_control(handle, offset > kAfterDotDot ? offset - kAfterDotDot : 0, kAfterDotDot, with_nodes, sink);
+    return list_control(handle, offset, with_nodes, sink);
   }
   const uint64_t seen = store_.feed().last();
   const Inode view = view_of(handle.inode);
