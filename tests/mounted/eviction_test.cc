@@ -38,6 +38,7 @@ TEST(MountedEviction, WhatGoesBecauseOfAnotherDoorIsGoneFromTheMount) {
 
 TEST(MountedEviction, FilesMadeInTheMountPushOutOthersOfTheirOwnDirectory) {
   KvfsProcess kvfs(cache_of(16, "allkeys-lru"));
+  output_of("mkdir -p " + kvfs.at(""));
   std::vector<std::thread> writers;
   std::atomic<int> failed{0};
   for (int writer = 0; writer < 4; ++writer)

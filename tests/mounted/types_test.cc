@@ -21,6 +21,7 @@ KvfsOptions with_resp() {
 
 class TypesDoorTest : public ::testing::Test {
  protected:
+  TypesDoorTest() { output_of("mkdir -p " + kvfs.at("")); }
   std::string redis(const std::string& arguments) {
     return output_of("redis-cli -p " + std::to_string(kvfs.resp_port()) + " " + arguments);
   }

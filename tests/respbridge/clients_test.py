@@ -115,7 +115,7 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(other.call("SET", "k", "x" * 1000000), "OK")
 
             def memory():
-                return int(dict(line.split(":", 1) for line in other.call("INFO", "memory").splitlines()
+                return int(dict(line.split(":", 1) for line in str(other.call("INFO", "memory"), "ascii").splitlines()
                                 if ":" in line)["used_memory_rss"])
 
             before = memory()

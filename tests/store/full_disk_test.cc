@@ -180,7 +180,7 @@ TEST_P(FullDiskTest, AStoreOpensThoughItsJournalMustBeFoldedAndNothingIsLeft) {
   ASSERT_TRUE(remove("row1"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, FullDiskTest, testing::Values("24m", "96m"),
+INSTANTIATE_TEST_SUITE_P(Sizes, FullDiskTest, testing::Values("48m", "96m"),
                          [](const auto& test) { return std::string("Of") + test.param; });
 
 }  // namespace
