@@ -191,6 +191,7 @@ test('a key shows its own tenant, an administrator chooses one, a reader cannot 
   });
   await signedIn('reader-of-acme', async (page) => {
     await openKeys(page);
+    await page.locator('#collections button').first().waitFor();
     await page.getByLabel('Key', { exact: true }).fill('refused');
     await page.getByRole('button', { name: 'Save' }).click();
     await noteSays(page, 'may only read');
