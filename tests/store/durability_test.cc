@@ -121,8 +121,8 @@ class DurabilityTest : public testing::Test {
 
   void expect_all_wait(DirId dir, bool expected) {
     for (const auto& changes : {changes_by_name(), changes_by_key()})
-      for (const auto& [name, change] : changes)
-        EXPECT_EQ(waited([&](WriteTxn& txn) { return change(txn, dir); }), expected) << name;
+      for (const auto& each : changes)
+        EXPECT_EQ(waited([&](WriteTxn& txn) { return each.second(txn, dir); }), expected) << each.first;
   }
 
   const test::TempDir files_;

@@ -21,7 +21,7 @@ class Replica {
     options.expiry_interval_ms = 0;
     options.keep_tombstones = true;
     options.clock_ns = [&clock_ns] { return clock_ns.load(); };
-    store = std::move(*Store::open(options));
+    store = *Store::open(options);
     const DirId tenant = *store->ensure_tenant("t");
     collection = *store->write([&](WriteTxn& txn) { return ensure_collection(txn, tenant, "c"); });
   }
