@@ -96,7 +96,8 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
     if (auto done = resize(*acquired.file, 0, caller); !done) {
-      open_files_.release(acquired.file);
+      if (open_files_.release(acquired.file))  // the other handles went meanwhile
+        if (const auto published = publish(*acquired.file, false); !published) note_error("open", published.error());
       store_.release_inode(inode);
       return done.error();
     }
@@ -230,11 +231,16 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   if (handle->snapshot_node != 0) return;
   const std::shared_ptr<OpenFile> file = std::move(handle->file);
   Result<void> published;
+  bool last = false;
   {
     const std::unique_lock lock(file->mutex);
-    published = publish(*file, false);
+    // This comes some time after the flush that published what was written here: what is staged by now may be half of
+    // what another handle writes.
+    const bool alone = open_files_.is_only_handle(*file);
+    if (alone) published = publish(*file, false);
+    last = open_files_.release(file);
+    if (last && !alone) published = publish(*file, false);
   }
-  const bool last = open_files_.release(file);
   store_.release_inode(file->inode);
   if (published) return;
   note_error("release", published.error());

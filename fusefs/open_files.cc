@@ -20,6 +20,11 @@ bool OpenFiles::release(const std::shared_ptr<OpenFile>& file) {
   return true;
 }
 
+bool OpenFiles::is_only_handle(const OpenFile& file) const {
+  const std::lock_guard lock(shard(file.inode).mutex);
+  return file.handles == 1;
+}
+
 std::shared_ptr<OpenFile> OpenFiles::find(Inode inode) const {
   const Shard& s = shard(inode);
   const std::lock_guard lock(s.mutex);

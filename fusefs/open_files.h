@@ -52,6 +52,8 @@ class OpenFiles {
   Acquired acquire(Inode inode);
   /// One handle less. True: it was the last one, and the state is out of the table.
   bool release(const std::shared_ptr<OpenFile>& file);
+  /// Whether nobody else has it open now.
+  bool is_only_handle(const OpenFile& file) const;
   /// nullptr: not open.
   std::shared_ptr<OpenFile> find(Inode inode) const;
   /// Calls `visit` for each without a lock of the table.

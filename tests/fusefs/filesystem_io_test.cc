@@ -51,6 +51,29 @@ TEST_F(FilesystemIoTest, TruncatingAndRewritingNeverShowsAnEmptyValueElsewhere) 
   EXPECT_EQ(value_of("f"), "new");
 }
 
+TEST_F(FilesystemIoTest, ALateReleaseDoesNotPublishHalfOfWhatAnotherHandleWrites) {
+  const Inode inode = write_file(collection_, "f", "first");
+  auto flushed = open(inode, O_WRONLY | O_TRUNC);
+  write(*flushed, 0, "second");
+  ASSERT_TRUE(fs().flush(*flushed));
+  auto writing = open(inode, O_WRONLY | O_TRUNC);
+  fs().release(std::move(flushed));  // the kernel sends it some time after close(2)
+  EXPECT_EQ(value_of("f"), "second");
+  write(*writing, 0, "third");
+  ASSERT_TRUE(close(std::move(writing)));
+  EXPECT_EQ(value_of("f"), "third");
+}
+
+TEST_F(FilesystemIoTest, WhatSeveralHandlesStagedIsPublishedByTheLastRelease) {
+  const Inode inode = write_file(collection_, "f", "....");
+  auto first = open(inode);
+  auto second = open(inode);
+  write(*first, 0, "a");
+  fs().release(std::move(first));
+  fs().release(std::move(second));
+  EXPECT_EQ(value_of("f"), "a...");
+}
+
 TEST_F(FilesystemIoTest, TruncatingAloneIsPublishedAtTheLatestOnRelease) {
   const Inode inode = write_file(collection_, "f", "old");
   ASSERT_TRUE(close(open(inode, O_WRONLY | O_TRUNC)));
