@@ -2,6 +2,7 @@
 // KVFS_TEST_SEED repeats a run, KVFS_TEST_STEPS lengthens it.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -201,7 +202,7 @@ class StoreModelTest : public testing::TestWithParam<const char*> {
   };
   const test::TempDir files_;
   std::mt19937_64 random_;
-  uint64_t now_ms_ = 1'700'000'000'000;
+  std::atomic<uint64_t> now_ms_{1'700'000'000'000};
   std::unique_ptr<Store> store_;
   std::unique_ptr<Snapshots> snapshots_;
   DirId collection_ = 0;
