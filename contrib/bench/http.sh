@@ -68,15 +68,6 @@ nginx_pid=$!
 pids+=("$nginx_pid")
 until_succeeds curl -sf "http://$nginx_plain/files/key"
 
-cpu_ticks() { # of a server and its children, in hundredths of a second
-  local pid total=0 ticks
-  for pid in "$1" $(pgrep -P "$1"); do
-    ticks=$(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }')
-    total=$((total + ticks))
-  done
-  echo "$total"
-}
-
 memory_kib() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$kvfs_pid/status"; } # VmRSS or VmHWM
 
 # sample NAME PID URL [SCRIPT]: one run of wrk; adds rate, 99th percentile in us and CPU in us per request to NAME's samples

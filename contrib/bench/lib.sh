@@ -13,3 +13,14 @@ free_port() { # prints a port that nobody listens on
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
 }
+
+cpu_ticks() { # PID[+PID...]: of these servers and their children, in hundredths of a second
+  local pid child total=0 ticks
+  for pid in ${1//+/ }; do
+    for child in "$pid" $(pgrep -P "$pid"); do
+      ticks=$(sed 's/.*) //' "/proc/$child/stat" | awk '{ print $12 + $13 }')
+      total=$((total + ticks))
+    done
+  done
+  echo "$total"
+}

@@ -21,6 +21,7 @@ shift $((OPTIND - 1))
 what=${1:-all}
 kvfs=${KVFS_EXE:-$build/kvfs}
 work=$(mktemp -d "${TMPDIR:-/tmp}/kvfs-bench-XXXXXX")
+. contrib/bench/lib.sh
 # shellcheck source=contrib/bench/peers.sh
 source contrib/bench/peers.sh
 
@@ -62,14 +63,6 @@ for i in range(files):
     with open(f"{directory}/f{i:05d}.txt", "w") as out:
         out.write(text[:length])
 P
-}
-
-cpu_ticks() { # of the daemons PID+PID
-  local pid sum=0
-  for pid in ${1//+/ }; do
-    sum=$((sum + $(awk '{ print $14 + $15 }' "/proc/$pid/stat")))
-  done
-  echo "$sum"
 }
 
 # timed PEER PHASE COMMAND: seconds and daemon CPU seconds into $work/times

@@ -1,21 +1,7 @@
 # Starts and ends file systems to compare kvfs with; sourced by mount.sh. Each start_NAME mounts on $work/NAME, sets
-# pids_of[NAME] to its daemons (1+2) and returns non-zero where the peer is not installed. Needs $work, $build, $kvfs.
+# pids_of[NAME] to its daemons (1+2) and returns non-zero where the peer is not installed. Needs lib.sh, $work, $build, $kvfs.
 # shellcheck shell=bash disable=SC2154,SC2034
 declare -A pids_of directory_of
-
-# until_succeeds COMMAND...: tries for ten seconds
-until_succeeds() {
-  for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done
-  echo "does not come up: $*" >&2
-  return 1
-}
-
-free_port() { # prints a port that nobody listens on
-  local port
-  while port=$((20000 + RANDOM % 12000)); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-}
 
 # run_peer NAME COMMAND...: in the background, until its mount is there
 run_peer() {

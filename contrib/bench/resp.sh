@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measures kvfs beside redis-server with the same promise (appendonly yes, appendfsync everysec), interleaved, on this
-# machine, with redis-benchmark: 100 bytes, 50 connections, 100,000 keys (sets: 1,000 members, since kvfs writes a set as
-# a whole), one command at a time and 16 in a pipeline; and messages published to 50 subscribers. Prints Markdown tables
+# machine, with redis-benchmark: 100 bytes, 50 connections, 100,000 keys (sets: 1,000 members), one command at a time and 16 in a pipeline; and messages published to 50 subscribers. Prints Markdown tables
 # of medians: operations per second, the server's CPU time per operation, latencies. Needs redis-server, redis-tools and
 # python3.
 # usage: contrib/bench/resp.sh [-b BUILD] [-r ROUNDS] [-n REQUESTS] [-t "TEST ..."]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. contrib/bench/lib.sh
 build=build rounds=5 requests=50000 tests="set get incr mset sadd spop expire publish"
 while getopts b:r:n:t: option; do
   case $option in
@@ -27,18 +27,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-free_port() { # prints a port that nobody listens on
-  local port
-  while port=$((20000 + RANDOM % 12000)); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-}
-
-until_answers() { # PORT; tries for ten seconds
-  for _ in $(seq 200); do [ "$(redis-cli -p "$1" ping 2>&1)" = PONG ] && return; sleep 0.05; done
-  echo "does not come up: port $1" >&2
-  return 1
-}
+answers() { [ "$(redis-cli -p "$1" ping 2>&1)" = PONG ]; } # PORT
 
 start_servers() {
   port[kvfs]=$(free_port)
@@ -51,11 +40,9 @@ start_servers() {
     --dir "$work/redis" >"$work/redis.log" 2>&1 &
   pid[redis]=$!
   pids+=("${pid[kvfs]}" "${pid[redis]}")
-  until_answers "${port[kvfs]}"
-  until_answers "${port[redis]}"
+  until_succeeds answers "${port[kvfs]}"
+  until_succeeds answers "${port[redis]}"
 }
-
-cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 
 # measure SERVER TEST PIPELINE COUNT: adds "rate cpu_us p50_us p99_us" to the test's file
 measure() {
