@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
-
 #include "fusefs/filesystem.h"
 
 namespace kvfs {
 namespace {
 
-constexpr std::chrono::milliseconds kLeasePoll{1000};
+constexpr uint64_t kLeasePollMs = 1000;
 
 Error ended() { return {Errc::stale, "the transaction has been committed or dropped"}; }
 
@@ -24,17 +22,15 @@ TransactionFiles::TransactionFiles(Store& store, const OverlayLimits& limits, co
       options_(options),
       before_commit_(std::move(before_commit)),
       origin_(store.new_origin()),
-      watcher_([this] { watch_leases(); }) {}
+      watcher_(std::make_unique<BackgroundTask>([this] {
+        drop_ended();
+        return count() == 0 ? BackgroundTask::kNever : kLeasePollMs;
+      })) {}
 
 TransactionFiles::~TransactionFiles() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    for (const auto& [key, transaction] : transactions_)
-      spdlog::warn("mount: transaction {} was not committed and is dropped", key.second);
-  }
-  wake_.notify_all();
-  watcher_.join();
+  watcher_.reset();
+  for (const auto& [key, transaction] : transactions_)
+    spdlog::warn("mount: transaction {} was not committed and is dropped", key.second);
 }
 
 Result<TransactionFiles::Target> TransactionFiles::target(const ControlPlace& place) const {
@@ -62,7 +58,7 @@ Result<void> TransactionFiles::begin(const ControlPlace& place, Caller caller) {
   const auto begun = std::make_shared<StagedTransaction>(store_, place.tenant, caller.uid, caller.gid, options_);
   begun->used_ms = store_.now_ms();
   transactions_.emplace(std::move(key), begun);
-  wake_.notify_all();
+  watcher_->wake();
   return {};
 }
 
@@ -119,19 +115,6 @@ size_t TransactionFiles::drop_ended() {
 size_t TransactionFiles::count() const {
   const std::lock_guard lock(mutex_);
   return transactions_.size();
-}
-
-void TransactionFiles::watch_leases() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (transactions_.empty())
-      wake_.wait(lock);
-    else
-      wake_.wait_for(lock, kLeasePoll);
-    lock.unlock();
-    drop_ended();
-    lock.lock();
-  }
 }
 
 }  // namespace kvfs

@@ -2,18 +2,17 @@
 // over the live tree, mv into `commit` publishes it, rmdir drops it.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "fusefs/control_subtree.h"
 #include "fusefs/staged_transaction.h"
+#include "store/engine/background_task.h"
 
 namespace kvfs {
 
@@ -67,7 +66,6 @@ class TransactionFiles final : public ControlSubtree {
   Result<void> resize(const Target& target, StagedFile& file, uint64_t size);
   Result<void> rename_file(const Target& from, const Target& to, bool no_replace);
   Result<std::unique_ptr<ControlHandle>> opened(const Target& target, int flags);
-  void watch_leases();
 
   Store& store_;
   const OverlayLimits limits_;
@@ -77,11 +75,9 @@ class TransactionFiles final : public ControlSubtree {
   OverlayGauge gauge_;
 
   using Key = std::pair<DirId, std::string>;
-  mutable std::mutex mutex_;  // before those of the transactions
-  std::condition_variable wake_;
-  std::map<Key, Ptr> transactions_;  // guarded by mutex_
-  bool stopping_ = false;            // guarded by mutex_
-  std::thread watcher_;
+  mutable std::mutex mutex_;                 // before those of the transactions
+  std::map<Key, Ptr> transactions_;          // guarded by mutex_
+  std::unique_ptr<BackgroundTask> watcher_;  // of leases
 };
 
 }  // namespace kvfs

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace kvfs {
 
 namespace {
-constexpr std::chrono::milliseconds kLeasePoll{1000};
+constexpr uint64_t kLeasePollMs = 1000;
 }
 
 NamedSnapshot::NamedSnapshot(std::string name, DirId tenant, Store& store)
@@ -26,19 +25,18 @@ void NamedSnapshot::drop() {
   rows_.reset();
 }
 
-Snapshots::Snapshots(Store& store, SnapshotOptions options)
-    : store_(store), options_(options), watcher_([this] { watch_leases(); }) {
+Snapshots::Snapshots(Store& store, SnapshotOptions options) : store_(store), options_(options) {
+  watcher_ = std::make_unique<BackgroundTask>([this] {
+    drop_ended();
+    const std::lock_guard lock(mutex_);
+    return snapshots_.empty() ? BackgroundTask::kNever : kLeasePollMs;
+  });
   store_.add_stats(this, [this] { return stats(); });
 }
 
 Snapshots::~Snapshots() {
   store_.remove_stats(this);
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  watcher_.join();
+  watcher_.reset();
   for (auto& [key, snapshot] : snapshots_) snapshot->drop();
 }
 
@@ -64,7 +62,7 @@ Result<Snapshots::Ptr> Snapshots::take(std::string_view name, DirId tenant, uint
   const std::shared_ptr<NamedSnapshot> taken(new NamedSnapshot(key.second, tenant, store_));
   taken->ends_ms_ = end_of_lease(lease_ms);
   snapshots_.emplace(key, taken);
-  wake_.notify_all();
+  watcher_->wake();
   return Ptr(taken);
 }
 
@@ -122,19 +120,6 @@ size_t Snapshots::drop_ended() {
   }
   for (const auto& snapshot : dropped) snapshot->drop();
   return dropped.size();
-}
-
-void Snapshots::watch_leases() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (snapshots_.empty())
-      wake_.wait(lock);
-    else
-      wake_.wait_for(lock, kLeasePoll);
-    lock.unlock();
-    drop_ended();
-    lock.lock();
-  }
 }
 
 EngineStats Snapshots::stats() const {

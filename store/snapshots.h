@@ -3,17 +3,16 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
+#include "store/engine/background_task.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -107,17 +106,14 @@ class Snapshots {
 
  private:
   using Key = std::pair<DirId, std::string>;
-  void watch_leases();
   uint64_t end_of_lease(uint64_t lease_ms) const;
 
   Store& store_;
   const SnapshotOptions options_;
-  mutable std::mutex mutex_;  // before those of the snapshots
-  std::condition_variable wake_;
+  mutable std::mutex mutex_;                                 // before those of the snapshots
   std::map<Key, std::shared_ptr<NamedSnapshot>> snapshots_;  // guarded by mutex_
   uint64_t ended_ = 0;                                       // guarded by mutex_
-  bool stopping_ = false;                                    // guarded by mutex_
-  std::thread watcher_;
+  std::unique_ptr<BackgroundTask> watcher_;                  // of leases
 };
 
 }  // namespace kvfs
