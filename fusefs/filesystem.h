@@ -294,6 +294,12 @@ class Filesystem {
   Result<void> begin_overlay(OpenFile& file);
   Result<void> rebase_overlay(OpenFile& file);
   Result<void> publish(OpenFile& file, bool durable);
+  struct LetGo {
+    bool last = false;
+    Result<void> published;
+  };
+  /// One handle less; the last one publishes what is staged. REQUIRES: file->mutex.
+  LetGo let_go(const std::shared_ptr<OpenFile>& file);
   Result<void> resize(OpenFile& file, uint64_t size, Caller caller);
   Result<size_t> write_staged(OpenFile& file, uint64_t offset, std::string_view bytes, Caller caller);
   void staged_change(OpenFile& file, Caller caller);

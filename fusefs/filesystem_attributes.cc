@@ -86,9 +86,9 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
     }
     if (request.atime_ns) access_times_.drop(inode);
   }
-  if (resizes && open_files_.release(file)) {
-    const std::unique_lock lock(file->mutex);  // the other handles went meanwhile
-    if (const auto published = publish(*file, false); !published && done) done = published;
+  if (resizes) {
+    const std::unique_lock lock(file->mutex);
+    if (const auto gone = let_go(file); !gone.published && done) done = gone.published;
   }
   if (!done) return done.error();
   return attributes(inode);

@@ -96,8 +96,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
     if (auto done = resize(*acquired.file, 0, caller); !done) {
-      if (open_files_.release(acquired.file))  // the other handles went meanwhile
-        if (const auto published = publish(*acquired.file, false); !published) note_error("open", published.error());
+      if (const auto gone = let_go(acquired.file); !gone.published) note_error("open", gone.published.error());
       store_.release_inode(inode);
       return done.error();
     }
@@ -223,6 +222,15 @@ Result<void> Filesystem::sync_all() {
   return store_.sync();
 }
 
+Filesystem::LetGo Filesystem::let_go(const std::shared_ptr<OpenFile>& file) {
+  LetGo gone;
+  // The kernel releases a handle some time after the flush that published what was written with it: where others have
+  // the file open, what is staged by now may be half of what they write. None of them goes while the mutex is held.
+  if (open_files_.is_only_handle(*file)) gone.published = publish(*file, false);
+  gone.last = open_files_.release(file);
+  return gone;
+}
+
 void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   if (handle->control) {
     if (const auto done = flush(*handle); !done) note_error("release", done.error());
@@ -230,22 +238,16 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   }
   if (handle->snapshot_node != 0) return;
   const std::shared_ptr<OpenFile> file = std::move(handle->file);
-  Result<void> published;
-  bool last = false;
+  LetGo gone;
   {
     const std::unique_lock lock(file->mutex);
-    // This comes some time after the flush that published what was written here: what is staged by now may be half of
-    // what another handle writes.
-    const bool alone = open_files_.is_only_handle(*file);
-    if (alone) published = publish(*file, false);
-    last = open_files_.release(file);
-    if (last && !alone) published = publish(*file, false);
+    gone = let_go(file);
   }
   store_.release_inode(file->inode);
-  if (published) return;
-  note_error("release", published.error());
-  if (!last) return;  // what was staged is still there for the other handles
-  spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, published.error().message());
+  if (gone.published) return;
+  note_error("release", gone.published.error());
+  if (!gone.last) return;  // what was staged is still there for the other handles
+  spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, gone.published.error().message());
   if (options_.data_lost) options_.data_lost(file->inode);
 }
 
