@@ -1,5 +1,6 @@
 #include "store/lmdb.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
 
@@ -13,6 +14,7 @@ namespace {
 constexpr uint64_t kMapBytesDefault = uint64_t{1} << 40;
 constexpr uint64_t kMapBytesMin = uint64_t{1} << 30;
 constexpr unsigned kTablesMax = 4;
+constexpr uint64_t kBlockBytes = 512;  // the unit of st_blocks, see inode(7)
 
 Errc to_errc(int code) {
   switch (code) {
@@ -46,6 +48,19 @@ Errc to_errc(int code) {
 
 Error to_error(const char* what, int code) {
   return Error{to_errc(code), std::string("lmdb: ") + what + ": " + mdb_strerror(code)};
+}
+
+/// Of `call`, which may write pages. LMDB answers EIO also where a full disk cut a write short, which sets no errno.
+/// The file is as it was before the transaction: nothing that its last commit refers to has been written over, so all
+/// can be tried again in a new one.
+template <class Call>
+Result<void> written(const char* what, const Call& call) {
+  errno = 0;
+  const int rc = call();
+  if (rc == 0) return {};
+  if (rc == EIO && errno != EIO)
+    return Error{Errc::no_space, std::string("lmdb: ") + what + ": the disk is full: a write was cut short"};
+  return to_error(what, rc);
 }
 
 [[noreturn]] void raise(const char* what, int code) { throw StoreException(to_error(what, code)); }
@@ -93,7 +108,7 @@ Result<Table> Env::open_table(const char* name) {
     mdb_txn_abort(txn);
     return to_error("open table", rc);
   }
-  if (int rc_commit = mdb_txn_commit(txn)) return to_error("commit", rc_commit);
+  if (auto committed = written("commit", [&] { return mdb_txn_commit(txn); }); !committed) return committed.error();
   return table;
 }
 
@@ -101,6 +116,21 @@ int Env::clear_stale_readers() {
   int cleared = 0;
   mdb_reader_check(env_, &cleared);
   return cleared;
+}
+
+uint64_t Env::preallocated_bytes() const {
+  mdb_filehandle_t fd = -1;
+  struct stat data {};
+  if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &data) != 0) return 0;
+  const uint64_t allocated = static_cast<uint64_t>(data.st_blocks) * kBlockBytes;
+  return allocated - std::min(allocated, static_cast<uint64_t>(data.st_size));
+}
+
+bool Env::preallocate(uint64_t bytes) {
+  mdb_filehandle_t fd = -1;
+  struct stat data {};
+  if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &data) != 0) return false;
+  return fallocate(fd, FALLOC_FL_KEEP_SIZE, data.st_size, static_cast<off_t>(bytes)) == 0;
 }
 
 Usage Env::usage() const {
@@ -173,28 +203,26 @@ Result<std::unique_ptr<WriteTxn>> WriteTxn::begin(Env& env) {
 Result<void> WriteTxn::put(Table table, std::string_view key, std::string_view value) {
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
-  if (int rc = mdb_put(txn_, table, &k, &v, 0)) return to_error("put", rc);
-  return {};
+  return written("put", [&] { return mdb_put(txn_, table, &k, &v, 0); });
 }
 
 Result<void> WriteTxn::append(Table table, std::string_view key, std::string_view value) {
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
-  if (int rc = mdb_put(txn_, table, &k, &v, MDB_APPEND)) return to_error("append", rc);
-  return {};
+  return written("append", [&] { return mdb_put(txn_, table, &k, &v, MDB_APPEND); });
 }
 
 Result<void> WriteTxn::erase(Table table, std::string_view key) {
   MDB_val k = to_val(key);
-  const int rc = mdb_del(txn_, table, &k, nullptr);
-  if (rc != 0 && rc != MDB_NOTFOUND) return to_error("delete", rc);
-  return {};
+  return written("delete", [&] {
+    const int rc = mdb_del(txn_, table, &k, nullptr);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+  });
 }
 
 Result<void> WriteTxn::commit() {
   MDB_txn* txn = std::exchange(txn_, nullptr);
-  if (int rc = mdb_txn_commit(txn)) return to_error("commit", rc);
-  return {};
+  return written("commit", [&] { return mdb_txn_commit(txn); });
 }
 
 WriteCursor::WriteCursor(WriteTxn& txn, Table table) {
@@ -206,16 +234,15 @@ WriteCursor::~WriteCursor() { mdb_cursor_close(cursor_); }
 Result<void> WriteCursor::put(std::string_view key, std::string_view value) {
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
-  if (int rc = mdb_cursor_put(cursor_, &k, &v, 0)) return to_error("put", rc);
-  return {};
+  return written("put", [&] { return mdb_cursor_put(cursor_, &k, &v, 0); });
 }
 
 Result<void> WriteCursor::erase(std::string_view key) {
   MDB_val k = to_val(key);
-  int rc = mdb_cursor_get(cursor_, &k, nullptr, MDB_SET);
-  if (rc == 0) rc = mdb_cursor_del(cursor_, 0);
-  if (rc != 0 && rc != MDB_NOTFOUND) return to_error("delete", rc);
-  return {};
+  return written("delete", [&] {
+    const int rc = mdb_cursor_get(cursor_, &k, nullptr, MDB_SET);
+    return rc == 0 ? mdb_cursor_del(cursor_, 0) : rc == MDB_NOTFOUND ? 0 : rc;
+  });
 }
 
 Cursor::Cursor(const Txn& txn, Table table) {

@@ -47,6 +47,10 @@ class Env {
   /// Frees the slots of readers whose process died. Returns how many.
   int clear_stale_readers();
   Usage usage() const;
+  /// Disk space that the file owns behind its end, in bytes: its growth uses that up before it needs any of the disk's.
+  uint64_t preallocated_bytes() const;
+  /// Makes that `bytes`. False where the disk is too full, or its file system cannot (fallocate(2)).
+  bool preallocate(uint64_t bytes);
   /// Writes a consistent copy into directory `path`, which exists; `compact` leaves free pages out.
   Result<void> copy(const std::string& path, bool compact) const;
 

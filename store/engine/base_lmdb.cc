@@ -1,7 +1,5 @@
 #include "store/engine/base_lmdb.h"
 
-#include <sys/statvfs.h>
-
 #include "store/engine/coding.h"
 
 namespace kvfs {
@@ -15,7 +13,6 @@ constexpr std::string_view kFormatKey = "format";
 constexpr uint32_t kFormat = 1;
 constexpr const char* kDataFile = "data.mdb";  // LMDB's name
 constexpr const char* kUnfinishedDirectory = "new";
-constexpr uint64_t kShortWriteBytes = 1024 * 1024;  // more than LMDB writes with one call
 
 Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
   {
@@ -32,15 +29,6 @@ Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
   append_fixed(format, kFormat);
   if (auto put = (*txn)->put(meta, kFormatKey, format); !put) return put;
   return (*txn)->commit();
-}
-
-/// LMDB answers EIO where a full disk cut a write short. The transaction is gone and the base as it was before: nothing
-/// that it refers to has been written over, so all can be tried again when there is space.
-Error explain(const Error& error, const std::string& path) {
-  struct statvfs disk {};
-  if (error.code != Errc::io || statvfs(path.c_str(), &disk) != 0) return error;
-  if (uint64_t{disk.f_bavail} * disk.f_frsize >= kShortWriteBytes) return error;
-  return {Errc::no_space, error.detail + ", for the disk is full"};
 }
 
 }  // namespace
@@ -80,7 +68,6 @@ Result<void> Base::make(const std::string& path, Directory& directory) {
 
 Result<std::unique_ptr<Base>> Base::open_made(const std::string& path) {
   std::unique_ptr<Base> base(new Base);
-  base->path_ = path;
   lmdb::EnvOptions options;
   options.path = path;
   auto env = lmdb::Env::open(options);
@@ -106,8 +93,7 @@ Sequence Base::sequence_in(const lmdb::Txn& txn) const {
 }
 
 Result<void> Base::fold(const Memtable& memtable, Sequence sequence) {
-  auto done = write(memtable, sequence);
-  if (!done) return explain(done.error(), path_);
+  if (auto written = write(memtable, sequence); !written) return written;
   sequence_ = sequence;
   measure();
   return {};

@@ -53,6 +53,9 @@ class Base {
   int clear_stale_readers() { return env_->clear_stale_readers(); }
   /// As of the last fold.
   lmdb::Usage usage() const;
+  /// What folds can grow by on a full disk, as lmdb::Env::preallocated_bytes().
+  uint64_t reserved_bytes() const { return env_->preallocated_bytes(); }
+  bool reserve(uint64_t bytes) { return env_->preallocate(bytes); }
 
  private:
   Base() = default;
@@ -63,7 +66,6 @@ class Base {
   Result<void> write_rows(lmdb::WriteTxn& txn, const Memtable& memtable, Sequence sequence);
   void measure();
 
-  std::string path_;
   std::unique_ptr<lmdb::Env> env_;
   lmdb::Table rows_ = 0;
   lmdb::Table meta_ = 0;

@@ -45,7 +45,7 @@ class LocalJournal final : public Journal {
   Result<void> replay(Sequence from, const Visit& visit) override;
   Result<void> release(Sequence up_to) override;
   Result<void> prepare() override;
-  Result<void> drop_spares() override;
+  Result<void> drop_spares(size_t keep) override;
   Result<void> close() override;
 
   Sequence last_sequence() const override { return last_.load(std::memory_order_acquire); }
@@ -195,8 +195,11 @@ Result<Sequence> LocalJournal::append(std::span<char> record, uint32_t count, Se
   if (partial_) {
     if (auto erased = erase_partial_locked(segments_.back()); !erased) return erased.error();
   }
-  if (!in_use_ || rotate_ || segments_.back().end + record.size() > segments_.back().file_bytes) {
-    if (auto begun = begin_segment_locked(record.size(), first); !begun) return begun.error();
+  const bool fits = in_use_ && segments_.back().end + record.size() <= segments_.back().file_bytes;
+  if (!fits || rotate_) {
+    const auto begun = begin_segment_locked(record.size(), first);
+    // A full disk: the old segment cannot be released yet, but goes on.
+    if (!begun && (!fits || begun.error().code != Errc::no_space)) return begun.error();
   }
   Segment& segment = segments_.back();
   seal_record(record, count, first, durable_.load(std::memory_order_relaxed), segment.salt);
@@ -419,13 +422,13 @@ Result<void> LocalJournal::prepare() {
   return {};
 }
 
-Result<void> LocalJournal::drop_spares() {
+Result<void> LocalJournal::drop_spares(size_t keep) {
   const std::lock_guard one_at_a_time(release_mutex_);
   for (;;) {
     std::string name;
     {
       const std::lock_guard lock(mutex_);
-      if (spares_.empty()) return {};
+      if (spares_.size() <= keep) return {};
       name = spares_.back().name;
       spares_.pop_back();
     }

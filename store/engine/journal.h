@@ -81,8 +81,8 @@ class Journal {
   /// append() need not wait when a segment is full and later syncs are cheap. Errors change nothing.
   virtual Result<void> prepare() = 0;
 
-  /// Gives the disk space of segments that are kept for reuse back.
-  virtual Result<void> drop_spares() = 0;
+  /// Gives the disk space of segments that are kept for reuse back, but for `keep` of them.
+  virtual Result<void> drop_spares(size_t keep = 0) = 0;
 
   /// Syncs and marks the end, so that the next opening knows that nothing may be missing. append() is over.
   virtual Result<void> close() = 0;

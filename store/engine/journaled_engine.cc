@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "store/engine/file.h"
@@ -14,6 +16,7 @@ namespace {
 constexpr uint64_t kSlowDownMs = 1;    // a commit's delay while the memtable is far too large
 constexpr uint64_t kRoomWaitMs = 100;  // how often a waiting writer looks whether the engine failed
 constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each time would cost more
+constexpr uint64_t kSegmentDiskShare = 64;
 constexpr uint64_t kPageBytes = 4096;  // of the base: what each entry may dirty
 
 class ReadingLease {
@@ -28,6 +31,15 @@ class ReadingLease {
   ReadingPool& pool_;
   std::unique_ptr<Reading> reading_;
 };
+
+/// Of a small disk the journal, which always holds two or three segments, takes a small part.
+uint64_t segment_bytes_on(const std::string& path) {
+  const JournalOptions journal;
+  const uint64_t disk = disk_bytes(path);
+  if (disk == 0) return journal.segment_bytes;
+  const uint64_t share = disk / kSegmentDiskShare / kPageBytes * kPageBytes;
+  return std::clamp(share, journal.segment_bytes_min, journal.segment_bytes);
+}
 
 }  // namespace
 
@@ -56,15 +68,18 @@ Result<void> JournaledEngine::open_files() {
   auto chunks = ChunkLog::open(std::move(*chunk_directory), readers_, visible_);
   if (!chunks) return chunks.error();
   chunks_ = std::move(*chunks);
+  std::error_code ignored;
+  (void)std::filesystem::remove(options_.path + "/RESERVE", ignored);  // stores once kept their reserve there
   // What a killed process left in the page cache must be durable before anything is built on it.
   if (auto synced = chunks_->sync(); !synced) return synced;
+  segment_bytes_ = segment_bytes_on(options_.path);
   RecoveryOptions recovery;
   recovery.open_directory = [&] { return open_part("/journal"); };
   recovery.memtable_entries_max = options_.memtable_entries_max;
   recovery.memtable_bytes_max = options_.memtable_bytes_max;
   recovery.salvage = options_.salvage;
   recovery.notice = options_.notice;
-  recovery.open_reserve = [this] { return SpaceGuard::free_reserve(options_.path); };
+  recovery.segment_bytes = segment_bytes_;
   auto recovered = recover(recovery, *base_, *chunks_);
   if (!recovered) return recovered.error();
   journal_ = std::move(recovered->journal);
@@ -88,6 +103,8 @@ void JournaledEngine::start() {
     const lmdb::Usage base = base_->usage();
     return base.map_bytes - std::min(base.map_bytes, base.file_bytes);
   };
+  uses.reserved = [this] { return base_->reserved_bytes(); };
+  uses.reserve = [this](uint64_t bytes) { return base_->reserve(bytes); };
   space_ =
       std::make_unique<SpaceGuard>(options_.path, options_.max_size_bytes, options_.reserve_bytes, std::move(uses));
   chunks_->limit_by([this](uint64_t bytes) {
@@ -194,10 +211,9 @@ Result<void> JournaledEngine::append_locked(Sequence sequence, const Reading& re
   note_used_chunks(batch_, durable_.load(), writes_.used);
   auto appended = journal_->append(batch_.record(), 1, sequence);
   if (!appended && appended.error().code == Errc::no_space) {
-    // Fuller than it was when last measured. The reserve is for what makes the store smaller.
+    // Fuller than it was when last measured.
     space_->measure();
     if (auto admitted = admit_locked(reading); !admitted) return admitted;
-    if (space_->open_reserve()) appended = journal_->append(batch_.record(), 1, sequence);
   }
   if (appended) return {};
   const Errc code = appended.error().code;

@@ -90,6 +90,7 @@ class JournaledEngine final : public Engine {
   std::unique_ptr<Base> base_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<SpaceGuard> space_;
+  uint64_t segment_bytes_ = 0;  // of the journal; constant once it is open
   std::unique_ptr<ReadingPool> readings_;
   SyncTracker tracker_;
   ReleaseQueue released_;

@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kIdleTickMs = 10'000;
 constexpr uint64_t kBusyTickMs = 1000;
 constexpr uint64_t kFoldRetryMs = 1000;
+constexpr uint32_t kTightSpares = 1;                     // so that what shrinks the store has a journal to go to
 constexpr uint64_t kPrepareFromBytes = 4 * 1024 * 1024;  // of journal; a store that is hardly written needs no spare
 
 uint64_t now_ms() {
@@ -28,7 +29,8 @@ uint64_t JournaledEngine::run_syncer() {
   reclaim();
   space_->measure();
   // Zeroed ahead of need; where it cannot be done, append() makes its file itself.
-  if (journal_->bytes_live() >= kPrepareFromBytes && !space_->tight()) (void)journal_->prepare();
+  if (journal_->bytes_live() >= std::min(kPrepareFromBytes, segment_bytes_ / 4) && !space_->tight())
+    (void)journal_->prepare();
   base_->clear_stale_readers();
   const uint64_t due_ms = tracker_.due_ms();
   if (due_ms == SyncTracker::kNever) return released_.empty() ? kIdleTickMs : kBusyTickMs;
@@ -71,7 +73,6 @@ bool JournaledEngine::fold_frozen(const Layers& layers) {
   if (done) done = base_->fold(*layers.frozen, layers.frozen_last);
   const auto full = [&] { return !done && done.error().code == Errc::no_space; };
   if (full() && journal_->drop_spares()) done = base_->fold(*layers.frozen, layers.frozen_last);
-  if (full() && space_->open_reserve()) done = base_->fold(*layers.frozen, layers.frozen_last);
   if (!done) {
     if (done.error().code != Errc::no_space) turn_read_only(done.error());
     const std::lock_guard lock(commit_mutex_);
@@ -83,7 +84,7 @@ bool JournaledEngine::fold_frozen(const Layers& layers) {
   }
   // The journal poisons itself where this fails for good; the next commit reports that.
   (void)journal_->release(layers.frozen_last);
-  if (space_->tight()) (void)journal_->drop_spares();
+  if (space_->tight()) (void)journal_->drop_spares(kTightSpares);
   installed_fold(layers, Base::View(*base_).id());
   const uint64_t took_ms = now_ms() - begun_ms;
   counters_.checkpoints += 1;

@@ -117,6 +117,7 @@ class Recovery {
     auto directory = options_.open_directory();
     if (!directory) return directory.error();
     JournalOptions journal_options;
+    journal_options.segment_bytes = options_.segment_bytes;
     journal_options.salvage = options_.salvage;
     JournalOpening opening;
     auto journal = open_journal(std::move(*directory), base_.sequence(), journal_options, &opening);
@@ -178,8 +179,6 @@ class Recovery {
     auto folded = base_.fold(*recovered_.memtable, recovered_.last);
     const auto full = [&] { return !folded && folded.error().code == Errc::no_space; };
     if (full() && recovered_.journal->drop_spares()) folded = base_.fold(*recovered_.memtable, recovered_.last);
-    if (full() && options_.open_reserve && options_.open_reserve())
-      folded = base_.fold(*recovered_.memtable, recovered_.last);
     if (!folded) return folded;
     recovered_.memtable = new_memtable();
     return {};
@@ -198,7 +197,9 @@ class Recovery {
       if (auto unlinked = (*directory)->unlink(name); !unlinked) return unlinked;
     }
     if (auto synced = (*directory)->sync(); !synced) return synced;
-    auto journal = open_journal(std::move(*directory), recovered_.last);
+    JournalOptions journal_options;
+    journal_options.segment_bytes = options_.segment_bytes;
+    auto journal = open_journal(std::move(*directory), recovered_.last, journal_options);
     if (!journal) return journal.error();
     recovered_.journal = std::move(*journal);
     return {};

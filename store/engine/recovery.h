@@ -17,8 +17,7 @@ struct RecoveryOptions {
   uint64_t memtable_entries_max = 0;
   uint64_t memtable_bytes_max = 0;
   bool salvage = false;
-  std::function<bool()>
-      open_reserve;  // the disk is full: frees what was kept back; false: there is nothing. May be empty
+  uint64_t segment_bytes = JournalOptions().segment_bytes;
   std::function<void(const std::string&)> notice;  // may be empty
 };
 

@@ -1,8 +1,6 @@
 #include "store/engine/space_guard.h"
 
-#include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,17 +9,16 @@
 namespace kvfs {
 namespace {
 
-constexpr uint64_t kReserveDiskShare = 16;  // of a small disk, no more than this part is reserved
-constexpr uint64_t kFoldShare = 8;          // a frozen and an active memtable, which may grow to four times their limit
+constexpr uint64_t kReserveDiskShare = 16;    // of a small disk, no more than this part is reserved
+constexpr uint64_t kReserveMissingShare = 4;  // of the reserve: with less missing it is not worth a system call
+constexpr uint64_t kFoldShare = 8;  // a frozen and an active memtable, which may grow to four times their limit
 constexpr uint64_t kFoldBytesMin = 256 * 1024;
 
 }  // namespace
 
 SpaceGuard::SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_bytes, Uses uses)
     : path_(std::move(path)), bytes_max_(bytes_max), uses_(std::move(uses)), reserve_bytes_(reserve_bytes) {
-  struct statvfs disk {};
-  if (statvfs(path_.c_str(), &disk) == 0)
-    reserve_bytes_ = std::min(reserve_bytes_, uint64_t{disk.f_blocks} * disk.f_frsize / kReserveDiskShare);
+  if (const uint64_t bytes = disk_bytes(path_)) reserve_bytes_ = std::min(reserve_bytes_, bytes / kReserveDiskShare);
   measure();
 }
 
@@ -31,20 +28,14 @@ uint64_t SpaceGuard::disk_free_bytes() const {
   return uint64_t{disk.f_bavail} * disk.f_frsize;
 }
 
-void SpaceGuard::make_reserve() {
-  const std::string file = path_ + "/RESERVE";
-  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  reserve_made_ = fallocate(fd, 0, 0, static_cast<off_t>(reserve_bytes_)) == 0;
-  close(fd);
-  if (!reserve_made_) unlink(file.c_str());
-}
-
 void SpaceGuard::measure() {
   const std::lock_guard lock(mutex_);
-  if (!reserve_made_ && reserve_bytes_ != 0 && disk_free_bytes() > 2 * reserve_bytes_) make_reserve();
-  int64_t headroom = static_cast<int64_t>(disk_free_bytes() + uses_.reusable());
-  if (!reserve_made_) headroom -= static_cast<int64_t>(reserve_bytes_);
+  const auto missing = [&] { return reserve_bytes_ - std::min(reserve_bytes_, uses_.reserved()); };
+  uint64_t reserve_missing = reserve_bytes_ == 0 ? 0 : missing();
+  if (reserve_missing > reserve_bytes_ / kReserveMissingShare && disk_free_bytes() > reserve_missing + reserve_bytes_ &&
+      uses_.reserve(reserve_bytes_))
+    reserve_missing = missing();
+  int64_t headroom = static_cast<int64_t>(disk_free_bytes() + uses_.reusable()) - static_cast<int64_t>(reserve_missing);
   limit_ = "the disk of " + path_ + " is full but for a reserve for deletes";
   const auto limit_to = [&](int64_t bytes, const std::string& limit) {
     if (bytes >= headroom) return;
@@ -77,16 +68,9 @@ Result<void> SpaceGuard::admit(int64_t bytes) {
   return Error{Errc::no_space, limit_};
 }
 
-bool SpaceGuard::open_reserve() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!std::exchange(reserve_made_, false)) return false;
-    if (!free_reserve(path_)) return false;
-  }
-  measure();
-  return true;
+uint64_t disk_bytes(const std::string& path) {
+  struct statvfs disk {};
+  return statvfs(path.c_str(), &disk) == 0 ? uint64_t{disk.f_blocks} * disk.f_frsize : 0;
 }
-
-bool SpaceGuard::free_reserve(const std::string& path) { return unlink((path + "/RESERVE").c_str()) == 0; }
 
 }  // namespace kvfs

@@ -13,11 +13,17 @@ class SpaceGuardTest : public testing::Test {
     return {directory_.path(),
             bytes_max,
             reserve_bytes,
-            {[this] { return used_; }, [] { return uint64_t{0}; }, [this] { return mappable_; }}};
+            {[this] { return used_; }, [] { return uint64_t{0}; }, [this] { return mappable_; },
+             [this] { return reserved_; },
+             [this](uint64_t bytes) {
+               reserved_ = bytes;
+               return true;
+             }}};
   }
   TemporaryDirectory directory_;
   uint64_t used_ = 0;
   uint64_t mappable_ = uint64_t{1} << 40;
+  uint64_t reserved_ = 0;
 };
 
 TEST_F(SpaceGuardTest, RefusesWhatWouldGoBeyondMaxSizeAndAdmitsWhatShrinks) {
@@ -39,6 +45,18 @@ TEST_F(SpaceGuardTest, RefusesBeforeTheBasesAddressSpaceIsFull) {
   const Result<void> refused = space.admit(5001);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("address space"), std::string::npos) << refused.error().detail;
+}
+
+TEST_F(SpaceGuardTest, FillsTheReserveUpWhenMuchOfItIsGone) {
+  constexpr uint64_t kReserve = 1'000'000;
+  SpaceGuard space = guard(0, kReserve);
+  EXPECT_EQ(reserved_, kReserve);
+  reserved_ = kReserve / 10 * 9;
+  space.measure();
+  EXPECT_EQ(reserved_, kReserve / 10 * 9);
+  reserved_ = kReserve / 2;
+  space.measure();
+  EXPECT_EQ(reserved_, kReserve);
 }
 
 TEST_F(SpaceGuardTest, FoldsFitIntoWhatThereIsButNeverBecomeTiny) {
