@@ -253,7 +253,7 @@ void Session::finish_request() {
 }
 
 void Session::answer() {
-  if (!request_.keep_alive || worker_.draining()) close_after_ = true;
+  if (!request_.keep_alive || worker_.service().draining()) close_after_ = true;
   const bool unknown_size = response_.source && !response_.source->size();
   if (unknown_size && request_.http_1_0) close_after_ = true;
   response_.close = close_after_;

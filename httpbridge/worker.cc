@@ -72,7 +72,6 @@ void Worker::remove(Session& session) {
 }
 
 void Worker::drain() {
-  draining_ = true;
   const std::vector<std::shared_ptr<Session>> sessions = sessions_;
   for (const auto& session : sessions) session->drain();
 }

@@ -54,7 +54,6 @@ class Worker {
   void remove(Session& session);
   /// Idle connections end now, the others with their answer.
   void drain();
-  bool draining() const { return draining_; }
 
  private:
   using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
@@ -68,7 +67,6 @@ class Worker {
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::unique_ptr<char[]> scratch_;
-  bool draining_ = false;
   std::thread thread_;
 };
 
