@@ -67,14 +67,6 @@ inline constexpr std::array kMountRows = {
               .maximum = 1024},
     ConfigKey{
         .section = "mount",
-        .key = "poll_us",
-        .type = ConfigType::integer,
-        .default_value = "20",
-        .help = "Microseconds for which the reading thread looks for the next request before it sleeps, when they come "
-                "in quick succession. It shortens each request and costs some CPU time; 0: never.",
-        .maximum = 1000},
-    ConfigKey{
-        .section = "mount",
         .key = "entry_timeout",
         .type = ConfigType::duration,
         .default_value = "1d",

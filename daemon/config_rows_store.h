@@ -43,7 +43,7 @@ inline constexpr std::array kStoreRows = {
     ConfigKey{.section = "store",
               .key = "memtable_rows_max",
               .type = ConfigType::integer,
-              .default_value = "100000",
+              .default_value = "400000",
               .help = "So many recent row changes are kept in memory and in the journal, then a checkpoint folds them "
                       "into the base. Fewer: less memory, quicker starts after a crash. More: rows that change often "
                       "are written to the base less often.",
@@ -52,9 +52,19 @@ inline constexpr std::array kStoreRows = {
     ConfigKey{.section = "store",
               .key = "memtable_size_max",
               .type = ConfigType::size,
-              .default_value = "32M",
+              .default_value = "64M",
               .help = "Likewise, in bytes. The memory for recent changes is bounded by about 8 times this.",
               .minimum = 1024 * 1024},
+    ConfigKey{.section = "store",
+              .key = "checkpoint_pages_max",
+              .type = ConfigType::integer,
+              .default_value = "100000",
+              .help =
+                  "Likewise, in pages of the base that a checkpoint may have to write, each of which takes 4 KiB of "
+                  "memory until it has. A store of tens of millions of rows that are changed at random is faster "
+                  "with more.",
+              .minimum = 1000,
+              .maximum = 10'000'000},
     ConfigKey{.section = "store",
               .key = "checkpoint_interval",
               .type = ConfigType::duration,

@@ -32,6 +32,7 @@ StoreOptions store_options(const Config& config) {
   options.engine.reserve_bytes = config.size("store", "reserve");
   options.engine.memtable_entries_max = static_cast<uint64_t>(config.integer("store", "memtable_rows_max"));
   options.engine.memtable_bytes_max = config.size("store", "memtable_size_max");
+  options.engine.fold_pages_max = static_cast<uint64_t>(config.integer("store", "checkpoint_pages_max"));
   options.engine.checkpoint_interval_ms = config.duration_ms("store", "checkpoint_interval");
   options.engine.salvage = config.boolean("store", "salvage");
   options.engine.notice = [](const std::string& said) { spdlog::warn("{}", said); };
@@ -67,7 +68,6 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   options.read_only = config.boolean("mount", "read_only");
   options.fuse_options = config.list("mount", "options");
   options.loop.threads_max = static_cast<unsigned>(config.integer("mount", "threads"));
-  options.loop.spin_us = static_cast<unsigned>(config.integer("mount", "poll_us"));
   auto& files = options.filesystem;
   files.entry_timeout_s = seconds(config.duration_ms("mount", "entry_timeout"));
   files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));

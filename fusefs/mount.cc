@@ -1,7 +1,6 @@
 #include "fusefs/mount.h"
 
 #define FUSE_USE_VERSION 314
-#include <fcntl.h>
 #include <fuse_log.h>
 #include <fuse_lowlevel.h>
 #include <spdlog/spdlog.h>
@@ -201,9 +200,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
 
   static const fuse_custom_io io{
       .writev = State::write_device, .read = State::read_device, .splice_receive = nullptr, .splice_send = nullptr};
-  const int device = fuse_session_fd(state->session);
-  if (fcntl(device, F_SETFL, fcntl(device, F_GETFL) | O_NONBLOCK) != 0 ||
-      fuse_session_custom_io(state->session, &io, device) != 0)
+  if (fuse_session_custom_io(state->session, &io, fuse_session_fd(state->session)) != 0)
     return Error{Errc::io, std::string("cannot set up /dev/fuse: ") + std::strerror(errno)};
   state->cache = std::make_unique<SessionCache>(state->session);
   state->loop = std::make_unique<SessionLoop>(state->session, options.loop);

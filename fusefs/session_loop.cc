@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,63 +14,70 @@
 
 namespace kvfs {
 
-struct Buffer {
+struct RequestBuffer {
   fuse_buf buf{};
-  Buffer() = default;
-  Buffer(const Buffer&) = delete;
-  ~Buffer() { std::free(buf.mem); }
+  RequestBuffer() = default;
+  RequestBuffer(const RequestBuffer&) = delete;
+  ~RequestBuffer() { std::free(buf.mem); }
 };
 
 namespace {
 
-// After so many requests in a row without waiting, it is worth asking whether there are more than one thread can do.
-// A lone client that shares our CPU makes long runs, too: it runs when we have replied, and asks before we read again.
-constexpr unsigned kRunBeforeAsking = 8;
-
-// The longest run of waits without polling after polling was futile.
-constexpr unsigned kPollsOffMax = 1024;
+constexpr unsigned kReadersMin = 2;
+constexpr unsigned kRequestsPerAdjustment = 16;
+constexpr std::chrono::milliseconds kInterruptEach{5};
 
 /// The loop whose reader this thread is while it processes a request.
 thread_local SessionLoop* reading_for = nullptr;
+/// It is a reader no more.
 thread_local bool handed_over = false;
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
 SessionLoop::SessionLoop(fuse_session* session, const SessionLoopOptions& options)
-    : session_(session), options_(options), device_(fuse_session_fd(session)) {}
+    : session_(session),
+      threads_max_(options.threads_max),
+      readers_max_(std::min(threads_max_, std::max(kReadersMin, std::thread::hardware_concurrency()))),
+      readers_wanted_(std::min(threads_max_, kReadersMin)) {}
 
-SessionLoop::~SessionLoop() {
-  stop();
-  if (stop_event_ >= 0) close(stop_event_);
-}
+SessionLoop::~SessionLoop() { stop(); }
 
 Result<void> SessionLoop::start() {
-  stop_event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (stop_event_ < 0) return Error{Errc::io, "eventfd: " + std::generic_category().message(errno)};
+  struct sigaction nothing {};  // it only has to end a read(2), so without SA_RESTART
+  nothing.sa_handler = [](int) {};
+  if (sigaction(SIGRTMIN, &nothing, nullptr) != 0)
+    return Error{Errc::io, "sigaction: " + std::generic_category().message(errno)};
   const std::lock_guard lock(mutex_);
-  running_++;
-  threads_.emplace_back([this] { run(); });
+  while (running_ < readers_wanted_) add_worker_locked();
   return {};
+}
+
+void SessionLoop::add_worker_locked() {
+  running_++;
+  Worker& worker = workers_.emplace_back();
+  worker.thread = std::thread([this, &worker] { run(worker); });
 }
 
 void SessionLoop::stop() {
   end();
-  std::vector<std::thread> threads;
+  std::list<Worker> workers;
   {
-    const std::lock_guard lock(mutex_);
-    threads.swap(threads_);
+    std::unique_lock lock(mutex_);
+    // A signal between a thread's last look and its read(2) would be lost, hence again and again.
+    const auto interrupt = [&] {
+      for (Worker& worker : workers_) {
+        if (worker.receiving) pthread_kill(worker.thread.native_handle(), SIGRTMIN);
+      }
+    };
+    for (interrupt(); !changed_.wait_for(lock, kInterruptEach, [&] { return running_ == 0; });) interrupt();
+    workers.swap(workers_);
   }
-  for (std::thread& thread : threads) thread.join();
+  for (Worker& worker : workers) worker.thread.join();
 }
 
 void SessionLoop::wait() {
   std::unique_lock lock(mutex_);
-  ended_changed_.wait(lock, [&] { return ended_.load(); });
+  changed_.wait(lock, [&] { return ended_.load(); });
 }
 
 void SessionLoop::end() {
@@ -80,13 +85,12 @@ void SessionLoop::end() {
     const std::lock_guard lock(mutex_);
     ended_ = true;
   }
-  if (stop_event_ >= 0) eventfd_write(stop_event_, 1);
-  reader_free_.notify_all();
-  ended_changed_.notify_all();
+  reader_wanted_.notify_all();
+  changed_.notify_all();
 }
 
 void SessionLoop::about_to_block() {
-  if (reading_for != nullptr && !handed_over) reading_for->hand_over();
+  if (reading_for != nullptr && !handed_over) reading_for->hand_over(false);
 }
 
 void SessionLoop::about_to_wait_for_requests() {
@@ -94,95 +98,73 @@ void SessionLoop::about_to_wait_for_requests() {
 }
 
 void SessionLoop::hand_over(bool in_any_case) {
-  if (options_.threads_max <= 1 && !in_any_case) return;
+  if (threads_max_ <= 1 && !in_any_case) return;
   const std::lock_guard lock(mutex_);
-  if (!handed_over) has_reader_ = false;
+  if (!handed_over) readers_--;
   handed_over = true;
-  if (ended_ || has_reader_) return;
+  if (ended_ || readers_ > 0) return;
   if (idle_ > 0) {
-    reader_free_.notify_one();
-  } else if (running_ < options_.threads_max || in_any_case) {
-    running_++;
-    threads_.emplace_back([this] { run(); });
+    reader_wanted_.notify_one();
+  } else if (running_ < threads_max_ || in_any_case) {
+    add_worker_locked();
   }
 }
 
-void SessionLoop::run() {
-  // Signals are the daemon's.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  Buffer buffer;
+void SessionLoop::run(Worker& worker) {
+  // Signals are the daemon's, but for the one that ends a read.
+  sigset_t others;
+  sigfillset(&others);
+  sigdelset(&others, SIGRTMIN);
+  pthread_sigmask(SIG_SETMASK, &others, nullptr);
+  RequestBuffer buffer;
   for (;;) {
     {
       std::unique_lock lock(mutex_);
       idle_++;
-      reader_free_.wait(lock, [&] { return !has_reader_ || ended_; });
+      reader_wanted_.wait(lock, [&] { return readers_ < readers_wanted_ || ended_; });
       idle_--;
-      if (ended_) return;
-      has_reader_ = true;
+      if (ended_) break;
+      readers_++;
     }
     reading_for = this;
     handed_over = false;
-    while (!handed_over) {
-      if (!receive(buffer)) {
-        reading_for = nullptr;
-        end();
-        return;
-      }
-      if (has_backlog()) hand_over();
-      fuse_session_process_buf(session_, &buffer.buf);
-    }
+    serve(worker, buffer);
     reading_for = nullptr;
   }
+  const std::lock_guard lock(mutex_);
+  running_--;
+  changed_.notify_all();
 }
 
-bool SessionLoop::receive(Buffer& buffer) {
-  bool came_at_once = true;
-  int64_t idle_since_ns = 0;
-  while (!ended_) {
-    const int got = fuse_session_receive_buf(session_, &buffer.buf);
-    if (got > 0) {
-      at_once_ = came_at_once ? at_once_ + 1 : 0;
-      if (!came_at_once && options_.spin_us > 0) {
-        if (quick_succession_ && polls_off_ == 0) polls_off_next_ = 1;
-        quick_succession_ = now_ns() - idle_since_ns < int64_t{options_.spin_us} * 2000;
-      }
-      return true;
-    }
+void SessionLoop::serve(Worker& worker, RequestBuffer& buffer) {
+  for (unsigned taken = 1; !handed_over; ++taken) {
+    worker.receiving = true;
+    const int got = ended_ ? 0 : fuse_session_receive_buf(session_, &buffer.buf);
+    worker.receiving = false;
     if (got == -EINTR) continue;
-    if (got != -EAGAIN) return false;  // unmounted
-    if (idle_since_ns == 0) idle_since_ns = now_ns();
-    came_at_once = false;
-    if (!wait_for_request(idle_since_ns)) return false;
+    if (got <= 0) return end();  // unmounted, or stopped
+    if (taken % kRequestsPerAdjustment == 0) adjust();
+    fuse_session_process_buf(session_, &buffer.buf);
   }
-  return false;
 }
 
-bool SessionLoop::has_backlog() {
-  if (at_once_ < kRunBeforeAsking || options_.threads_max <= 1) return false;
-  pollfd event{device_, POLLIN, 0};
-  if (poll(&event, 1, 0) == 1) return true;
-  at_once_ = 0;
-  return false;
-}
-
-bool SessionLoop::wait_for_request(int64_t idle_since_ns) {
-  if (quick_succession_ && polls_off_ == 0) {
-    if (now_ns() - idle_since_ns < int64_t{options_.spin_us} * 1000) {
-      std::this_thread::yield();  // to a client that shares our CPU
-      return true;                // try again
+void SessionLoop::adjust() {
+  pollfd event{fuse_session_fd(session_), POLLIN, 0};
+  const bool requests_wait = poll(&event, 1, 0) == 1;
+  const std::lock_guard lock(mutex_);
+  if (ended_) return;
+  if (requests_wait && readers_wanted_ < readers_max_) {
+    readers_wanted_++;
+    if (idle_ > 0) {
+      reader_wanted_.notify_one();
+    } else if (running_ < threads_max_) {
+      add_worker_locked();
     }
-    // Futile: the client may be waiting for the CPU that we poll on.
-    polls_off_ = polls_off_next_;
-    polls_off_next_ = std::min(polls_off_next_ * 2, kPollsOffMax);
-  } else if (polls_off_ > 0) {
-    polls_off_--;
+  } else if (!requests_wait && readers_wanted_ > std::min(threads_max_, kReadersMin)) {
+    readers_wanted_--;
+    readers_--;
+    handed_over = true;
   }
-  pollfd events[2] = {{device_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
-  while (poll(events, 2, -1) < 0)
-    if (errno != EINTR) return false;
-  return events[1].revents == 0;
 }
 
 }  // namespace kvfs

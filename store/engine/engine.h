@@ -45,9 +45,23 @@ class Cursor {
   virtual void seek_before(std::string_view key) = 0;  // last row with key < `key`
   virtual void next() = 0;                             // REQUIRES: valid()
   virtual void prev() = 0;                             // REQUIRES: valid()
-  virtual bool valid() const = 0;
-  virtual std::string_view key() const = 0;    // REQUIRES: valid()
-  virtual std::string_view value() const = 0;  // REQUIRES: valid()
+  bool valid() const { return valid_; }
+  std::string_view key() const { return key_; }      // REQUIRES: valid()
+  std::string_view value() const { return value_; }  // REQUIRES: valid()
+
+ protected:
+  // Where it stands is kept here, so that a scan costs one virtual call for each row.
+  void stand_at(std::string_view key, std::string_view value) {
+    valid_ = true;
+    key_ = key;
+    value_ = value;
+  }
+  void stand_nowhere() { valid_ = false; }
+
+ private:
+  bool valid_ = false;
+  std::string_view key_;
+  std::string_view value_;
 };
 
 /// A consistent view of all rows at one sequence number. Used by one thread at a time; destroy it before waiting for
@@ -129,8 +143,9 @@ struct EngineOptions {
   uint64_t max_size_bytes = 0;  // 0: limited by the disk alone
 
   // Of the lmdb engine:
-  uint64_t memtable_entries_max = 100'000;         // more recently changed rows than that are folded into the base
-  uint64_t memtable_bytes_max = 32 * 1024 * 1024;  // likewise, in bytes; memory is bounded by about 8 times this
+  uint64_t memtable_entries_max = 400'000;         // more recently changed rows than that are folded into the base
+  uint64_t memtable_bytes_max = 64 * 1024 * 1024;  // likewise, in bytes; memory is bounded by about 8 times this
+  uint64_t fold_pages_max = 100'000;  // likewise, in pages of the base that they may change; 4 KiB of memory each
   uint64_t journal_bytes_max = 256 * 1024 * 1024;  // since the last checkpoint; bounds the time to open after a crash
   uint64_t checkpoint_interval_ms = 60'000;   // changes stay in the journal for at most about this long; 0: no limit
   uint64_t reserve_bytes = 64 * 1024 * 1024;  // of disk kept back so that deletes work when it is full

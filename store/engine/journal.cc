@@ -14,6 +14,8 @@
 namespace kvfs {
 namespace {
 
+constexpr uint64_t kPageBytes = 4096;
+constexpr size_t kZeroAheadBytes = 64 * 1024;
 constexpr size_t kZeroBytes = 1024 * 1024;  // written at once when a segment is prepared
 
 struct Segment {
@@ -24,6 +26,7 @@ struct Segment {
   uint64_t end = kSegmentHeaderBytes;     // where the next record goes
   Sequence last = 0;                      // of its last record; 0: none yet
   std::vector<ScannedSegment::Run> runs;  // found at opening
+  uint64_t zeroed = 0;                    // all pages before it have been written since it is in use
 };
 
 struct Spare {
@@ -61,6 +64,7 @@ class LocalJournal final : public Journal {
   Result<void> seal(Segment& segment, bool ends_marked);
   Result<void> discard(const JournalScan& scan);
   Result<void> begin_segment_locked(uint64_t record_bytes, Sequence first);
+  static Result<void> zero_ahead(Segment& segment, uint64_t until);
   Result<void> erase_partial_locked(Segment& segment);
   Result<Spare> next_file_locked(const std::string& name);
   Result<Spare> make_file(const std::string& name, uint64_t bytes_min);
@@ -202,6 +206,8 @@ Result<Sequence> LocalJournal::append(std::span<char> record, uint32_t count, Se
     if (!begun && (!fits || begun.error().code != Errc::no_space)) return begun.error();
   }
   Segment& segment = segments_.back();
+  if (auto zeroed = zero_ahead(segment, segment.end + record.size()); !zeroed)
+    return zeroed.error().code == Errc::no_space ? zeroed.error() : fail_locked(zeroed.error());
   seal_record(record, count, first, durable_.load(std::memory_order_relaxed), segment.salt);
   if (auto written = segment.file->write_at(segment.end, {record.data(), record.size()}); !written) {
     if (written.error().code != Errc::no_space) return fail_locked(written.error());
@@ -212,6 +218,20 @@ Result<Sequence> LocalJournal::append(std::span<char> record, uint32_t count, Se
   segment.last = first + count - 1;
   last_.store(segment.last, std::memory_order_release);
   return segment.last;
+}
+
+// Part of a page of a recycled segment can be written only after the page was read, from the disk if it is no longer in
+// memory. So whole pages are written before records go to them.
+Result<void> LocalJournal::zero_ahead(Segment& segment, uint64_t until) {
+  if (until <= segment.zeroed) return {};
+  static const std::string zeros(kZeroAheadBytes, '\0');
+  const uint64_t from = std::max(segment.zeroed, until / kPageBytes * kPageBytes);  // the record writes those before
+  const uint64_t bytes = std::min<uint64_t>(zeros.size(), segment.file_bytes - std::min(segment.file_bytes, from));
+  if (bytes != 0) {
+    if (auto written = segment.file->write_at(from, std::string_view(zeros).substr(0, bytes)); !written) return written;
+  }
+  segment.zeroed = from + zeros.size();
+  return {};
 }
 
 // After a write that failed in the middle: what follows it in the file, or is written over it later and torn by a power
@@ -241,6 +261,7 @@ Result<void> LocalJournal::begin_segment_locked(uint64_t record_bytes, Sequence 
     ready = segment.file->allocate(segment.file_bytes, needed - segment.file_bytes);
     segment.file_bytes = needed;
   }
+  if (ready) ready = zero_ahead(segment, kSegmentHeaderBytes);
   if (ready) {
     ready = segment.file->write_at(0, encode_segment_header({number, segment.salt, first, durable_.load()}));
   }

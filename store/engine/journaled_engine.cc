@@ -17,7 +17,7 @@ constexpr uint64_t kSlowDownMs = 1;    // a commit's delay while the memtable is
 constexpr uint64_t kRoomWaitMs = 100;  // how often a waiting writer looks whether the engine failed
 constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each time would cost more
 constexpr uint64_t kSegmentDiskShare = 64;
-constexpr uint64_t kPageBytes = 4096;  // of the base: what each entry may dirty
+constexpr uint64_t kOrderEach = 25'000;  // new keys: so many may be left for a reader to put in order
 
 class ReadingLease {
  public:
@@ -37,7 +37,7 @@ uint64_t segment_bytes_on(const std::string& path) {
   const JournalOptions journal;
   const uint64_t disk = disk_bytes(path);
   if (disk == 0) return journal.segment_bytes;
-  const uint64_t share = disk / kSegmentDiskShare / kPageBytes * kPageBytes;
+  const uint64_t share = disk / kSegmentDiskShare / kBasePageBytes * kBasePageBytes;
   return std::clamp(share, journal.segment_bytes_min, journal.segment_bytes);
 }
 
@@ -110,6 +110,11 @@ void JournaledEngine::start() {
   chunks_->limit_by([this](uint64_t bytes) {
     return space_->plenty_for(bytes) ? Result<void>() : space_->admit(static_cast<int64_t>(bytes));
   });
+  orderer_ = std::make_unique<BackgroundTask>([this] {
+    readings_->layers()->active->put_in_order();
+    return BackgroundTask::kNever;
+  });
+  order_from_ = kOrderEach;
   checkpointer_ = std::make_unique<BackgroundTask>([this] { return run_checkpointer(); });
   syncer_ = std::make_unique<BackgroundTask>([this] { return run_syncer(); });
 }
@@ -117,6 +122,7 @@ void JournaledEngine::start() {
 JournaledEngine::~JournaledEngine() {
   syncer_.reset();
   checkpointer_.reset();
+  orderer_.reset();
   if (readings_ == nullptr) return;  // it never started
   // What fails here was never promised, or is found again when opening.
   if (!sync()) return;
@@ -140,6 +146,7 @@ Result<Sequence> JournaledEngine::transact(const Body& body, const CommitOptions
     auto committed = commit_locked(txn.durability(), *reading, options);
     if (!committed) return committed.error();
     commit = *committed;
+    order_ahead_locked();
     freeze_if_full_locked();
   }
   if (commit.sync_first) {
@@ -222,16 +229,12 @@ Result<void> JournaledEngine::append_locked(Sequence sequence, const Reading& re
 }
 
 Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>& lock) {
-  const auto times_full = [this] {
-    return std::max({active_->entries() / options_.memtable_entries_max, active_->bytes() / options_.memtable_bytes_max,
-                     fold_bytes_locked() / space_->fold_bytes_max()});
-  };
   if (auto refused = refusal()) return *refused;
-  if (!frozen_ || times_full() < kMemtableGrowthMax / 2) return {};
+  if (!frozen_ || times_full_locked() < kMemtableGrowthMax / 2) return {};
   counters_.writer_stalls.fetch_add(1, std::memory_order_relaxed);
   const uint64_t since_ms = coarse_now_ms();
   room_.wait_for(lock, std::chrono::milliseconds(kSlowDownMs));
-  while (frozen_ && times_full() >= kMemtableGrowthMax) {
+  while (frozen_ && times_full_locked() >= kMemtableGrowthMax) {
     if (fold_error_) return *fold_error_;
     if (auto refused = refusal()) return *refused;
     room_.wait_for(lock, std::chrono::milliseconds(kRoomWaitMs));
@@ -241,8 +244,21 @@ Result<void> JournaledEngine::wait_for_room_locked(std::unique_lock<std::mutex>&
   return {};
 }
 
-uint64_t JournaledEngine::fold_bytes_locked() const {
-  return active_->entries() * kPageBytes + active_->bytes() * 3 / 2;
+uint64_t JournaledEngine::fold_pages_locked() const {
+  const uint64_t added = active_->bytes() * 3 / 2 / kBasePageBytes + 1;  // they may be filled in part only
+  return std::min<uint64_t>(active_->entries(), base_->usage().file_bytes / kBasePageBytes) + added;
+}
+
+uint64_t JournaledEngine::times_full_locked() const {
+  return std::max({active_->entries() / options_.memtable_entries_max, active_->bytes() / options_.memtable_bytes_max,
+                   fold_pages_locked() / options_.fold_pages_max, fold_bytes_locked() / space_->fold_bytes_max()});
+}
+
+// An iterator needs all keys in order: few of them are left for it, however large the memtable.
+void JournaledEngine::order_ahead_locked() {
+  if (active_->entries() < order_from_) return;
+  order_from_ = active_->entries() + kOrderEach;
+  orderer_->wake();
 }
 
 void JournaledEngine::forget_old_versions_locked() {
@@ -251,9 +267,7 @@ void JournaledEngine::forget_old_versions_locked() {
 }
 
 void JournaledEngine::freeze_if_full_locked() {
-  const bool full =
-      active_->entries() >= options_.memtable_entries_max || active_->bytes() >= options_.memtable_bytes_max ||
-      active_journal_bytes_ >= options_.journal_bytes_max || fold_bytes_locked() >= space_->fold_bytes_max();
+  const bool full = times_full_locked() != 0 || active_journal_bytes_ >= options_.journal_bytes_max;
   if (full && freeze_locked()) checkpointer_->wake();
 }
 
@@ -268,6 +282,7 @@ bool JournaledEngine::freeze_locked() {
   active_ = layers.active;
   active_since_ms_ = 0;
   active_journal_bytes_ = 0;
+  order_from_ = kOrderEach;
   frozen_ = true;
   journal_->rotate();
   readings_->install(std::move(layers));

@@ -28,6 +28,7 @@ namespace kvfs {
 /// A memtable grows to this many times its limits while the one before it is folded; from half of that on writers are
 /// slowed down, at it they wait.
 inline constexpr size_t kMemtableGrowthMax = 4;
+inline constexpr uint64_t kBasePageBytes = 4096;
 
 /// Thread safety: as Engine.
 class JournaledEngine final : public Engine {
@@ -59,8 +60,14 @@ class JournaledEngine final : public Engine {
   Result<void> admit_locked(const Reading& reading);
   Result<void> append_locked(Sequence sequence, const Reading& reading);
   Result<void> wait_for_room_locked(std::unique_lock<std::mutex>& lock);
-  /// What a fold of the active memtable takes of the disk at worst: a page for each row, and pages partly filled.
-  uint64_t fold_bytes_locked() const;
+  /// How many pages of the base a fold of the active memtable changes or adds at worst: one for each row, but no more
+  /// than there are.
+  uint64_t fold_pages_locked() const;
+  /// What that takes of the disk.
+  uint64_t fold_bytes_locked() const { return fold_pages_locked() * kBasePageBytes; }
+  /// How often the active memtable exceeds its limits.
+  uint64_t times_full_locked() const;
+  void order_ahead_locked();
   void forget_old_versions_locked();
   void freeze_if_full_locked();
   bool freeze_locked();
@@ -107,6 +114,7 @@ class JournaledEngine final : public Engine {
   std::optional<Error> fold_error_;    // guarded by commit_mutex_: why the last fold failed
   uint64_t folds_ended_ = 0;           // guarded by commit_mutex_
   bool checkpoint_wanted_ = false;     // guarded by commit_mutex_
+  uint64_t order_from_ = 0;            // guarded by commit_mutex_: the active memtable is put in order at so many keys
 
   std::mutex sync_mutex_;           // not held during a sync
   std::condition_variable synced_;  // of sync_mutex_: a sync ended
@@ -129,6 +137,7 @@ class JournaledEngine final : public Engine {
   mutable Counters counters_;
 
   // Last: they use all of the above.
+  std::unique_ptr<BackgroundTask> orderer_;
   std::unique_ptr<BackgroundTask> checkpointer_;
   std::unique_ptr<BackgroundTask> syncer_;
 };

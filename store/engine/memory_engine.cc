@@ -17,17 +17,15 @@ namespace {
 class MapCursor final : public Cursor {
  public:
   explicit MapCursor(const PersistentMap& map) : map_(map) {}
-  void seek(std::string_view key) override { row_ = map_.at_or_after(key); }
-  void seek_before(std::string_view key) override { row_ = map_.before(key); }
-  void next() override { row_ = map_.after(row_->key); }
-  void prev() override { row_ = map_.before(row_->key); }
-  bool valid() const override { return row_ != nullptr; }
-  std::string_view key() const override { return row_->key; }
-  std::string_view value() const override { return row_->value; }
+  void seek(std::string_view key) override { stand(map_.at_or_after(key)); }
+  void seek_before(std::string_view key) override { stand(map_.before(key)); }
+  void next() override { stand(map_.after(key())); }
+  void prev() override { stand(map_.before(key())); }
 
  private:
+  void stand(const PersistentMap::Row* row) { row == nullptr ? stand_nowhere() : stand_at(row->key, row->value); }
+
   const PersistentMap& map_;
-  const PersistentMap::Row* row_ = nullptr;
 };
 
 std::optional<std::string_view> value_in(const PersistentMap& map, std::string_view key) {

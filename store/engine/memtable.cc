@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 #include <random>
+#include <type_traits>
 
 namespace kvfs {
 namespace {
@@ -47,9 +48,16 @@ Memtable::Memtable(size_t entries_expected)
       head_(make_node({}, 0, kHeightMax)),
       bucket_mask_(std::bit_ceil(entries_expected < 16 ? size_t{16} : 2 * entries_expected) - 1),
       hash_seed_(random_seed()),
-      buckets_(std::make_unique<std::atomic<Node*>[]>(bucket_mask_ + 1)) {}
+      buckets_(make_buckets(bucket_mask_ + 1), &std::free) {}
 
 Memtable::~Memtable() = default;
+
+std::atomic<Memtable::Node*>* Memtable::make_buckets(size_t count) {
+  static_assert(std::is_trivially_destructible_v<std::atomic<Node*>> && sizeof(std::atomic<Node*>) == sizeof(Node*));
+  void* const zeros = std::calloc(count, sizeof(std::atomic<Node*>));
+  if (zeros == nullptr) throw std::bad_alloc();
+  return static_cast<std::atomic<Node*>*>(zeros);
+}
 
 uint64_t Memtable::hash(std::string_view key) const { return XXH3_64bits_withSeed(key.data(), key.size(), hash_seed_); }
 

@@ -4,8 +4,10 @@
 // the base.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,9 +20,6 @@
 
 namespace kvfs {
 
-/// The size that keeps inserts and reads fast (measured); a memtable takes more, but gets slower.
-inline constexpr size_t kMemtableEntriesGood = 100'000;
-
 /// Keys, each with its versions by descending sequence. A version is a value or a tombstone ("erased here").
 ///
 /// Thread safety: put(), erase() and forget_before() by one thread at a time; every read from any thread beside them. A
@@ -30,8 +29,8 @@ inline constexpr size_t kMemtableEntriesGood = 100'000;
 /// until forget_before() says that nobody can see it any more.
 class Memtable {
  public:
-  /// `entries_expected` sizes the hash index.
-  explicit Memtable(size_t entries_expected = kMemtableEntriesGood);
+  /// `entries_expected` sizes the hash index; more are taken, but found more slowly.
+  explicit Memtable(size_t entries_expected = 4096);
   ~Memtable();
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
@@ -55,6 +54,14 @@ class Memtable {
 
   class Iterator;
 
+  /// Puts all keys added so far into order, which otherwise the next iterator does. Any thread.
+  void put_in_order() const;
+  /// How many keys that would be, about.
+  size_t unordered() const {
+    const size_t entries = entries_.load(std::memory_order_relaxed);
+    return entries - std::min(entries, ordered_.load(std::memory_order_relaxed));
+  }
+
   size_t entries() const { return entries_.load(std::memory_order_relaxed); }  // keys
   size_t bytes() const { return arena_.bytes(); }                              // all memory it holds
   /// Sequences of the first and the last version added; 0 while empty.
@@ -66,13 +73,12 @@ class Memtable {
   using StoredVersion = VersionPool::Version;
   static constexpr int kHeightMax = 12;
 
+  static std::atomic<Node*>* make_buckets(size_t count);
   void add(Sequence sequence, std::string_view key, std::string_view value, bool erased);
   Node* make_node(std::string_view key, uint64_t key_hash, int height);
   int random_height();
   uint64_t hash(std::string_view key) const;
   Node* find_key(std::string_view key, uint64_t key_hash) const;
-  /// Puts all keys added so far into the skiplist.
-  void put_in_order() const;
   void link_in_order(const std::vector<Node*>& sorted) const;
   /// First node with a key at or after `key`.
   Node* find_at_or_after(std::string_view key) const;
@@ -88,7 +94,7 @@ class Memtable {
   Node* const head_;
   const size_t bucket_mask_;
   const uint64_t hash_seed_;
-  const std::unique_ptr<std::atomic<Node*>[]> buckets_;
+  const std::unique_ptr<std::atomic<Node*>[], decltype(&std::free)> buckets_;  // pages of it come when used
 
   // Written by the writer, read by all.
   std::atomic<size_t> entries_{0};

@@ -76,6 +76,7 @@ void MergeCursor::settle_forward() {
     leave(heads_[current_].key, Move::next);
   }
   only_base_ = current_ == kBase && !heads_[kOwn].valid && !heads_[kActive].valid && !heads_[kFrozen].valid;
+  stand_at_current();
 }
 
 void MergeCursor::settle_backward() {
@@ -84,9 +85,14 @@ void MergeCursor::settle_backward() {
     for (size_t layer = 0; layer < kLayers; ++layer) {
       if (heads_[layer].valid && (current_ == kNone || heads_[layer].key > heads_[current_].key)) current_ = layer;
     }
-    if (current_ == kNone || !heads_[current_].erased) return;
+    if (current_ == kNone || !heads_[current_].erased) break;
     leave(heads_[current_].key, Move::prev);
   }
+  stand_at_current();
+}
+
+void MergeCursor::stand_at_current() {
+  current_ == kNone ? stand_nowhere() : stand_at(heads_[current_].key, heads_[current_].value);
 }
 
 void MergeCursor::seek(std::string_view key) {
@@ -102,7 +108,10 @@ void MergeCursor::seek_before(std::string_view key) {
 }
 
 void MergeCursor::next() {
-  if (only_base_) return base_.next();
+  if (only_base_) {
+    base_.next();
+    return base_.valid() ? stand_at(base_.key(), base_.value()) : stand_nowhere();
+  }
   const std::string_view here = key();
   if (!forward_) {
     forward_ = true;

@@ -23,9 +23,6 @@ class MergeCursor final : public Cursor {
   void seek_before(std::string_view key) override;
   void next() override;
   void prev() override;
-  bool valid() const override { return only_base_ ? base_.valid() : current_ != kNone; }
-  std::string_view key() const override { return only_base_ ? base_.key() : heads_[current_].key; }
-  std::string_view value() const override { return only_base_ ? base_.value() : heads_[current_].value; }
 
  private:
   // Upper layers first: of equal keys the first counts.
@@ -46,6 +43,7 @@ class MergeCursor final : public Cursor {
   void leave(std::string_view key, Move how);
   void settle_forward();
   void settle_backward();
+  void stand_at_current();
 
   std::optional<WriteSetIterator> own_;
   std::optional<Memtable::Iterator> active_;
@@ -53,9 +51,8 @@ class MergeCursor final : public Cursor {
   lmdb::Cursor base_;
   std::array<Head, kLayers> heads_;
   size_t current_ = kNone;
-  bool only_base_ =
-      false;             // forwards, nothing but the base has rows any more: it is the cursor, the heads do not count
-  bool forward_ = true;  // the heads are at or after the current key; else at or before it
+  bool only_base_ = false;  // forwards, nothing but the base has rows any more: the heads do not count
+  bool forward_ = true;     // the heads are at or after the current key; else at or before it
 };
 
 }  // namespace kvfs

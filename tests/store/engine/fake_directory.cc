@@ -19,6 +19,7 @@ class FakeFile final : public File {
       return io_error("pwrite", path_, error);
     }
     disk_->model.write(id_, offset, bytes);
+    if (disk_->wrote) disk_->wrote(id_, offset, bytes.size());
     return {};
   }
   Result<void> append(std::string_view bytes) override { return write_at(disk_->model.size(id_), bytes); }

@@ -20,6 +20,8 @@ struct FakeDisk {
   /// Asked before each operation; an errno value makes it fail (a write stores half of its bytes first; a sync loses
   /// what it covers).
   std::function<int(Operation)> fault = [](Operation) { return 0; };
+  /// Told of each write that works.
+  std::function<void(crash::DiskModel::FileId, uint64_t offset, uint64_t bytes)> wrote;
   uint64_t operations = 0;
 
   int ask(Operation operation) {

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -243,6 +245,30 @@ TEST_F(JournalTest, RecordsOfARecycledSegmentsFormerLifeNeverReappear) {
     EXPECT_EQ((*reopened)->last_sequence(), base + 1);
     EXPECT_EQ(replay(**reopened, base + 1), (std::vector<Record>{history_.back()}));
   }
+}
+
+// Writing part of a page that is not in memory reads it first.
+TEST_F(JournalTest, PagesOfARecycledSegmentAreWrittenWholeBeforeRecordsGoToThem) {
+  constexpr uint64_t kPage = 4096;
+  options_.segment_bytes = 64 * kPage;
+  open();
+  append_many(10);
+  journal_->rotate();
+  append_many(1);
+  ASSERT_TRUE(journal_->release(10));
+  journal_->rotate();
+  std::map<crash::DiskModel::FileId, std::set<uint64_t>> whole;
+  uint64_t in_part = 0;
+  disk_->wrote = [&](crash::DiskModel::FileId file, uint64_t offset, uint64_t bytes) {
+    for (uint64_t page = offset / kPage; page * kPage < offset + bytes; ++page) {
+      if (offset <= page * kPage && (page + 1) * kPage <= offset + bytes) whole[file].insert(page);
+      in_part += whole[file].contains(page) ? 0 : 1;
+    }
+  };
+  append_many(200, 100);
+  append_many(100, 400);
+  EXPECT_LE(in_part, 1U);  // the mark that ends the segment left
+  disk_->wrote = nullptr;
 }
 
 TEST_F(JournalTest, PreparedSegmentIsUsedNext) {

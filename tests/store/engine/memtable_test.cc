@@ -32,6 +32,18 @@ TEST(MemtableTest, EmptyTableHasNothing) {
   EXPECT_EQ(table.entries(), 0u);
 }
 
+TEST(MemtableTest, KeysArePutInOrderAheadOfIterators) {
+  Memtable table;
+  for (Sequence i = 1; i <= 100; ++i) table.put(i, std::to_string(i * 7919 % 101), "value");
+  EXPECT_EQ(table.unordered(), 100U);
+  table.put_in_order();
+  EXPECT_EQ(table.unordered(), 0U);
+  table.put(101, "new", "value");
+  EXPECT_EQ(table.unordered(), 1U);
+  const Memtable::Iterator it(table, 101);
+  EXPECT_EQ(table.unordered(), 0U);
+}
+
 TEST(MemtableTest, EachSnapshotSeesItsVersion) {
   Memtable table;
   table.put(3, "k", "three");
