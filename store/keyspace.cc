@@ -279,14 +279,21 @@ Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, co
 }
 
 Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key, uint64_t expires_ms) {
-  const Result<Entry> entry = peek(txn, collection, key);
-  if (!entry) return entry.error();
   const Result<Slot> slot = find_slot(txn, collection, key);
-  AttributeChange change;
-  change.expires_ms = expires_ms;
-  const Result<Entry> changed = set_attributes(txn, {*slot, std::string(slot->name), *entry}, change);
-  if (!changed) return changed.error();
-  return changed->version;
+  if (!slot) return slot.error();
+  Result<Entry> entry = find_entry(txn, *slot);
+  if (!entry || entry->kind != Kind::file) return Errc::not_found;
+  if (expires_ms != 0 && entry->nlink != 1) return {Errc::not_permitted, "a file with several names cannot expire"};
+  const Result<DirPathPtr> path = dir_path(txn, slot->dir);
+  if (!path) return Errc::not_found;
+  const uint64_t expires_before = entry->expires_ms;
+  entry->expires_ms = expires_ms;
+  entry->ctime_ns = txn.now_ns();
+  entry->version = txn.next_version();
+  txn.record(rows::describe(txn, ChangeKind::attributes, **path, *slot, *entry));
+  rows::store(txn, *slot, *entry);
+  rows::index_expiry(txn, **path, *slot, expires_before, expires_ms);
+  return entry->version;
 }
 
 namespace {
