@@ -26,10 +26,13 @@ Result<resp::RespOptions> resp_options(const Config& config) {
   options.pipeline_bytes_max = bytes("pipeline_bytes_max");
   options.transaction_commands_max = count("transaction_commands_max");
   options.transaction_bytes_max = bytes("transaction_bytes_max");
+  options.reply_bytes_soft = bytes("reply_bytes_soft");
   options.push_bytes_max = bytes("push_bytes_max");
   options.set_member_bytes_max = bytes("set_member_bytes_max");
   options.watched_keys_max = count("watched_keys_max");
   options.subscriptions_max = count("subscriptions_max");
+  options.tracked_keys_max = count("tracked_keys_max");
+  options.scan_cursors_max = count("scan_cursors_max");
   options.connections_max = count("connections_max");
   options.backlog = static_cast<int>(count("backlog"));
   options.tcp_keepalive_s = config.boolean("resp", "tcp_keepalive") ? kKeepaliveSeconds : 0;

@@ -38,11 +38,7 @@ Result<DirId> Call::make_collection(uint32_t database) {
 }
 
 bool Call::only_looks() const {
-  if (client.card->no_touch.load(std::memory_order_relaxed) && spec.name != "touch") return true;
-  for (const std::string_view name : {"exists", "type", "ttl", "pttl", "expiretime", "pexpiretime", "object|encoding",
-                                      "object|freq", "object|idletime", "object|refcount", "memory|usage", "dump"})
-    if (spec.name == name) return true;
-  return false;
+  return (spec.flags & kLooks) != 0 || (client.card->no_touch.load(std::memory_order_relaxed) && spec.name != "touch");
 }
 
 std::optional<Entry> Call::find(uint32_t database, std::string_view key) const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,6 +19,17 @@
 namespace kvfs::resp {
 
 struct CommandSpec;
+class Outbox;
+
+/// What CLIENT TRACKING was asked for.
+struct TrackingOptions {
+  bool broadcast = false;  // of all keys with one of the prefixes, whoever read them
+  bool opt_in = false;     // only of keys read by a command after CLIENT CACHING YES
+  bool opt_out = false;    // not of keys read by a command after CLIENT CACHING NO
+  bool no_loop = false;    // not of its own changes
+  uint64_t redirect = 0;   // the client that is told instead; 0: itself
+  std::vector<std::string> prefixes;
+};
 
 /// What CLIENT LIST, CLIENT KILL and INFO see of a connection from other threads.
 struct ClientCard {
@@ -30,7 +42,9 @@ struct ClientCard {
   std::atomic<const CommandSpec*> last_command{nullptr};
   std::atomic<bool> no_evict{false};
   std::atomic<bool> no_touch{false};
-  std::function<void()> kill;  // any thread; ends the connection soon
+  std::function<void()> kill;    // any thread; ends the connection soon
+  std::function<void()> resume;  // any thread; looks again, soon, whether held commands may run
+  std::weak_ptr<Outbox> outbox;  // constant once the card is listed
 
   std::mutex mutex;
   // guarded by mutex:
@@ -47,6 +61,7 @@ struct ClientCard {
   size_t patterns = 0;
   size_t shard_channels = 0;
   bool monitor = false;
+  std::optional<TrackingOptions> tracking;
 };
 
 /// Where messages that are no replies go: pushed by any thread, sent by the connection's own.
@@ -54,6 +69,9 @@ class Outbox : public Channels::Subscriber {
  public:
   /// `bytes` are complete protocol messages.
   virtual void push(std::string_view bytes) noexcept = 0;
+  /// Of the connection, as messages pushed now will find it: its protocol version; whether it listens to channels.
+  virtual int protocol() const noexcept = 0;
+  virtual bool subscribes() const noexcept = 0;
 };
 
 /// A command kept for later, with its own copy of the arguments.
@@ -95,7 +113,11 @@ struct Client {
 
   enum class Replies { on, off, skip_next, skip_this };
   Replies replies = Replies::on;
-  bool closing = false;  // after the replies so far
+  bool closing = false;        // after the replies so far
+  uint64_t held_until_ms = 0;  // CLIENT PAUSE: the next command waits; 0: it does not
+
+  std::optional<TrackingOptions> tracking;
+  bool caching = false;  // CLIENT CACHING: what opt_in and opt_out say of the next command is turned round
 
   size_t subscriptions() const { return channels.size() + patterns.size() + shard_channels.size(); }
 };

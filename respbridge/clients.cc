@@ -20,6 +20,12 @@ void Clients::remove(uint64_t id) {
   count_.store(cards_.size());
 }
 
+std::shared_ptr<ClientCard> Clients::find(uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto card = cards_.find(id);
+  return card != cards_.end() ? card->second : nullptr;
+}
+
 std::vector<std::shared_ptr<ClientCard>> Clients::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<ClientCard>> out;
@@ -46,6 +52,12 @@ void Clients::tell_monitors(std::string_view tenant, std::string_view line) {
     if (of == tenant) outbox->push(line);
 }
 
+bool is_visible(const Client& client, ClientCard& card) {
+  if (client.identity.all_tenants) return true;
+  const std::lock_guard lock(card.mutex);
+  return card.tenant == client.identity.tenant;
+}
+
 std::string describe(ClientCard& card, uint64_t now_ms) {
   const CommandSpec* command = card.last_command.load();
   const uint64_t active_ms = card.active_ms.load();
@@ -54,16 +66,19 @@ std::string describe(ClientCard& card, uint64_t now_ms) {
   if (card.monitor) flags += 'O';
   if (card.channels + card.patterns + card.shard_channels > 0) flags += 'P';
   if (card.queued >= 0) flags += 'x';
+  if (card.tracking) flags += 't';
+  if (card.tracking && card.tracking->broadcast) flags += 'B';
   if (card.no_evict) flags += 'e';
   if (flags.empty()) flags = "N";
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf=0 "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} redir=-1 "
-      "resp={}",
+      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} "
+      "redir={} resp={}",
       card.id, card.address, card.local_address, card.fd, card.name,
       now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
       now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
-      card.shard_channels, card.queued, command != nullptr ? command->name : "NULL", card.user, card.protocol);
+      card.shard_channels, card.queued, command != nullptr ? command->name : "NULL", card.user,
+      card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol);
 }
 
 }  // namespace kvfs::resp

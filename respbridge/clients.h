@@ -20,6 +20,7 @@ class Clients {
   uint64_t next_id() { return next_id_.fetch_add(1); }
   void add(const std::shared_ptr<ClientCard>& card);
   void remove(uint64_t id);
+  std::shared_ptr<ClientCard> find(uint64_t id) const;
   /// By id, i.e. oldest first.
   std::vector<std::shared_ptr<ClientCard>> all() const;
   size_t count() const { return count_.load(std::memory_order_relaxed); }
@@ -40,6 +41,8 @@ class Clients {
   std::vector<std::pair<std::string, std::shared_ptr<Outbox>>> monitors_;  // guarded by mutex_
 };
 
+/// Whether the client may know of the other: of its tenant, or it may reach all.
+bool is_visible(const Client& client, ClientCard& card);
 /// One line of CLIENT LIST, without its end. `now_ms` is of the store's clock.
 std::string describe(ClientCard& card, uint64_t now_ms);
 

@@ -1,6 +1,7 @@
 // What a command is: its row in the command table, and what its handler works with.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,6 +39,7 @@ enum CommandFlag : uint32_t {
   kSubscribed = 1 << 12,  // allowed to a RESP2 client that has subscriptions
   kMovable = 1 << 13,     // keys are found by looking at the arguments
   kBlindWrite = 1 << 14,  // for COMMAND: writes, though it runs outside of shared transactions
+  kLooks = 1 << 15,       // does not count as a use of the keys it finds
 };
 
 struct CommandSpec {
@@ -78,8 +80,10 @@ struct Scope {
     std::string channel;
     std::string payload;
   };
-  std::vector<Publication> publications;  // after the commit
-  std::optional<Error> failure;           // of a store operation that may have written in part
+  std::vector<Publication> publications;        // after the commit
+  std::chrono::steady_clock::time_point ended;  // the command before; the epoch: there was none
+  std::optional<std::string> flushed;           // the tenant, where databases were emptied
+  std::optional<Error> failure;                 // of a store operation that may have written in part
 };
 
 /// One command being executed. Handlers decide before they write: what they refuse leaves nothing behind; what the

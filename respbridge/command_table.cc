@@ -40,6 +40,8 @@ constexpr CommandSpec kCommands[] = {
      "Finds the first bit that is set or clear in a value."},
     {"client", -2, kContainer, 0, 0, 0, commands::container_help, "connection", "2.4.0",
      "A container for commands on connections."},
+    {"client|caching", 3, kAlone, 0, 0, 0, commands::client_caching, "connection", "6.0.0",
+     "Says whether the keys of the next command are tracked."},
     {"client|getname", 2, 0, 0, 0, 0, commands::client_getname, "connection", "2.6.9",
      "Returns the name of the connection."},
     {"client|getredir", 2, 0, 0, 0, 0, commands::client_getredir, "connection", "6.0.0",
@@ -58,6 +60,8 @@ constexpr CommandSpec kCommands[] = {
      "Accepted for compatibility."},
     {"client|no-touch", 3, 0, 0, 0, 0, commands::client_no_touch, "connection", "7.2.0",
      "Accepted for compatibility."},
+    {"client|pause", -3, kAdmin, 0, 0, 0, commands::client_pause, "connection", "2.9.50",
+     "Holds the commands of the tenant's clients for some milliseconds."},
     {"client|reply", 3, kAlone, 0, 0, 0, commands::client_reply, "connection", "3.2.0",
      "Says whether replies are sent."},
     {"client|setinfo", 4, 0, 0, 0, 0, commands::client_setinfo, "connection", "7.2.0",
@@ -65,9 +69,13 @@ constexpr CommandSpec kCommands[] = {
     {"client|setname", 3, 0, 0, 0, 0, commands::client_setname, "connection", "2.6.9",
      "Names the connection."},
     {"client|tracking", -3, kAlone, 0, 0, 0, commands::client_tracking, "connection", "6.0.0",
-     "Client side caching, which is not offered."},
+     "Tells the connection when keys that it has read change."},
     {"client|trackinginfo", 2, 0, 0, 0, 0, commands::client_trackinginfo, "connection", "6.2.0",
-     "Says that client side caching is off."},
+     "Returns what CLIENT TRACKING was asked for."},
+    {"client|unblock", -3, kAdmin, 0, 0, 0, commands::client_unblock, "connection", "5.0.0",
+     "Returns zero: no command waits for others."},
+    {"client|unpause", 2, kAdmin, 0, 0, 0, commands::client_unpause, "connection", "6.2.0",
+     "Ends CLIENT PAUSE."},
     {"cluster", -2, kContainer, 0, 0, 0, commands::cluster, "server", "3.0.0",
      "A container for commands of Redis Cluster, which is not offered."},
     {"command", -1, kContainer, 0, 0, 0, commands::command, "server", "2.8.13",
@@ -110,19 +118,19 @@ constexpr CommandSpec kCommands[] = {
      "Removes keys."},
     {"discard", 1, kFast | kInQueue | kAlone, 0, 0, 0, commands::discard, "transactions", "2.0.0",
      "Forgets the commands queued after MULTI."},
-    {"dump", 2, kReads, 1, 1, 1, commands::dump, "generic", "2.6.0",
+    {"dump", 2, kReads | kLooks, 1, 1, 1, commands::dump, "generic", "2.6.0",
      "Returns a value in the serialization of Redis."},
     {"echo", 2, kFast, 0, 0, 0, commands::echo, "connection", "1.0.0",
      "Returns its argument."},
     {"exec", 1, kInQueue | kAlone, 0, 0, 0, commands::exec, "transactions", "1.2.0",
      "Executes the commands queued after MULTI in one transaction."},
-    {"exists", -2, kReads | kFast, 1, -1, 1, commands::exists, "generic", "1.0.0",
+    {"exists", -2, kReads | kLooks | kFast, 1, -1, 1, commands::exists, "generic", "1.0.0",
      "Counts the keys that exist."},
     {"expire", -3, kWrites | kFast, 1, 1, 1, commands::expire, "generic", "1.0.0",
      "Sets in how many seconds a key ends."},
     {"expireat", -3, kWrites | kFast, 1, 1, 1, commands::expireat, "generic", "1.2.0",
      "Sets at which second a key ends."},
-    {"expiretime", 2, kReads | kFast, 1, 1, 1, commands::expiretime, "generic", "7.0.0",
+    {"expiretime", 2, kReads | kLooks | kFast, 1, 1, 1, commands::expiretime, "generic", "7.0.0",
      "Returns at which second a key ends."},
     {"flushall", -1, kOwn, 0, 0, 0, commands::flushall, "server", "1.0.0",
      "Removes the keys of all databases of the tenant."},
@@ -180,7 +188,7 @@ constexpr CommandSpec kCommands[] = {
      "Lists the subcommands."},
     {"memory|purge", 2, 0, 0, 0, 0, commands::memory_purge, "server", "4.0.0",
      "Accepted for compatibility."},
-    {"memory|usage", -3, kReads, 2, 2, 1, commands::memory_usage, "server", "4.0.0",
+    {"memory|usage", -3, kReads | kLooks, 2, 2, 1, commands::memory_usage, "server", "4.0.0",
      "Estimates what a key occupies."},
     {"mget", -2, kReads | kFast, 1, -1, 1, commands::mget, "string", "1.0.0",
      "Returns the values of keys."},
@@ -196,15 +204,15 @@ constexpr CommandSpec kCommands[] = {
      "Begins a transaction."},
     {"object", -2, kContainer, 0, 0, 0, commands::container_help, "generic", "2.2.3",
      "A container for commands on what a key holds."},
-    {"object|encoding", 3, kReads, 2, 2, 1, commands::object_encoding, "generic", "2.2.3",
+    {"object|encoding", 3, kReads | kLooks, 2, 2, 1, commands::object_encoding, "generic", "2.2.3",
      "Returns the encoding that Redis would use."},
-    {"object|freq", 3, kReads, 2, 2, 1, commands::object_freq, "generic", "4.0.0",
+    {"object|freq", 3, kReads | kLooks, 2, 2, 1, commands::object_freq, "generic", "4.0.0",
      "Returns how often a key is used."},
     {"object|help", 2, 0, 0, 0, 0, commands::container_help, "generic", "6.2.0",
      "Lists the subcommands."},
-    {"object|idletime", 3, kReads, 2, 2, 1, commands::object_idletime, "generic", "2.2.3",
+    {"object|idletime", 3, kReads | kLooks, 2, 2, 1, commands::object_idletime, "generic", "2.2.3",
      "Returns for how many seconds a key was not used."},
-    {"object|refcount", 3, kReads, 2, 2, 1, commands::object_refcount, "generic", "2.2.3",
+    {"object|refcount", 3, kReads | kLooks, 2, 2, 1, commands::object_refcount, "generic", "2.2.3",
      "Returns one."},
     {"persist", 2, kWrites | kFast, 1, 1, 1, commands::persist, "generic", "2.2.0",
      "Lets a key live for ever."},
@@ -212,7 +220,7 @@ constexpr CommandSpec kCommands[] = {
      "Sets in how many milliseconds a key ends."},
     {"pexpireat", -3, kWrites | kFast, 1, 1, 1, commands::pexpireat, "generic", "2.6.0",
      "Sets at which millisecond a key ends."},
-    {"pexpiretime", 2, kReads | kFast, 1, 1, 1, commands::pexpiretime, "generic", "7.0.0",
+    {"pexpiretime", 2, kReads | kLooks | kFast, 1, 1, 1, commands::pexpiretime, "generic", "7.0.0",
      "Returns at which millisecond a key ends."},
     {"ping", -1, kFast | kSubscribed, 0, 0, 0, commands::ping, "connection", "1.0.0",
      "Returns PONG or its argument."},
@@ -220,7 +228,7 @@ constexpr CommandSpec kCommands[] = {
      "Sets a value that ends after some milliseconds."},
     {"psubscribe", -2, kPubsub | kAlone | kSubscribed, 0, 0, 0, commands::psubscribe, "pubsub", "2.0.0",
      "Listens to channels that match patterns."},
-    {"pttl", 2, kReads | kFast, 1, 1, 1, commands::pttl, "generic", "2.6.0",
+    {"pttl", 2, kReads | kLooks | kFast, 1, 1, 1, commands::pttl, "generic", "2.6.0",
      "Returns in how many milliseconds a key ends."},
     {"publish", 3, kPubsub | kFast, 0, 0, 0, commands::publish, "pubsub", "2.0.0",
      "Sends a message to a channel."},
@@ -342,9 +350,9 @@ constexpr CommandSpec kCommands[] = {
      "Returns the server's time."},
     {"touch", -2, kReads | kFast, 1, -1, 1, commands::exists, "generic", "3.2.1",
      "Counts the keys that exist."},
-    {"ttl", 2, kReads | kFast, 1, 1, 1, commands::ttl, "generic", "1.0.0",
+    {"ttl", 2, kReads | kLooks | kFast, 1, 1, 1, commands::ttl, "generic", "1.0.0",
      "Returns in how many seconds a key ends."},
-    {"type", 2, kReads | kFast, 1, 1, 1, commands::type, "generic", "1.0.0",
+    {"type", 2, kReads | kLooks | kFast, 1, 1, 1, commands::type, "generic", "1.0.0",
      "Returns what a key holds."},
     {"unlink", -2, kWrites | kFast, 1, -1, 1, commands::del, "generic", "4.0.0",
      "Removes keys."},
@@ -488,10 +496,30 @@ std::string_view lowered(std::string_view name, std::array<char, kNameBytesMax>&
   return {buffer.data(), name.size()};
 }
 
+constexpr size_t kSlots = 1024;  // a power of two, several times as many as there are commands
+static_assert(std::size(kCommands) * 2 < kSlots);
+
+constexpr size_t slot_of(std::string_view name) {
+  uint32_t hash = 2166136261;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+  return hash % kSlots;
+}
+
+/// Places of the commands in kCommands, plus one, by hash; 0: none.
+constexpr auto kPlaces = [] {
+  std::array<uint16_t, kSlots> places{};
+  for (size_t i = 0; i < std::size(kCommands); ++i) {
+    size_t slot = slot_of(kCommands[i].name);
+    while (places[slot] != 0) slot = (slot + 1) % kSlots;
+    places[slot] = static_cast<uint16_t>(i + 1);
+  }
+  return places;
+}();
+
 const CommandSpec* find_exact(std::string_view name) {
-  const auto at = std::lower_bound(std::begin(kCommands), std::end(kCommands), name,
-                                   [](const CommandSpec& spec, std::string_view wanted) { return spec.name < wanted; });
-  return at != std::end(kCommands) && at->name == name ? at : nullptr;
+  for (size_t slot = slot_of(name); kPlaces[slot] != 0; slot = (slot + 1) % kSlots)
+    if (const CommandSpec& spec = kCommands[kPlaces[slot] - 1]; spec.name == name) return &spec;
+  return nullptr;
 }
 
 }  // namespace

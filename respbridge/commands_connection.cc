@@ -34,7 +34,10 @@ bool authenticate(Call& call, std::optional<std::string_view> user, std::string_
       call.fail(made.error());
       return false;
     }
-  if (call.client.identity.tenant != identity->tenant) unsubscribe_all(call.client, call.service);
+  if (call.client.identity.tenant != identity->tenant) {
+    unsubscribe_all(call.client, call.service);
+    end_tracking(call.client, call.service);
+  }
   call.client.identity = *identity;
   call.client.authenticated = true;
   const std::lock_guard lock(call.client.card->mutex);
@@ -161,6 +164,7 @@ void reset(Call& call) {
   Client& client = call.client;
   discard_transaction(client);
   unsubscribe_all(client, call.service);
+  end_tracking(client, call.service);
   if (client.monitor) call.service.clients().remove_monitor(client.outbox.get());
   client.monitor = false;
   client.replies = Client::Replies::on;
@@ -208,11 +212,7 @@ namespace {
 /// The connections that the caller may see: those of its tenant, or all.
 std::vector<std::shared_ptr<ClientCard>> visible_clients(Call& call) {
   std::vector<std::shared_ptr<ClientCard>> cards = call.service.clients().all();
-  if (call.client.identity.all_tenants) return cards;
-  std::erase_if(cards, [&](const std::shared_ptr<ClientCard>& card) {
-    const std::lock_guard lock(card->mutex);
-    return card->tenant != call.client.identity.tenant;
-  });
+  std::erase_if(cards, [&](const std::shared_ptr<ClientCard>& card) { return !is_visible(call.client, *card); });
   return cards;
 }
 
@@ -324,23 +324,36 @@ void client_reply(Call& call) {
     call.client.replies = Client::Replies::skip_next;
 }
 
-void client_tracking(Call& call) {
-  if (equals_ignoring_case(call.args[2], "off")) return call.reply.ok();
-  if (!equals_ignoring_case(call.args[2], "on")) return call.syntax_error();
-  call.reply.error("ERR client side caching is not supported: use keyspace notifications");
+void client_pause(Call& call) {
+  const std::optional<int64_t> timeout_ms = parse_integer(call.args[2]);
+  if (!timeout_ms) return call.reply.error("ERR timeout is not an integer or out of range");
+  if (*timeout_ms < 0) return call.reply.error("ERR timeout is negative");
+  const bool all = call.args.size() == 3 || equals_ignoring_case(call.args[3], "all");
+  if (!all && !equals_ignoring_case(call.args[3], "write"))
+    return call.reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
+  const uint64_t now_ms = call.service.store().now_ms();
+  int64_t until_ms = 0;
+  if (__builtin_add_overflow(static_cast<int64_t>(now_ms), *timeout_ms, &until_ms))
+    return call.reply.error("ERR timeout is out of range");
+  call.service.pauses().pause(call.client.identity.tenant, static_cast<uint64_t>(until_ms), all);
+  call.reply.ok();
 }
 
-void client_getredir(Call& call) { call.reply.integer(-1); }
+void client_unpause(Call& call) {
+  call.service.pauses().end(call.client.identity.tenant);
+  for (const auto& card : call.service.clients().all())
+    if (card->resume) card->resume();
+  call.reply.ok();
+}
 
-void client_trackinginfo(Call& call) {
-  call.reply.map(3);
-  call.reply.bulk("flags");
-  call.reply.set(1);
-  call.reply.bulk("off");
-  call.reply.bulk("redirect");
-  call.reply.integer(-1);
-  call.reply.bulk("prefixes");
-  call.reply.array(0);
+/// No command of kvfs waits for others to write: there is nobody to unblock.
+void client_unblock(Call& call) {
+  const std::optional<int64_t> id = parse_integer(call.args[2]);
+  if (call.args.size() == 4 && !equals_ignoring_case(call.args[3], "timeout") &&
+      !equals_ignoring_case(call.args[3], "error"))
+    return call.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  if (!id) return call.not_an_integer();
+  call.reply.integer(0);
 }
 
 }  // namespace kvfs::resp::commands

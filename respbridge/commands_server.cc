@@ -26,8 +26,10 @@ bool clear(Call& call, uint32_t database) {
     if (dir == 0) return true;
     const Result<size_t> done = clear_collection(call.writer(), dir, SIZE_MAX);
     if (!done) call.fail(done.error());
+    call.scope.flushed = call.client.identity.tenant;
     return done.has_value();
   }
+  const Tracking::Writing writing(call.client.card->id, true);
   while (true) {
     const Result<size_t> done = call.service.store().write(
         [&](WriteTxn& txn) -> Result<size_t> {
@@ -40,7 +42,9 @@ bool clear(Call& call, uint32_t database) {
         },
         call.service.write_options());
     if (!done) return call.fail(done.error()), false;
-    if (*done == 0) return true;
+    if (*done != 0) continue;
+    call.service.tracking().flushed(call.client.identity.tenant);
+    return true;
   }
 }
 

@@ -78,6 +78,7 @@ Config::Config(const RespOptions& options) {
   add("slowlog-max-len", Kind::number, std::to_string(options.slowlog_entries_max), 0, 1'000'000);
   add("timeout", Kind::number, std::to_string(options.idle_timeout_ms / 1000), 0, INT32_MAX);
   add("maxclients", Kind::number, std::to_string(options.connections_max), 1, 1'000'000);
+  add("tracking-table-max-keys", Kind::number, std::to_string(options.tracked_keys_max));
   // Each tenant has its own: memory_config.h.
   add("maxmemory", Kind::memory, "0");
   add("maxmemory-policy", Kind::policy, "noeviction");
@@ -97,7 +98,6 @@ Config::Config(const RespOptions& options) {
   add("client-output-buffer-limit", Kind::text,
       fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} 0 0", options.push_bytes_max));
   add("stop-writes-on-bgsave-error", Kind::boolean, "no");
-  add("tracking-table-max-keys", Kind::number, "1000000");
   // Fixed.
   add("lfu-log-factor", Kind::fixed, "10");
   add("lfu-decay-time", Kind::fixed, "1");
@@ -197,6 +197,7 @@ void Config::apply(const std::string& name, const std::string& value) {
   if (name == "slowlog-log-slower-than") slower_than_us_.store(number());
   if (name == "slowlog-max-len") slowlog_entries_max_.store(static_cast<size_t>(number()));
   if (name == "timeout") idle_timeout_ms_.store(static_cast<uint64_t>(number()) * 1000);
+  if (name == "tracking-table-max-keys") tracked_keys_max_.store(static_cast<size_t>(number()));
   if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
 }
 

@@ -46,6 +46,7 @@ class Config {
   size_t slowlog_entries_max() const { return slowlog_entries_max_.load(std::memory_order_relaxed); }
   uint64_t idle_timeout_ms() const { return idle_timeout_ms_.load(std::memory_order_relaxed); }
   size_t connections_max() const { return connections_max_.load(std::memory_order_relaxed); }
+  size_t tracked_keys_max() const { return tracked_keys_max_.load(std::memory_order_relaxed); }
 
  private:
   enum class Kind { fixed, number, memory, boolean, events, policy, text };
@@ -66,6 +67,7 @@ class Config {
   std::atomic<size_t> slowlog_entries_max_{128};
   std::atomic<uint64_t> idle_timeout_ms_{0};
   std::atomic<size_t> connections_max_{10'000};
+  std::atomic<size_t> tracked_keys_max_{1'000'000};
 };
 
 }  // namespace kvfs::resp

@@ -64,9 +64,46 @@ uint32_t flags_of(const std::vector<QueuedCommand>& queue) {
 size_t Executor::run(Client& client, std::span<const Args> commands, std::string& out) {
   size_t done = 0;
   const size_t start = out.size();
-  while (done < commands.size() && !client.closing && out.size() - start < service_.options().reply_bytes_soft)
+  client.held_until_ms = 0;
+  const Tracking::Writing writing(client.tracking && client.tracking->no_loop ? client.card->id : 0);
+  while (done < commands.size() && !client.closing && out.size() - start < service_.options().reply_bytes_soft) {
+    if (service_.pauses().any() && waits(client, commands[done])) break;
     done += run_some(client, commands.subspan(done), out);
+  }
   return done;
+}
+
+/// Whether CLIENT PAUSE holds the command back.
+bool Executor::waits(Client& client, Args args) const {
+  const Plan planned = plan(client, args);
+  if (planned.spec == nullptr || planned.spec->name == "client|unpause") return false;
+  uint32_t flags = planned.spec->flags;
+  if (planned.spec->name == "exec") flags |= flags_of(client.queue);
+  const bool writes = !planned.queue && ((flags & (kWrites | kOwn | kBlindWrite)) != 0 ||
+                                         planned.spec->name == "publish" || planned.spec->name == "spublish");
+  client.held_until_ms = service_.pauses().held_until_ms(client.identity.tenant, writes, service_.store().now_ms());
+  return client.held_until_ms != 0;
+}
+
+/// What of the commands' keys CLIENT TRACKING wants to be remembered. Called before the snapshot they read, so that no
+/// change is missed.
+void Executor::remember_keys(Client& client, std::span<const CommandSpec* const> specs,
+                             std::span<const Args> commands) {
+  if (!client.tracking || client.tracking->broadcast) return;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    remember_keys(client, *specs[i], commands[i]);
+    client.caching = false;
+  }
+}
+
+void Executor::remember_keys(Client& client, const CommandSpec& spec, Args args) {
+  const TrackingOptions& tracking = *client.tracking;
+  if ((spec.flags & kReads) == 0 || (tracking.opt_in && !client.caching) || (tracking.opt_out && client.caching))
+    return;
+  const std::optional<std::vector<size_t>> positions = key_positions(spec, args);
+  if (!positions) return;
+  for (const size_t at : *positions)
+    service_.tracking().remember(client.card->id, args[at], service_.config().tracked_keys_max());
 }
 
 Executor::Plan Executor::plan(const Client& client, Args args) const {
@@ -121,37 +158,44 @@ size_t Executor::run_some(Client& client, std::span<const Args> commands, std::s
   if ((first.spec->flags & kReads) != 0) return run_reads(client, commands, *first.spec, out);
   Scope scope;
   run_one(client, scope, *first.spec, args, out);
+  if (!client.in_transaction && !first.spec->name.starts_with("client|")) client.caching = false;
   return 1;
+}
+
+std::span<const CommandSpec* const> Executor::plan_shared(const Client& client, std::span<const Args> commands,
+                                                          const CommandSpec& first) {
+  planned_.assign(1, &first);
+  if (!is_shared(first)) return planned_;
+  const bool writes = (first.flags & kWrites) != 0;
+  while (planned_.size() < commands.size()) {
+    const CommandSpec* spec = plan(client, commands[planned_.size()]).spec;
+    if (spec == nullptr || !is_shared(*spec) || (!writes && (spec->flags & kWrites) != 0)) break;
+    planned_.push_back(spec);
+  }
+  return planned_;
 }
 
 size_t Executor::run_reads(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out) {
   const size_t start = out.size();
+  const std::span<const CommandSpec* const> specs = plan_shared(client, commands, first);
+  remember_keys(client, specs, commands);
   return service_.store().read([&](const ReadTxn& txn) {
     Scope scope;
     scope.reader = &txn;
-    const CommandSpec* spec = &first;
     size_t done = 0;
-    while (true) {
-      run_one(client, scope, *spec, commands[done], out);
+    do {
+      run_one(client, scope, *specs[done], commands[done], out);
       ++done;
-      if (!is_shared(*spec) || done == commands.size() || out.size() - start >= service_.options().reply_bytes_soft)
-        return done;
-      spec = plan(client, commands[done]).spec;
-      if (spec == nullptr || !is_shared(*spec) || (spec->flags & kWrites) != 0) return done;
-    }
+    } while (done < specs.size() && out.size() - start < service_.options().reply_bytes_soft);
+    return done;
   });
 }
 
 size_t Executor::run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first,
                             std::string& out) {
   const size_t start = out.size();
-  std::vector<const CommandSpec*> specs{&first};
-  if (is_shared(first))
-    while (specs.size() < commands.size()) {
-      const CommandSpec* spec = plan(client, commands[specs.size()]).spec;
-      if (spec == nullptr || !is_shared(*spec)) break;
-      specs.push_back(spec);
-    }
+  const std::span<const CommandSpec* const> specs = plan_shared(client, commands, first);
+  remember_keys(client, specs, commands);
   if (specs.size() == 1) {
     write_one(client, first, commands[0], out);
     return 1;
@@ -186,7 +230,9 @@ size_t Executor::run_writes(Client& client, std::span<const Args> commands, cons
 }
 
 bool Executor::gathers(const Client& client, std::span<const Args> commands) {
-  if (client.in_transaction || client.closing || client.replies != Client::Replies::on) return false;
+  if (client.in_transaction || client.closing || client.replies != Client::Replies::on || client.tracking ||
+      service_.pauses().any())
+    return false;
   gathered_.clear();
   bool writes = false;
   for (const Args& args : commands) {
@@ -237,6 +283,7 @@ void Executor::committed(Scope& scope) {
   for (StagedValue& staged : scope.staged) staged.published();
   for (const Scope::Publication& each : scope.publications)
     service_.store().channels().publish(each.space, each.channel, each.payload);
+  if (scope.flushed) service_.tracking().flushed(*scope.flushed);
 }
 
 void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out) {
@@ -245,13 +292,15 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   if (service_.clients().monitored() && (spec.flags & (kAdmin | kNoAuth)) == 0)
     service_.clients().tell_monitors(client.identity.tenant, monitor_line(client, args, service_.store().now_ms()));
   const int64_t slower_than_us = service_.config().slower_than_us();
-  const auto begin = std::chrono::steady_clock::now();
+  const bool first = scope.ended == decltype(scope.ended){};
+  const auto begin = first ? std::chrono::steady_clock::now() : scope.ended;
   {
     Call call(service_, client, scope, spec, args, out);
     if (scope.writer != nullptr) call.event(spec.name);
     spec.run(call);
   }
-  const auto took = std::chrono::steady_clock::now() - begin;
+  scope.ended = std::chrono::steady_clock::now();
+  const auto took = scope.ended - begin;
   service_.latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
   const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   if (slower_than_us >= 0 && took_us >= slower_than_us)
@@ -316,6 +365,9 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
   bool aborted = false;
   Result<void> done;
   client.in_transaction = false;
+  if (client.tracking && !client.tracking->broadcast)
+    for (const QueuedCommand& command : client.queue) remember_keys(client, *command.spec, command.args);
+  client.caching = false;
   const auto begin = [&](const ReadTxn* reader, WriteTxn* writer) {
     out.resize(mark);
     client.database = database;

@@ -20,7 +20,8 @@ class Executor {
   explicit Executor(Service& service) : service_(service) {}
 
   /// Executes commands from the first on and appends their replies to `out`. Stops early when the client is to be
-  /// closed, or when the replies grow beyond reply_bytes_soft. Returns how many were executed.
+  /// closed, when the replies grow beyond reply_bytes_soft, or when the next command is to wait
+  /// (client.held_until_ms). Returns how many were executed.
   size_t run(Client& client, std::span<const Args> commands, std::string& out);
 
   /// Whether all of these commands can share a transaction with those of other clients, and one of them writes.
@@ -38,6 +39,12 @@ class Executor {
     bool queue = false;  // MULTI is under way
   };
   Plan plan(const Client& client, Args args) const;
+  /// The first of the commands, and those after it that share its transaction.
+  std::span<const CommandSpec* const> plan_shared(const Client& client, std::span<const Args> commands,
+                                                  const CommandSpec& first);
+  bool waits(Client& client, Args args) const;
+  void remember_keys(Client& client, std::span<const CommandSpec* const> specs, std::span<const Args> commands);
+  void remember_keys(Client& client, const CommandSpec& spec, Args args);
   size_t run_some(Client& client, std::span<const Args> commands, std::string& out);
   size_t run_reads(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
   size_t run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
@@ -50,7 +57,8 @@ class Executor {
   void committed(Scope& scope);
 
   Service& service_;
-  std::vector<const CommandSpec*> gathered_;
+  std::vector<const CommandSpec*> planned_;   // of commands that share a transaction
+  std::vector<const CommandSpec*> gathered_;  // likewise, with those of other clients
   Scope gathered_scope_;
 };
 

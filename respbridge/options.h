@@ -45,6 +45,7 @@ struct RespOptions {
   size_t set_member_bytes_max = 512 * 1024;  // one member of a set
   size_t watched_keys_max = 10'000;          // of one client
   size_t subscriptions_max = 100'000;        // channels and patterns of one client
+  size_t tracked_keys_max = 1'000'000;       // that CLIENT TRACKING remembers for all clients; 0: any number
   size_t scan_cursors_max = 10'000;          // SCAN positions remembered for each tenant
 
   // Connections.

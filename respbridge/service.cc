@@ -32,6 +32,7 @@ Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
       run_id_(random_id()),
       config_(options_),
       cursors_(options_.scan_cursors_max),
+      tracking_(store.feed(), clients_, [this](std::string_view name) { return database_of(name).has_value(); }),
       transaction_latency_(store.latencies().series("resp", "transaction")),
       command_latencies_(command_table().size()),
       last_save_s_(started_ms_ / 1000) {}

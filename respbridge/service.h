@@ -14,9 +14,11 @@
 #include "respbridge/clients.h"
 #include "respbridge/config.h"
 #include "respbridge/options.h"
+#include "respbridge/pauses.h"
 #include "respbridge/scan_cursors.h"
 #include "respbridge/server.h"
 #include "respbridge/slowlog.h"
+#include "respbridge/tracking.h"
 #include "store/api_keys.h"
 #include "store/store.h"
 
@@ -48,6 +50,8 @@ class Service {
   Clients& clients() { return clients_; }
   Slowlog& slowlog() { return slowlog_; }
   ScanCursors& cursors() { return cursors_; }
+  Pauses& pauses() { return pauses_; }
+  Tracking& tracking() { return tracking_; }
   Statistics& statistics() { return statistics_; }
   /// How long a command takes, without the commit of its transaction.
   LatencySeries& latency_of(const CommandSpec& spec);
@@ -92,6 +96,8 @@ class Service {
   Clients clients_;
   Slowlog slowlog_;
   ScanCursors cursors_;
+  Pauses pauses_;
+  Tracking tracking_;
   LatencySeries& transaction_latency_;
   std::vector<std::atomic<LatencySeries*>> command_latencies_;  // in the order of the command table; null: unused yet
   Statistics statistics_;

@@ -50,6 +50,12 @@ void Session::start() {
       if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->close();
     });
   };
+  client_.card->resume = [weak = weak_from_this(), executor = socket_.get_executor()] {
+    asio::post(executor, [weak] {
+      if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->resume();
+    });
+  };
+  client_.card->outbox = client_.outbox;
   service_.clients().add(client_.card);
   if (!tls_) return read();
   tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
@@ -67,6 +73,8 @@ void Session::close() {
   service_.clients().remove(client_.card->id);
   if (client_.monitor) service_.clients().remove_monitor(this);
   commands::unsubscribe_all(client_, service_);
+  commands::end_tracking(client_, service_);
+  held_timer_.reset();
   client_.outbox.reset();
   error_code ignored;
   socket_.close(ignored);
@@ -82,7 +90,7 @@ void Session::check_deadlines(uint64_t now_ms) {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
   }
-  if (overflow || (idle_ms != 0 && !listens && !writing_ && now_ms > active_ms_ + idle_ms) ||
+  if (overflow || (idle_ms != 0 && !listens && !writing_ && !held_timer_ && now_ms > active_ms_ + idle_ms) ||
       (writing_ && write_timeout_ms != 0 && now_ms > write_began_ms_ + write_timeout_ms) ||
       (draining_ && now_ms > drain_until_ms_))
     close();
@@ -185,7 +193,7 @@ void Session::take_commands() {
   }
 }
 
-/// Executes the batch. False: the replies must go out before it can go on.
+/// Executes the batch. False: the replies must go out before it can go on, or a command is held back.
 bool Session::run_commands() {
   while (next_command_ < commands_.size() && !client_.closing) {
     const std::span<const Args> rest(commands_.data() + next_command_, commands_.size() - next_command_);
@@ -196,6 +204,7 @@ bool Session::run_commands() {
       Reply(out_, client_.protocol).error(std::string("ERR internal error: ") + failure.what());
       client_.closing = true;
     }
+    if (client_.held_until_ms != 0) return false;
     if (out_.size() >= service_.options().reply_bytes_soft && next_command_ < commands_.size()) return false;
   }
   return true;
@@ -206,6 +215,7 @@ void Session::finish_input() {
   while (true) {
     const bool done = run_commands();
     push_protocol_.store(client_.protocol, std::memory_order_relaxed);
+    push_subscribes_.store(client_.subscriptions() > 0, std::memory_order_relaxed);
     if (done && broken_ && !client_.closing) protocol_error();
     const bool ends = client_.closing;
     if (done && !ends) {
@@ -219,12 +229,33 @@ void Session::finish_input() {
     flush();
     if (closed_ || writing_) return;
     if (ends) return drain();
+    if (client_.held_until_ms != 0) return hold();
     if (!done) continue;
     if (!more_) break;
     take_commands();
   }
   if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
   read();
+}
+
+/// Waits until CLIENT PAUSE ends or is ended.
+void Session::hold() {
+  const uint64_t now_ms = service_.store().now_ms();
+  const uint64_t wait_ms = client_.held_until_ms > now_ms ? client_.held_until_ms - now_ms : 0;
+  constexpr uint64_t kWaitMsMax = 60'000;  // then it looks again
+  held_timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  held_timer_->expires_after(std::chrono::milliseconds(std::min(wait_ms, kWaitMsMax) + 1));
+  held_timer_->async_wait([weak = weak_from_this()](const error_code& error) {
+    const auto session = std::static_pointer_cast<Session>(weak.lock());
+    if (session && !error) session->resume();
+  });
+}
+
+void Session::resume() {
+  if (closed_ || !held_timer_) return;
+  held_timer_.reset();
+  client_.held_until_ms = 0;
+  finish_input();
 }
 
 void Session::protocol_error() {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,6 +51,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
 
   void deliver(const Channels::Message& message) noexcept override;
   void push(std::string_view bytes) noexcept override;
+  int protocol() const noexcept override { return push_protocol_.load(std::memory_order_relaxed); }
+  bool subscribes() const noexcept override { return push_subscribes_.load(std::memory_order_relaxed); }
 
  private:
   using Tls = asio::ssl::stream<Socket&>;
@@ -65,6 +68,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void on_written(const error_code& error);
   void on_pushed();
   void drain();
+  void hold();
+  void resume();
   void set_up_card(bool loopback);
 
   Service& service_;
@@ -101,6 +106,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   bool push_announced_ = false;  // guarded by pushed_mutex_
   bool push_overflow_ = false;   // guarded by pushed_mutex_
   std::atomic<int> push_protocol_{2};
+  std::atomic<bool> push_subscribes_{false};
+  std::unique_ptr<asio::steady_timer> held_timer_;  // null: no command is held back
 };
 
 }  // namespace kvfs::resp

@@ -108,6 +108,36 @@ class ClientsTest(unittest.TestCase):
             self.assertEqual((heard["channel"], heard["data"]), (b"__keyevent@0__:evicted", b"a"))
 
 
+    def test_a_tracking_client_is_told_before_the_writer_gets_its_reply(self):
+        cache, writer = self.servers.connect(self.servers.kvfs_path), self.servers.connect(self.servers.kvfs_path)
+        self.assertEqual(cache.call("HELLO", "3")[b"proto"], 3)
+        self.assertEqual(cache.call("CLIENT", "TRACKING", "ON"), "OK")
+        self.assertIsNone(cache.call("GET", "tracked"))
+        self.assertEqual(writer.call("SET", "tracked", "1"), "OK")
+        self.assertEqual(cache.read(), [b"invalidate", [b"tracked"]])
+        # With a second protocol 2 connection, as clients without RESP3 do it.
+        listener, reader = self.servers.connect(self.servers.kvfs_path), self.servers.connect(self.servers.kvfs_path)
+        number = listener.call("CLIENT", "ID")
+        listener.call("SUBSCRIBE", "__redis__:invalidate")
+        self.assertEqual(reader.call("CLIENT", "TRACKING", "ON", "REDIRECT", number), "OK")
+        self.assertEqual(reader.call("GET", "tracked"), b"1")
+        self.assertEqual(writer.call("DEL", "tracked"), 1)
+        self.assertEqual(listener.read(), [b"message", b"__redis__:invalidate", [b"tracked"]])
+
+    def test_a_pause_holds_writes_back_until_it_ends(self):
+        admin, writer = self.servers.connect(self.servers.kvfs_path), self.servers.connect(self.servers.kvfs_path)
+        self.assertEqual(admin.call("CLIENT", "PAUSE", "1000000", "WRITE"), "OK")
+        writer.socket.sendall(b"PING\r\nSET paused 1\r\nGET paused\r\n")
+        self.assertEqual(writer.read(), "PONG")
+        self.assertIsNone(admin.call("GET", "paused"))
+        self.assertEqual(admin.call("CLIENT", "UNPAUSE"), "OK")
+        self.assertEqual([writer.read(), writer.read()], ["OK", b"1"])
+        self.assertEqual(admin.call("CLIENT", "PAUSE", "50"), "OK")
+        self.assertEqual(writer.call("DEL", "paused"), 1)
+        self.assertEqual(admin.call("CLIENT", "PAUSE", "x"), "ERR timeout is not an integer or out of range")
+        self.assertEqual(admin.call("CLIENT", "UNBLOCK", "1"), 0)
+
+
 class LimitsTest(unittest.TestCase):
     def test_a_client_that_does_not_read_its_replies_costs_bounded_memory(self):
         with Servers(DOOR, with_redis=False) as servers:

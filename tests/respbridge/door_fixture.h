@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "respbridge/executor.h"
@@ -23,7 +24,10 @@ class RecordingOutbox : public Outbox {
     log.append(message.channel).append("=").append(message.payload).append(";");
   }
   void push(std::string_view bytes) noexcept override { log.append(bytes); }
+  int protocol() const noexcept override { return protocol_version; }
+  bool subscribes() const noexcept override { return true; }
   std::string log;
+  int protocol_version = 2;
 };
 
 /// A connection: what it is sent is parsed and executed as a session would.
@@ -33,6 +37,7 @@ class TestClient {
     client_.card->id = service.clients().next_id();
     client_.card->address = "127.0.0.1:" + std::to_string(50'000 + client_.card->id);
     client_.outbox = outbox = std::make_shared<RecordingOutbox>();
+    client_.card->outbox = client_.outbox;
     service.admit(client_, loopback);
     service.clients().add(client_.card);
   }
@@ -59,6 +64,7 @@ class TestClient {
     size_t done = 0;
     while (done < batch.size() && !client_.closing)
       done += executor_.run(client_, std::span<const Args>(batch).subspan(done), out);
+    outbox->protocol_version = client_.protocol;
     return out;
   }
 
@@ -66,6 +72,9 @@ class TestClient {
   std::string operator()(std::string_view line) { return shown(send(std::string(line) + "\r\n")); }
   std::string operator()(const std::vector<std::string>& command) { return shown(run({command})); }
 
+  /// What was pushed since the last call, shown as operator() shows replies.
+  std::string pushed() { return shown(std::exchange(outbox->log, {})); }
+  std::string id() const { return std::to_string(client_.card->id); }
   Client& client() { return client_; }
   std::shared_ptr<RecordingOutbox> outbox;
 

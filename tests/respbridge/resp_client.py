@@ -44,6 +44,10 @@ class Connection:
         if kind == b"$":
             length = int(rest)
             return None if length < 0 else self.file.read(length + 2)[:-2]
+        if kind == b"_":
+            return None
+        if kind == b"%":
+            return {self.read(): self.read() for _ in range(int(rest))}
         if kind in b"*~>":
             count = int(rest)
             return None if count < 0 else [self.read() for _ in range(count)]
