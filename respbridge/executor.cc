@@ -5,6 +5,7 @@
 #include "respbridge/errors.h"
 #include "respbridge/numbers.h"
 #include "respbridge/watching.h"
+#include "store/prefetch.h"
 
 namespace kvfs::resp {
 
@@ -162,6 +163,25 @@ size_t Executor::run_some(Client& client, std::span<const Args> commands, std::s
   return 1;
 }
 
+/// A key costs mostly the waiting for the memory it lies in: that of all keys of a pipeline is fetched at once.
+void Executor::prefetch_keys(Client& client, Scope& scope, std::span<const CommandSpec* const> specs,
+                             std::span<const Args> commands) {
+  constexpr size_t kKeysMax = 256;  // more would push each other out of the caches
+  keys_.clear();
+  for (size_t i = 0; i < specs.size() && keys_.size() < kKeysMax; ++i) {
+    const CommandSpec& spec = *specs[i];
+    const auto count = static_cast<int>(commands[i].size());
+    const int last = std::min(spec.last_key < 0 ? count + spec.last_key : spec.last_key, count - 1);
+    if (spec.first_key == 0) continue;
+    for (int at = spec.first_key; at <= last; at += spec.key_step)
+      keys_.push_back(commands[i][static_cast<size_t>(at)]);
+  }
+  if (keys_.size() < 2) return;
+  std::string none;
+  const Call call(service_, client, scope, *specs[0], commands[0], none);
+  if (const DirId dir = call.collection(); dir != 0) prefetch(*scope.reader, dir, keys_);
+}
+
 std::span<const CommandSpec* const> Executor::plan_shared(const Client& client, std::span<const Args> commands,
                                                           const CommandSpec& first) {
   planned_.assign(1, &first);
@@ -182,6 +202,7 @@ size_t Executor::run_reads(Client& client, std::span<const Args> commands, const
   return service_.store().read([&](const ReadTxn& txn) {
     Scope scope;
     scope.reader = &txn;
+    prefetch_keys(client, scope, specs, commands);
     size_t done = 0;
     do {
       run_one(client, scope, *specs[done], commands[done], out);
@@ -210,6 +231,7 @@ size_t Executor::run_writes(Client& client, std::span<const Args> commands, cons
         client.replies = replies;
         scope = Scope{};
         scope.reader = scope.writer = &txn;
+        prefetch_keys(client, scope, specs, commands);
         for (done = 0; done < specs.size(); ++done) {
           if (out.size() - start >= service_.options().reply_bytes_soft) break;
           run_one(client, scope, *specs[done], commands[done], out);
@@ -248,6 +270,7 @@ Result<size_t> Executor::run_within(WriteTxn& txn, Client& client, std::span<con
   const size_t start = out.size();
   gathered_scope_ = Scope{};
   gathered_scope_.reader = gathered_scope_.writer = &txn;
+  prefetch_keys(client, gathered_scope_, gathered_, commands);
   size_t done = 0;
   for (; done < commands.size(); ++done) {
     if (out.size() - start >= service_.options().reply_bytes_soft) break;
@@ -268,6 +291,8 @@ void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std
         client.replies = replies;
         scope = Scope{};
         scope.reader = scope.writer = &txn;
+        const CommandSpec* const one = &spec;
+        prefetch_keys(client, scope, {&one, 1}, {&args, 1});
         run_one(client, scope, spec, args, out);
         if (scope.failure) return *scope.failure;
         return {};

@@ -45,6 +45,8 @@ class Executor {
   bool waits(Client& client, Args args) const;
   void remember_keys(Client& client, std::span<const CommandSpec* const> specs, std::span<const Args> commands);
   void remember_keys(Client& client, const CommandSpec& spec, Args args);
+  void prefetch_keys(Client& client, Scope& scope, std::span<const CommandSpec* const> specs,
+                     std::span<const Args> commands);
   size_t run_some(Client& client, std::span<const Args> commands, std::string& out);
   size_t run_reads(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
   size_t run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
@@ -60,6 +62,7 @@ class Executor {
   std::vector<const CommandSpec*> planned_;   // of commands that share a transaction
   std::vector<const CommandSpec*> gathered_;  // likewise, with those of other clients
   Scope gathered_scope_;
+  std::vector<std::string_view> keys_;  // of commands that are about to run
 };
 
 }  // namespace kvfs::resp

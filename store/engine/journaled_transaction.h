@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/engine/engine.h"
+#include "store/engine/prefetching.h"
 #include "store/engine/reading.h"
 #include "store/engine/write_set.h"
 
@@ -17,7 +18,7 @@ inline Durability stricter(const Durability& a, const Durability& b) {
   return a.n <= b.n ? a : b;
 }
 
-class JournaledSnapshot final : public Snapshot {
+class JournaledSnapshot final : public Snapshot, public Prefetching {
  public:
   JournaledSnapshot(ReadingPool& pool, std::unique_ptr<Reading> reading) : pool_(pool), reading_(std::move(reading)) {}
   ~JournaledSnapshot() override { pool_.put_back(std::move(reading_)); }
@@ -26,13 +27,14 @@ class JournaledSnapshot final : public Snapshot {
   }
   std::unique_ptr<Cursor> cursor() const override { return reading_->cursor(nullptr, reading_->sequence()); }
   Sequence sequence() const override { return reading_->sequence(); }
+  void prefetch(std::span<const std::string_view> keys) const override { reading_->prefetch(keys); }
 
  private:
   ReadingPool& pool_;
   std::unique_ptr<Reading> reading_;
 };
 
-class JournaledTransaction final : public Transaction {
+class JournaledTransaction final : public Transaction, public Prefetching {
  public:
   /// Reads what was committed up to `sequence`. `writes` is empty.
   JournaledTransaction(const Reading& reading, Sequence sequence, WriteSet& writes, const Durability& durability)
@@ -47,6 +49,7 @@ class JournaledTransaction final : public Transaction {
   }
   std::unique_ptr<Cursor> cursor() const override { return reading_.cursor(&writes_, sequence_); }
   Sequence sequence() const override { return sequence_; }
+  void prefetch(std::span<const std::string_view> keys) const override { reading_.prefetch(keys); }
   void put(std::string_view key, std::string_view value) override { writes_.put(key, value); }
   void erase(std::string_view key) override { writes_.erase(key); }
   void require(const Durability& durability) override { durability_ = stricter(durability_, durability); }

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -113,6 +114,32 @@ std::optional<Memtable::Version> Memtable::get(std::string_view key, Sequence sn
   const StoredVersion* const version = node->visible(snapshot);
   if (version == nullptr) return std::nullopt;
   return Version{version->sequence, version->erased, version->value()};
+}
+
+void Memtable::prefetch(std::span<const std::string_view> keys) const {
+  constexpr size_t kAtOnceMax = 64;  // more would push each other out
+  constexpr size_t kLineBytes = 64;
+  constexpr size_t kVersionLines = 4;  // of an entry's row with a small value
+  std::array<uint64_t, kAtOnceMax> hashes;
+  std::array<const Node*, kAtOnceMax> nodes;
+  const auto fetch = [](const void* memory, size_t lines) {
+    for (size_t i = 0; i < lines; ++i) __builtin_prefetch(static_cast<const char*>(memory) + i * kLineBytes);
+  };
+  for (; !keys.empty(); keys = keys.subspan(std::min(keys.size(), kAtOnceMax))) {
+    const size_t count = std::min(keys.size(), kAtOnceMax);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = hash(keys[i]);
+      fetch(&buckets_[hashes[i] & bucket_mask_], 1);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      nodes[i] = buckets_[hashes[i] & bucket_mask_].load(std::memory_order_acquire);
+      if (nodes[i] != nullptr) fetch(nodes[i], 2);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      while (nodes[i] != nullptr && nodes[i]->hash != hashes[i]) nodes[i] = nodes[i]->next_in_bucket;
+      if (nodes[i] != nullptr) fetch(nodes[i]->newest.load(std::memory_order_acquire), kVersionLines);
+    }
+  }
 }
 
 void Memtable::put_in_order() const {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -51,6 +52,9 @@ class Memtable {
   };
   /// The newest version of `key` at `snapshot`; nullopt if this memtable knows none (the base may).
   std::optional<Version> get(std::string_view key, Sequence snapshot) const;
+
+  /// Fetches into the processor's caches what get() of these keys will look at: the waits for memory overlap.
+  void prefetch(std::span<const std::string_view> keys) const;
 
   class Iterator;
 

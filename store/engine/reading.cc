@@ -20,6 +20,11 @@ std::optional<std::string_view> Reading::get(std::string_view key, Sequence sequ
   return base_.get(key);
 }
 
+void Reading::prefetch(std::span<const std::string_view> keys) const {
+  for (const Memtable* memtable : {static_cast<const Memtable*>(layers_->active.get()), layers_->frozen.get()})
+    if (memtable != nullptr && memtable->entries() != 0) memtable->prefetch(keys);
+}
+
 ReadingPool::~ReadingPool() {
   for (Shelf& shelf : shelves_) delete shelf.reading.load();
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,8 @@ class Reading {
 
   /// The newest version of the row that is not newer than `sequence`.
   std::optional<std::string_view> get(std::string_view key, Sequence sequence) const;
+  /// Of rows that get() is asked for next.
+  void prefetch(std::span<const std::string_view> keys) const;
   /// `own` may be null; it hides what lies below.
   std::unique_ptr<Cursor> cursor(const WriteSet* own, Sequence sequence) const {
     return std::make_unique<MergeCursor>(own, *layers_, base_, sequence);

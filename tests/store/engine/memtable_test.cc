@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -57,6 +58,19 @@ TEST(MemtableTest, EachSnapshotSeesItsVersion) {
   EXPECT_EQ(table.entries(), 1u);
   EXPECT_EQ(table.first_sequence(), 3u);
   EXPECT_EQ(table.last_sequence(), 7u);
+}
+
+TEST(MemtableTest, PrefetchingTakesAnyNumberOfKeysAndChangesNothing) {
+  Memtable table;
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) names.push_back("key" + std::to_string(i));
+  for (size_t i = 0; i < names.size(); i += 2) table.put(i + 1, names[i], names[i]);
+  const std::vector<std::string_view> keys(names.begin(), names.end());
+  table.prefetch({});
+  table.prefetch(keys);
+  EXPECT_EQ(table.entries(), 100u);
+  for (size_t i = 0; i < names.size(); ++i)
+    EXPECT_EQ(show(table.get(keys[i], 1000)), i % 2 == 0 ? std::to_string(i + 1) + " " + names[i] : "none");
 }
 
 TEST(MemtableTest, LaterOfTwoVersionsAtOneSequenceCounts) {
