@@ -152,13 +152,13 @@ std::vector<std::string> Daemon::urls() const {
 }
 
 std::vector<ControlFile> Daemon::control_files() {
-  const auto version = [](DirId) { return fmt::format("kvfs {}\n", kVersion); };
-  const auto config = [this](DirId) {
+  const auto version = [](DirId, const Caller&) { return fmt::format("kvfs {}\n", kVersion); };
+  const auto config = [this](DirId, const Caller&) {
     const std::lock_guard lock(config_mutex_);
     return config_text_;
   };
   // Of all: what the HTTP door answers, where it is open.
-  const auto metrics = [this](DirId tenant) {
+  const auto metrics = [this](DirId tenant, const Caller&) {
     return tenant == 0 && http_ ? http_->metrics_text() : usage_metrics(*store_, tenant);
   };
   return {{.name = "version", .in_tenants = true, .read = version},

@@ -53,11 +53,11 @@ Result<struct stat> ControlDir::attributes(Inode inode) const {
   return st;
 }
 
-Result<std::string> ControlDir::read(Inode inode) const {
+Result<std::string> ControlDir::read(Inode inode, const Caller& reader) const {
   if (is_directory(inode)) return Errc::is_directory;
   const ControlFile* file = find(inode);
   if (!file) return Errc::stale;
-  return file->read ? file->read(tenant_of(inode)) : std::string();
+  return file->read ? file->read(tenant_of(inode), reader) : std::string();
 }
 
 Result<void> ControlDir::write(Inode inode, std::string_view text) const {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fusefs/caller.h"
 #include "store/key.h"
 #include "store/result.h"
 
@@ -26,8 +27,8 @@ inline bool is_control(Inode inode) { return (inode & kControlInodes) != 0; }
 struct ControlFile {
   std::string name;
   bool in_tenants = false;  // also in each tenant's `.kvfs`
-  /// The text, for the tenant with this directory or, 0, for all. Called once per open.
-  std::function<std::string(DirId tenant)> read;
+  /// The text, for the tenant with this directory or, 0, for all. Called once per open, by who opens.
+  std::function<std::string(DirId tenant, const Caller& reader)> read;
   /// Takes what was written, at close; null: read-only.
   std::function<Result<void>(DirId tenant, std::string_view text)> write = {};
 };
@@ -51,7 +52,7 @@ class ControlDir {
   /// Errors: stale.
   Result<struct stat> attributes(Inode inode) const;
   /// Errors: stale, is_directory.
-  Result<std::string> read(Inode file) const;
+  Result<std::string> read(Inode file, const Caller& reader) const;
   /// Errors: stale, not_permitted (the file is not writable); of the file.
   Result<void> write(Inode file, std::string_view text) const;
   bool writable(Inode file) const;

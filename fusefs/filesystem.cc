@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -124,9 +125,35 @@ void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {
   if (fresh && store_.feed().last() != seen_change) node.entry_timeout_s = node.attribute_timeout_s = 0;
 }
 
-void Filesystem::note_error(std::string_view request, const Error& error) {
-  // Questions that are always answered so (ls asks for ACLs) say nothing.
-  if (!error.detail.empty() && error.code != Errc::unsupported) last_errors_.add(request, error);
+DirId Filesystem::tenant_of(Inode node) const {
+  if (is_in_subtree(node)) {
+    const auto member = control_tree_.find(node);
+    return member ? member->place.tenant : 0;
+  }
+  if (is_control(node)) return ControlDir::parent_of(node) == kRootDir ? 0 : ControlDir::parent_of(node);
+  if (inode_in_view(node) == kRootDir) return 0;
+  const auto place = nodes_.place(node);
+  return store_.read([&](const ReadTxn& txn) {
+    auto path = dir_path(txn, inode_in_view(node));
+    if (!path && place) path = dir_path(txn, place->dir);
+    return path ? (*path)->tenant : DirId{0};
+  });
+}
+
+void Filesystem::note_error(std::string_view request, const Error& error, Inode node, std::optional<uid_t> uid) {
+  // Questions that are always answered so (ls asks for labels) say nothing.
+  if (!error.detail.empty() && error.code != Errc::unsupported) last_errors_.add(tenant_of(node), uid, request, error);
+}
+
+std::string Filesystem::last_errors_for(DirId tenant, const Caller& reader) const {
+  return store_.read([&](const ReadTxn& txn) {
+    return last_errors_.text([&](DirId of, std::optional<uid_t> uid) {
+      if (tenant != 0 && of != tenant) return false;
+      if (reader.uid == 0 || reader.uid == geteuid() || uid == reader.uid) return true;
+      const auto path = of == 0 ? Result<DirPathPtr>(Errc::not_found) : dir_path(txn, of);
+      return path && (*path)->uid == reader.uid;
+    });
+  });
 }
 
 void Filesystem::publish_all() {
@@ -134,7 +161,7 @@ void Filesystem::publish_all() {
     const std::unique_lock lock(file->mutex);
     if (const auto done = publish(*file, false); !done) {
       spdlog::error("mount: cannot publish inode {}: {}", file->inode, done.error().message());
-      note_error("unmount", done.error());
+      note_error("unmount", done.error(), file->inode);
     }
   });
   write_access_times();

@@ -194,8 +194,9 @@ class Filesystem {
   /// Publishes all that is staged, before an unmount. Logs what fails.
   void publish_all();
 
-  /// Notes a refusal for `.kvfs/last_error`, where there is more to say than errno can.
-  void note_error(std::string_view request, const Error& error);
+  /// Notes a refusal for `.kvfs/last_error`, where there is more to say than errno can. `node`: what was asked for
+  /// something; `uid`: who asked, unless nobody knows any more.
+  void note_error(std::string_view request, const Error& error, Inode node, std::optional<uid_t> uid = {});
 
   NodeTable& nodes() { return nodes_; }
   Store& store() { return store_; }
@@ -213,6 +214,11 @@ class Filesystem {
   std::vector<ControlFile> own_control_files();
   /// What `.kvfs/stats` tells of a tenant, or of all (0).
   std::vector<std::pair<std::string, uint64_t>> statistics_of(DirId tenant) const;
+
+  /// Of those in a tenant, or of all (0), what the reader may know.
+  std::string last_errors_for(DirId tenant, const Caller& reader) const;
+  /// The tenant that a node is in; 0: none.
+  DirId tenant_of(Inode node) const;
 
   WriteOptions write_options() const { return {.origin = origin_, .durability = {}}; }
   bool holds_control_dir(const ReadTxn& txn, Inode directory) const;

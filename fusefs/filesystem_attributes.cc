@@ -95,20 +95,7 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
 }
 
 Result<struct statvfs> Filesystem::statistics(Inode inode) {
-  DirId tenant = 0;
-  if (is_in_subtree(inode)) {
-    const auto member = control_tree_.find(inode);
-    if (member) tenant = member->place.tenant;
-  } else if (is_control(inode)) {
-    tenant = ControlDir::parent_of(inode) == kRootDir ? 0 : ControlDir::parent_of(inode);
-  } else if (inode_in_view(inode) != kRootDir) {
-    const auto place = nodes_.place(inode);
-    tenant = store_.read([&](const ReadTxn& txn) {
-      auto path = dir_path(txn, inode_in_view(inode));
-      if (!path && place) path = dir_path(txn, place->dir);
-      return path ? (*path)->tenant : DirId{0};
-    });
-  }
+  const DirId tenant = tenant_of(inode);
   constexpr uint64_t block = 4096;
   const Store::Usage usage = store_.usage(tenant);
   const SpaceUse disk = store_.engine().space();

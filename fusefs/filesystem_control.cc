@@ -7,11 +7,6 @@
 namespace kvfs {
 namespace {
 
-DirId tenant_of(Inode control) {
-  const DirId parent = ControlDir::parent_of(control);
-  return parent == kRootDir ? 0 : parent;
-}
-
 OpenedFile opened_control(std::unique_ptr<ControlHandle> handle, int flags) {
   OpenedFile opened;
   opened.handle = std::make_unique<FileHandle>();
@@ -121,7 +116,7 @@ Result<OpenedFile> Filesystem::open_control(Inode inode, int flags, Caller calle
   }
   const bool writes = (flags & O_ACCMODE) != O_RDONLY;
   if (writes && !control_.writable(inode)) return Errc::access_denied;
-  auto text = control_.read(inode);
+  auto text = control_.read(inode, caller);
   if (!text) return text.error();
   TextHandle::Take take;
   if (writes) take = [this, inode](std::string_view written) { return control_.write(inode, written); };

@@ -96,7 +96,8 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
     if (auto done = resize(*acquired.file, 0, caller); !done) {
-      if (const auto gone = let_go(acquired.file); !gone.published) note_error("open", gone.published.error());
+      if (const auto gone = let_go(acquired.file); !gone.published)
+        note_error("open", gone.published.error(), inode, caller.uid);
       store_.release_inode(inode);
       return done.error();
     }
@@ -233,7 +234,7 @@ Filesystem::LetGo Filesystem::let_go(const std::shared_ptr<OpenFile>& file) {
 
 void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   if (handle->control) {
-    if (const auto done = flush(*handle); !done) note_error("release", done.error());
+    if (const auto done = flush(*handle); !done) note_error("release", done.error(), 0);
     return;
   }
   if (handle->snapshot_node != 0) return;
@@ -245,7 +246,7 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   }
   store_.release_inode(file->inode);
   if (gone.published) return;
-  note_error("release", gone.published.error());
+  note_error("release", gone.published.error(), file->inode);
   if (!gone.last) return;  // what was staged is still there for the other handles
   spdlog::error("mount: inode {}: what was written is lost: {}", file->inode, gone.published.error().message());
   if (options_.data_lost) options_.data_lost(file->inode);

@@ -28,8 +28,8 @@ Caller caller_of(fuse_req_t req) {
   return {context->uid, context->gid, context->pid};
 }
 
-void fail(fuse_req_t req, const char* request, const Error& error) {
-  filesystem_of(req).note_error(request, error);
+void fail(fuse_req_t req, const char* request, fuse_ino_t inode, const Error& error) {
+  filesystem_of(req).note_error(request, error, inode, fuse_req_ctx(req)->uid);
   fuse_reply_err(req, to_errno(error.code));
 }
 
@@ -48,8 +48,8 @@ void answer(fuse_req_t req, const char* request, Body&& body) noexcept {
   }
 }
 
-void reply(fuse_req_t req, const char* request, const Result<void>& done) {
-  if (!done) return fail(req, request, done.error());
+void reply(fuse_req_t req, const char* request, fuse_ino_t inode, const Result<void>& done) {
+  if (!done) return fail(req, request, inode, done.error());
   fuse_reply_err(req, 0);
 }
 
@@ -62,8 +62,8 @@ fuse_entry_param entry_of(const Node& node) {
   return entry;
 }
 
-void reply_node(fuse_req_t req, const char* request, Filesystem& fs, const Result<Node>& node) {
-  if (!node) return fail(req, request, node.error());
+void reply_node(fuse_req_t req, const char* request, fuse_ino_t parent, Filesystem& fs, const Result<Node>& node) {
+  if (!node) return fail(req, request, parent, node.error());
   const fuse_entry_param entry = entry_of(*node);
   // The caller was interrupted and the kernel did not learn of the inode.
   if (fuse_reply_entry(req, &entry) == -ENOENT && node->inode != 0) fs.forget(node->inode, 1);
@@ -95,7 +95,7 @@ void op_init(void*, fuse_conn_info* connection) {
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
-  answer(req, "lookup", [&](Filesystem& fs) { reply_node(req, "lookup", fs, fs.lookup(parent, name)); });
+  answer(req, "lookup", [&](Filesystem& fs) { reply_node(req, "lookup", parent, fs, fs.lookup(parent, name)); });
 }
 
 void op_forget(fuse_req_t req, fuse_ino_t inode, uint64_t lookups) {
@@ -112,13 +112,13 @@ void op_forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
   });
 }
 
-void reply_attributes(fuse_req_t req, const char* request, const Result<Attributes>& attributes) {
-  if (!attributes) return fail(req, request, attributes.error());
+void reply_attributes(fuse_req_t req, const char* request, fuse_ino_t inode, const Result<Attributes>& attributes) {
+  if (!attributes) return fail(req, request, inode, attributes.error());
   fuse_reply_attr(req, &attributes->stat, attributes->timeout_s);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info*) {
-  answer(req, "getattr", [&](Filesystem& fs) { reply_attributes(req, "getattr", fs.attributes(inode)); });
+  answer(req, "getattr", [&](Filesystem& fs) { reply_attributes(req, "getattr", inode, fs.attributes(inode)); });
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t inode, struct stat* attributes, int to_set, fuse_file_info*) {
@@ -134,45 +134,47 @@ void op_setattr(fuse_req_t req, fuse_ino_t inode, struct stat* attributes, int t
     if ((to_set & FUSE_SET_ATTR_MTIME) != 0) request.mtime_ns = to_ns(attributes->st_mtim);
     if ((to_set & FUSE_SET_ATTR_ATIME_NOW) != 0) request.atime_ns = to_ns(now);
     if ((to_set & FUSE_SET_ATTR_MTIME_NOW) != 0) request.mtime_ns = to_ns(now);
-    reply_attributes(req, "setattr", fs.set_attributes(inode, request, caller_of(req)));
+    reply_attributes(req, "setattr", inode, fs.set_attributes(inode, request, caller_of(req)));
   });
 }
 
 void op_readlink(fuse_req_t req, fuse_ino_t inode) {
   answer(req, "readlink", [&](Filesystem& fs) {
     const auto target = fs.read_symlink(inode);
-    if (!target) return fail(req, "readlink", target.error());
+    if (!target) return fail(req, "readlink", inode, target.error());
     fuse_reply_readlink(req, target->c_str());
   });
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t rdev) {
   answer(req, "mknod", [&](Filesystem& fs) {
-    reply_node(req, "mknod", fs, fs.make_special(parent, name, mode, rdev, caller_of(req)));
+    reply_node(req, "mknod", parent, fs, fs.make_special(parent, name, mode, rdev, caller_of(req)));
   });
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
-  answer(req, "mkdir",
-         [&](Filesystem& fs) { reply_node(req, "mkdir", fs, fs.make_directory(parent, name, mode, caller_of(req))); });
+  answer(req, "mkdir", [&](Filesystem& fs) {
+    reply_node(req, "mkdir", parent, fs, fs.make_directory(parent, name, mode, caller_of(req)));
+  });
 }
 
 void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
   answer(req, "symlink", [&](Filesystem& fs) {
-    reply_node(req, "symlink", fs, fs.make_symlink(parent, name, target, caller_of(req)));
+    reply_node(req, "symlink", parent, fs, fs.make_symlink(parent, name, target, caller_of(req)));
   });
 }
 
 void op_link(fuse_req_t req, fuse_ino_t inode, fuse_ino_t new_parent, const char* new_name) {
-  answer(req, "link", [&](Filesystem& fs) { reply_node(req, "link", fs, fs.make_link(inode, new_parent, new_name)); });
+  answer(req, "link",
+         [&](Filesystem& fs) { reply_node(req, "link", new_parent, fs, fs.make_link(inode, new_parent, new_name)); });
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
-  answer(req, "unlink", [&](Filesystem& fs) { reply(req, "unlink", fs.unlink(parent, name)); });
+  answer(req, "unlink", [&](Filesystem& fs) { reply(req, "unlink", parent, fs.unlink(parent, name)); });
 }
 
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
-  answer(req, "rmdir", [&](Filesystem& fs) { reply(req, "rmdir", fs.remove_directory(parent, name)); });
+  answer(req, "rmdir", [&](Filesystem& fs) { reply(req, "rmdir", parent, fs.remove_directory(parent, name)); });
 }
 
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
@@ -184,15 +186,16 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t n
     else if (flags == RENAME_EXCHANGE)
       flag = RenameFlag::exchange;
     else if (flags != 0)
-      return fail(req, "rename", {Errc::invalid, "rename: only RENAME_NOREPLACE and RENAME_EXCHANGE are known"});
-    reply(req, "rename", fs.rename(parent, name, new_parent, new_name, flag));
+      return fail(req, "rename", parent,
+                  {Errc::invalid, "rename: only RENAME_NOREPLACE and RENAME_EXCHANGE are known"});
+    reply(req, "rename", parent, fs.rename(parent, name, new_parent, new_name, flag));
   });
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   answer(req, "create", [&](Filesystem& fs) {
     auto created = fs.create(parent, name, mode, info->flags, caller_of(req));
-    if (!created) return fail(req, "create", created.error());
+    if (!created) return fail(req, "create", parent, created.error());
     const fuse_entry_param entry = entry_of(created->node);
     set_info(req, info, created->opened);
     OpsContext& context = context_of(req);  // the request is gone once it is answered
@@ -206,7 +209,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
 void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   answer(req, "open", [&](Filesystem& fs) {
     auto opened = fs.open(inode, info->flags, caller_of(req));
-    if (!opened) return fail(req, "open", opened.error());
+    if (!opened) return fail(req, "open", inode, opened.error());
     set_info(req, info, *opened);
     OpsContext& context = context_of(req);
     if (fuse_reply_open(req, info) == -ENOENT) fs.release(context.files.take(info->fh));
@@ -227,57 +230,57 @@ std::vector<char>& reply_buffer(size_t bytes) {
   return buffer;
 }
 
-void op_read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+void op_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* info) {
   answer(req, "read", [&](Filesystem& fs) {
     std::vector<char>& buffer = reply_buffer(size);
     const auto got = fs.read(file_of(info), static_cast<uint64_t>(offset), size, buffer.data());
-    if (!got) return fail(req, "read", got.error());
+    if (!got) return fail(req, "read", inode, got.error());
     fuse_reply_buf(req, buffer.data(), *got);
   });
 }
 
-void op_write(fuse_req_t req, fuse_ino_t, const char* bytes, size_t size, off_t offset, fuse_file_info* info) {
+void op_write(fuse_req_t req, fuse_ino_t inode, const char* bytes, size_t size, off_t offset, fuse_file_info* info) {
   answer(req, "write", [&](Filesystem& fs) {
     const auto written = fs.write(file_of(info), static_cast<uint64_t>(offset), {bytes, size}, caller_of(req));
-    if (!written) return fail(req, "write", written.error());
+    if (!written) return fail(req, "write", inode, written.error());
     fuse_reply_write(req, *written);
   });
 }
 
-void op_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  answer(req, "close", [&](Filesystem& fs) { reply(req, "close", fs.flush(file_of(info))); });
+void op_flush(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
+  answer(req, "close", [&](Filesystem& fs) { reply(req, "close", inode, fs.flush(file_of(info))); });
 }
 
-void op_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info* info) {
-  answer(req, "fsync", [&](Filesystem& fs) { reply(req, "fsync", fs.sync(file_of(info))); });
+void op_fsync(fuse_req_t req, fuse_ino_t inode, int, fuse_file_info* info) {
+  answer(req, "fsync", [&](Filesystem& fs) { reply(req, "fsync", inode, fs.sync(file_of(info))); });
 }
 
-void op_fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) {
-  answer(req, "fsync", [&](Filesystem& fs) { reply(req, "fsync", fs.sync_all()); });
+void op_fsyncdir(fuse_req_t req, fuse_ino_t inode, int, fuse_file_info*) {
+  answer(req, "fsync", [&](Filesystem& fs) { reply(req, "fsync", inode, fs.sync_all()); });
 }
 
-void op_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
+void op_fallocate(fuse_req_t req, fuse_ino_t inode, int mode, off_t offset, off_t length, fuse_file_info* info) {
   answer(req, "fallocate", [&](Filesystem& fs) {
     reply(
-        req, "fallocate",
+        req, "fallocate", inode,
         fs.allocate(file_of(info), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), caller_of(req)));
   });
 }
 
-void op_lseek(fuse_req_t req, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+void op_lseek(fuse_req_t req, fuse_ino_t inode, off_t offset, int whence, fuse_file_info* info) {
   answer(req, "lseek", [&](Filesystem& fs) {
     const auto at = fs.seek(file_of(info), static_cast<uint64_t>(offset), whence);
-    if (!at) return fail(req, "lseek", at.error());
+    if (!at) return fail(req, "lseek", inode, at.error());
     fuse_reply_lseek(req, static_cast<off_t>(*at));
   });
 }
 
-void op_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from_offset, fuse_file_info* from, fuse_ino_t,
+void op_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from_offset, fuse_file_info* from, fuse_ino_t inode,
                         off_t to_offset, fuse_file_info* to, size_t length, int) {
   answer(req, "copy_file_range", [&](Filesystem& fs) {
     const auto copied = fs.copy_range(file_of(from), static_cast<uint64_t>(from_offset), file_of(to),
                                       static_cast<uint64_t>(to_offset), length, caller_of(req));
-    if (!copied) return fail(req, "copy_file_range", copied.error());
+    if (!copied) return fail(req, "copy_file_range", inode, copied.error());
     fuse_reply_write(req, *copied);
   });
 }
@@ -285,7 +288,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from_offset, fuse_file
 void op_opendir(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   answer(req, "opendir", [&](Filesystem& fs) {
     auto opened = fs.open_directory(inode);
-    if (!opened) return fail(req, "opendir", opened.error());
+    if (!opened) return fail(req, "opendir", inode, opened.error());
     OpsContext& context = context_of(req);
     info->fh = context.directories.add(std::move(*opened));
     info->keep_cache = 1;
@@ -301,7 +304,8 @@ void op_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
   });
 }
 
-void read_directory(fuse_req_t req, const char* request, size_t size, off_t offset, fuse_file_info* info, bool plus) {
+void read_directory(fuse_req_t req, const char* request, fuse_ino_t inode, size_t size, off_t offset,
+                    fuse_file_info* info, bool plus) {
   answer(req, request, [&](Filesystem& fs) {
     std::vector<char>& buffer = reply_buffer(size);
     size_t used = 0;
@@ -323,30 +327,30 @@ void read_directory(fuse_req_t req, const char* request, size_t size, off_t offs
       return true;
     };
     const auto done = fs.read_directory(directory_of(info), static_cast<uint64_t>(offset), plus, sink);
-    if (!done && used == 0) return fail(req, request, done.error());
+    if (!done && used == 0) return fail(req, request, inode, done.error());
     fuse_reply_buf(req, buffer.data(), used);
   });
 }
 
-void op_readdir(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
-  read_directory(req, "readdir", size, offset, info, false);
+void op_readdir(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* info) {
+  read_directory(req, "readdir", inode, size, offset, info, false);
 }
 
-void op_readdirplus(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
-  read_directory(req, "readdir", size, offset, info, true);
+void op_readdirplus(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* info) {
+  read_directory(req, "readdir", inode, size, offset, info, true);
 }
 
 void op_statfs(fuse_req_t req, fuse_ino_t inode) {
   answer(req, "statfs", [&](Filesystem& fs) {
     const auto statistics = fs.statistics(inode);
-    if (!statistics) return fail(req, "statfs", statistics.error());
+    if (!statistics) return fail(req, "statfs", inode, statistics.error());
     fuse_reply_statfs(req, &*statistics);
   });
 }
 
 /// Replies as getxattr(2) and listxattr(2) do: with the length alone where `size` is 0.
-void reply_text(fuse_req_t req, const char* request, const Result<std::string>& text, size_t size) {
-  if (!text) return fail(req, request, text.error());
+void reply_text(fuse_req_t req, const char* request, fuse_ino_t inode, const Result<std::string>& text, size_t size) {
+  if (!text) return fail(req, request, inode, text.error());
   if (size == 0)
     fuse_reply_xattr(req, text->size());
   else if (size < text->size())
@@ -356,21 +360,21 @@ void reply_text(fuse_req_t req, const char* request, const Result<std::string>& 
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t inode, const char* name, size_t size) {
-  answer(req, "getxattr", [&](Filesystem& fs) { reply_text(req, "getxattr", fs.get_xattr(inode, name), size); });
+  answer(req, "getxattr", [&](Filesystem& fs) { reply_text(req, "getxattr", inode, fs.get_xattr(inode, name), size); });
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t inode, size_t size) {
-  answer(req, "listxattr", [&](Filesystem& fs) { reply_text(req, "listxattr", fs.list_xattrs(inode), size); });
+  answer(req, "listxattr", [&](Filesystem& fs) { reply_text(req, "listxattr", inode, fs.list_xattrs(inode), size); });
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t inode, const char* name, const char* value, size_t size, int flags) {
   answer(req, "setxattr", [&](Filesystem& fs) {
-    reply(req, "setxattr", fs.set_xattr(inode, name, {value, size}, flags));
+    reply(req, "setxattr", inode, fs.set_xattr(inode, name, {value, size}, flags));
   });
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t inode, const char* name) {
-  answer(req, "removexattr", [&](Filesystem& fs) { reply(req, "removexattr", fs.remove_xattr(inode, name)); });
+  answer(req, "removexattr", [&](Filesystem& fs) { reply(req, "removexattr", inode, fs.remove_xattr(inode, name)); });
 }
 
 fuse_lowlevel_ops make_operations() {

@@ -41,19 +41,18 @@ std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId te
 }
 
 std::vector<ControlFile> Filesystem::own_control_files() {
-  const auto text = [this](DirId tenant) {
+  const auto text = [this](DirId tenant, const Caller&) {
     std::string lines;
     for (const auto& [name, value] : statistics_of(tenant)) lines += fmt::format("{}: {}\n", name, value);
     return lines;
   };
-  const auto json = [this](DirId tenant) {
+  const auto json = [this](DirId tenant, const Caller&) {
     boost::json::object object;
     for (const auto& [name, value] : statistics_of(tenant)) object[name] = value;
     return boost::json::serialize(object) + "\n";
   };
-  return {{"stats", true, text}, {"stats.json", true, json}, {"last_error", true, [this](DirId) {
-                                                                return last_errors_.text();
-                                                              }}};
+  const auto errors = [this](DirId tenant, const Caller& reader) { return last_errors_for(tenant, reader); };
+  return {{"stats", true, text}, {"stats.json", true, json}, {"last_error", true, errors}};
 }
 
 std::vector<std::unique_ptr<ControlSubtree>> Filesystem::control_subtrees() {

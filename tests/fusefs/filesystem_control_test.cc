@@ -126,5 +126,65 @@ TEST_F(LineLogTest, ANewReaderHasMissedNothing) {
   EXPECT_EQ(rest(from_end, offset), "line\nline\n");
 }
 
+class LastErrorTest : public FilesystemTest {
+ protected:
+  void refuse(Inode node, const std::string& what, uid_t uid) {
+    fs().note_error("create", {Errc::not_permitted, what}, node, uid);
+  }
+  std::string seen(Inode parent, Caller reader) {
+    auto opened = fs().open(inode_of(inode_of(parent, ".kvfs"), "last_error"), O_RDONLY, reader);
+    EXPECT_TRUE(opened);
+    std::string text = read(*opened->handle, 0, 64 * 1024);
+    fs().release(std::move(opened->handle));
+    std::string words;  // the reasons alone, in the order they are shown
+    for (size_t at = 0; (at = text.find("what:", at)) != std::string::npos; at += 5)
+      words += text.substr(at + 5, text.find('\n', at) - at - 5) + " ";
+    return words;
+  }
+  void own(Inode directory, uid_t uid) {
+    AttributeRequest request;
+    request.uid = uid;
+    ASSERT_TRUE(fs().set_attributes(directory, request, kRoot));
+  }
+};
+
+TEST_F(LastErrorTest, ATenantsShowsThatTenantAloneAndTheRootsAll) {
+  const Inode other = directory(kRootDir, "other");
+  refuse(write_file(collection_, "f", "x"), "what:file", 0);
+  refuse(collection_, "what:collection", 0);
+  refuse(other, "what:other", 0);
+  refuse(kRootDir, "what:root", 0);
+  refuse(inode_of(other, ".kvfs"), "what:control", 0);
+  EXPECT_EQ(seen(tenant_, kRoot), "collection file ");
+  EXPECT_EQ(seen(other, kRoot), "control other ");
+  EXPECT_EQ(seen(kRootDir, kRoot), "control root other collection file ");
+}
+
+TEST_F(LastErrorTest, AReaderIsToldOfHisTenantsAndHisOwnRefusalsOnly) {
+  const Inode other = directory(kRootDir, "other");
+  own(tenant_, 1001);
+  own(other, 1002);
+  refuse(collection_, "what:a-by-1003", 1003);
+  refuse(other, "what:b-by-1003", 1003);
+  refuse(other, "what:b-by-1002", 1002);
+  refuse(kRootDir, "what:root-by-1001", 1001);
+  EXPECT_EQ(seen(kRootDir, {1001, 1001}), "root-by-1001 a-by-1003 ");
+  EXPECT_EQ(seen(kRootDir, {1002, 1002}), "b-by-1002 b-by-1003 ");
+  EXPECT_EQ(seen(kRootDir, {1003, 1003}), "b-by-1003 a-by-1003 ");
+  EXPECT_EQ(seen(kRootDir, {1004, 1004}), "");
+  EXPECT_EQ(seen(other, {1003, 1003}), "b-by-1003 ");
+  EXPECT_EQ(seen(other, {1001, 1001}), "");
+}
+
+TEST_F(LastErrorTest, OneTenantsRefusalsDoNotPushOutAnothers) {
+  const Inode other = directory(kRootDir, "other");
+  refuse(other, "what:kept", 0);
+  for (size_t i = 0; i < 2 * LastErrors::kKept; i++) refuse(collection_, "what:" + std::to_string(i), 0);
+  EXPECT_EQ(seen(other, kRoot), "kept ");
+  const std::string own_ones = seen(tenant_, kRoot);
+  EXPECT_TRUE(own_ones.starts_with("31 30 ")) << own_ones;
+  EXPECT_TRUE(own_ones.ends_with(" 17 16 ")) << own_ones;
+}
+
 }  // namespace
 }  // namespace kvfs

@@ -188,7 +188,7 @@ TEST_F(FilesystemNamesTest, TheControlDirectoryIsThereByNameAndNotListed) {
 TEST_F(FilesystemNamesTest, TheLastErrorSaysWhy) {
   const auto refused = fs().create(tenant_, "f", 0644, O_RDWR, kRoot);
   ASSERT_FALSE(refused);
-  fs().note_error("create", refused.error());
+  fs().note_error("create", refused.error(), tenant_);
   auto handle = open(inode_of(inode_of(kRootDir, ".kvfs"), "last_error"), O_RDONLY);
   EXPECT_NE(read(*handle, 0, 4096).find("only collections"), std::string::npos);
   ASSERT_TRUE(close(std::move(handle)));

@@ -90,5 +90,19 @@ TEST_F(ControlDirTest, CannotBeRemovedRenamedOrFilled) {
   EXPECT_TRUE(exists(kvfs.in_mount(".kvfs/stats")));
 }
 
+TEST_F(ControlDirTest, LastErrorTellsNobodyOfOthersKeys) {
+  output_of("mkdir -m 755 mine other; chown 1234 mine; chown 1235 other", kvfs.mount_point());
+  const auto as = [&](const char* uid, const std::string& command) {
+    return output_of(std::string("setpriv --reuid=") + uid + " --regid=1234 --clear-groups sh -c " + quoted(command),
+                     kvfs.mount_point());
+  };
+  as("1234", "! touch mine/secret-1234 2>/dev/null");
+  as("1235", "! touch other/secret-1235 2>/dev/null");
+  EXPECT_EQ(as("1234", "grep -c 'only collections' mine/.kvfs/last_error"), "1");
+  EXPECT_EQ(as("1234", "grep -c . .kvfs/last_error"), "1");
+  EXPECT_EQ(as("1234", "cat other/.kvfs/last_error"), "");
+  EXPECT_EQ(output_of("grep -c 'only collections' .kvfs/last_error", kvfs.mount_point()), "2");
+}
+
 }  // namespace
 }  // namespace kvfs::test
