@@ -58,6 +58,15 @@ inline constexpr std::array kMountRows = {
               .type = ConfigType::mode,
               .default_value = "",
               .help = "All files are shown with all permissions but these (octal). Empty: with their own."},
+    ConfigKey{
+        .section = "mount",
+        .key = "acl",
+        .type = ConfigType::boolean,
+        .default_value = "yes",
+        .help =
+            "POSIX access control lists (setfacl) are kept and enforced. -o acl and noacl mean the same. Without them "
+            "ls -l is spared a question for each file whose attributes the kernel does not remember. Not where "
+            "uid, gid or umask are set."},
     ConfigKey{.section = "mount",
               .key = "threads",
               .type = ConfigType::integer,

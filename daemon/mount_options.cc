@@ -25,6 +25,8 @@ constexpr std::array kAliases = {
     Alias{"allow_other", "allow_other", "yes"},
     Alias{"no_allow_other", "allow_other", "no"},
     Alias{"nonempty", "nonempty", "yes"},
+    Alias{"acl", "acl", "yes"},
+    Alias{"noacl", "acl", "no"},
 };
 
 /// What FUSE and the kernel understand.
@@ -86,7 +88,7 @@ Result<FlagSetting> parse_option(const std::string& option, const std::string& o
       Errc::invalid,
       fmt::format(
           "{}: unknown option; accepted: SECTION.KEY=VALUE as in kvfs.ini, KEY=VALUE of its section [mount], ro, rw, "
-          "allow_other, no_allow_other, nonempty, fsname=NAME, {}",
+          "allow_other, no_allow_other, nonempty, acl, noacl, fsname=NAME, {}",
           origin, fmt::join(kPassed, ", "))};
 }
 

@@ -73,6 +73,7 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));
   files.negative_timeout_s = seconds(config.duration_ms("mount", "negative_timeout"));
   files.direct_io_writes = config.boolean("mount", "direct_io_writes");
+  files.acls = config.boolean("mount", "acl");
   const auto& passed_on = options.fuse_options;
   files.keeps_access_times =
       !options.read_only && std::find(passed_on.begin(), passed_on.end(), "noatime") == passed_on.end();

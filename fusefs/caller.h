@@ -12,6 +12,7 @@ struct Caller {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;  // of the thread; 0: not known
+  mode_t umask = 0;
 };
 
 /// The caller's own group or, if it lives and can be seen, one of its further groups.

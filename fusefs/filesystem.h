@@ -45,6 +45,7 @@ struct FilesystemOptions {
   /// Write-only opens bypass the page cache: saves a request, but older kernels leave stale pages behind.
   bool direct_io_writes = true;
   bool keeps_access_times = true;  // as relatime does
+  bool acls = true;                // POSIX access control lists are kept, and enforced by the kernel
   /// Owner, group and permissions that all files are shown with, whatever they have.
   std::optional<uid_t> shown_uid;
   std::optional<gid_t> shown_gid;
@@ -188,7 +189,7 @@ class Filesystem {
   Result<std::string> get_xattr(Inode inode, std::string_view name);
   Result<std::string> list_xattrs(Inode inode);  // names, each followed by NUL
   /// `flags`: XATTR_CREATE, XATTR_REPLACE or 0.
-  Result<void> set_xattr(Inode inode, std::string_view name, std::string_view value, int flags);
+  Result<void> set_xattr(Inode inode, std::string_view name, std::string_view value, int flags, Caller caller);
   Result<void> remove_xattr(Inode inode, std::string_view name);
 
   /// Publishes all that is staged, before an unmount. Logs what fails.
@@ -203,6 +204,10 @@ class Filesystem {
   /// Of all changes this file system makes.
   Origin origin() const { return origin_; }
   const FilesystemOptions& options() const { return options_; }
+  /// Not where all files are shown with one owner and one mode.
+  bool offers_acls() const {
+    return options_.acls && !options_.shown_uid && !options_.shown_gid && !options_.shown_umask;
+  }
 
  private:
   /// Where a file name leads: its component in a directory, or the directory's own value (`own_value`).
@@ -284,6 +289,10 @@ class Filesystem {
   Result<std::string> get_control_xattr(Inode inode, std::string_view name);
   Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value);
   Result<std::string> read_control_symlink(Inode inode);
+  /// What is not offered, so that programs stop asking for it.
+  std::optional<Error> refused_xattr(std::string_view name) const;
+  /// Sets (or, empty, removes) an access control list (acl.h).
+  Result<void> set_acl(Inode inode, std::string_view name, std::string_view value, int flags, Caller caller);
   std::vector<std::unique_ptr<ControlSubtree>> control_subtrees();
   /// REQUIRES: the subtrees have been made.
   TransactionFiles& transactions() const { return *transactions_; }

@@ -34,9 +34,10 @@ OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
 
 Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view name, mode_t mode, int flags,
                                                Caller caller) {
-  if (is_control(parent)) return create_control(parent, name, mode, flags, caller);
+  if (is_control(parent)) return create_control(parent, name, mode & ~caller.umask, flags, caller);
   NewNode node;
   node.mode = mode & kModeMask;
+  node.umask = caller.umask;
   node.uid = caller.uid;
   node.gid = caller.gid;
   auto made = make(parent, name, node);

@@ -79,7 +79,7 @@ Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const N
   const auto found = own_value(txn, directory);
   if (!found) return found.error();
   AttributeChange change;
-  change.mode = node.mode;
+  change.mode = node.mode & ~node.umask;
   change.uid = node.uid;
   change.gid = node.gid;
   Located located{found->slot, std::string(found->slot.name), found->entry};
@@ -114,10 +114,11 @@ Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode
 }
 
 Result<Node> Filesystem::make_directory(Inode parent, std::string_view name, mode_t mode, Caller caller) {
-  if (is_control(parent)) return make_control_directory(parent, name, mode, caller);
+  if (is_control(parent)) return make_control_directory(parent, name, mode & ~caller.umask, caller);
   NewNode node;
   node.kind = Kind::directory;
   node.mode = mode & kModeMask;
+  node.umask = caller.umask;
   node.uid = caller.uid;
   node.gid = caller.gid;
   return make(parent, name, node);
@@ -129,6 +130,7 @@ Result<Node> Filesystem::make_special(Inode parent, std::string_view name, mode_
   NewNode node;
   node.kind = *kind;
   node.mode = mode & kModeMask;
+  node.umask = caller.umask;
   node.uid = caller.uid;
   node.gid = caller.gid;
   node.rdev = static_cast<uint32_t>(rdev);

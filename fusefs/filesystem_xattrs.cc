@@ -7,6 +7,7 @@
 
 #include "fusefs/filesystem.h"
 #include "fusefs/virtual_xattrs.h"
+#include "store/acl.h"
 #include "store/typed_value.h"
 
 namespace kvfs {
@@ -28,16 +29,6 @@ constexpr std::string_view kTypeXattr = "user.kvfs.type";
 std::string_view without_end(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
   return text;
-}
-
-/// What kvfs does not offer is refused for good, so that `ls -l` stops asking for each file.
-bool is_refused(std::string_view name) {
-  return name == "security.selinux" || name == "system.posix_acl_access" || name == "system.posix_acl_default" ||
-         !(name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security."));
-}
-
-Error refusal(std::string_view name) {
-  return {Errc::unsupported, name.starts_with("system.posix_acl_") ? "POSIX ACLs are not offered; use mode bits" : ""};
 }
 
 Error bad_number(std::string_view name, std::string_view expected) {
@@ -114,8 +105,17 @@ Result<AttributeChange> virtual_change(std::string_view name, std::string_view v
   return change;
 }
 
+std::optional<Error> Filesystem::refused_xattr(std::string_view name) const {
+  if (is_acl_name(name)) {
+    if (offers_acls()) return std::nullopt;
+    return Error{Errc::unsupported, "this mount offers no access control lists ([mount] acl); use mode bits"};
+  }
+  const bool kept = name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security.");
+  return kept && name != "security.selinux" ? std::nullopt : std::optional<Error>(Errc::unsupported);
+}
+
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
-  if (is_refused(name)) return refusal(name);
+  if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return get_control_xattr(inode, name);
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
@@ -136,15 +136,18 @@ Result<std::string> Filesystem::list_xattrs(Inode inode) {
     const auto map = Xattrs::decode(located->entry.xattrs);
     if (!map) return map.error();
     std::string names;
-    for (const auto& [name, value] : *map) names.append(name).push_back('\0');
+    for (const auto& [name, value] : *map)
+      if (!is_acl_name(name) || offers_acls()) names.append(name).push_back('\0');
     return names;
   });
 }
 
-Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags) {
-  if (is_refused(name)) return refusal(name);
+Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags,
+                                   Caller caller) {
+  if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return set_control_xattr(inode, name, value);
   if (auto live = check_live(inode); !live) return live;
+  if (is_acl_name(name)) return set_acl(inode, name, value, flags, caller);
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;
   if (file) lock = std::unique_lock(file->mutex);
@@ -202,11 +205,12 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
 }
 
 Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
-  if (is_refused(name)) return refusal(name);
+  if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return Errc::not_permitted;
   if (auto live = check_live(inode); !live) return live;
+  if (is_acl_name(name)) return set_acl(inode, name, {}, 0, {});
   if (name == "user.kvfs.ttl" || name == "user.kvfs.expires_at" || name == "user.kvfs.default_ttl")
-    return set_xattr(inode, name, "0", 0);
+    return set_xattr(inode, name, "0", 0, {});
   if (name.starts_with(kVirtualPrefix)) return Error{Errc::not_permitted, std::string(name) + " cannot be removed"};
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;

@@ -25,7 +25,7 @@ Filesystem& filesystem_of(fuse_req_t req) { return *context_of(req).filesystem; 
 
 Caller caller_of(fuse_req_t req) {
   const fuse_ctx* context = fuse_req_ctx(req);
-  return {context->uid, context->gid, context->pid};
+  return {context->uid, context->gid, context->pid, context->umask};
 }
 
 void fail(fuse_req_t req, const char* request, fuse_ino_t inode, const Error& error) {
@@ -79,7 +79,7 @@ void set_info(fuse_req_t req, fuse_file_info* info, OpenedFile& opened) {
   info->noflush = opened.no_flush;
 }
 
-void op_init(void*, fuse_conn_info* connection) {
+void op_init(void* user_data, fuse_conn_info* connection) {
   const auto want = [&](unsigned capability, bool on) {
     if (on)
       connection->want |= connection->capable & capability;
@@ -91,6 +91,9 @@ void op_init(void*, fuse_conn_info* connection) {
   want(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO, true);
   want(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS, true);
   want(FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT, true);
+  // The umask is ours to apply then: a default access control list takes its place.
+  const bool acls = static_cast<OpsContext*>(user_data)->filesystem->offers_acls();
+  want(FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK, acls);
   connection->max_background = 64;
 }
 
@@ -369,7 +372,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t inode, size_t size) {
 
 void op_setxattr(fuse_req_t req, fuse_ino_t inode, const char* name, const char* value, size_t size, int flags) {
   answer(req, "setxattr", [&](Filesystem& fs) {
-    reply(req, "setxattr", inode, fs.set_xattr(inode, name, {value, size}, flags));
+    reply(req, "setxattr", inode, fs.set_xattr(inode, name, {value, size}, flags, caller_of(req)));
   });
 }
 

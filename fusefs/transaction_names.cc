@@ -8,6 +8,7 @@
 #include "fusefs/filesystem.h"
 #include "fusefs/transaction_files.h"
 #include "fusefs/virtual_xattrs.h"
+#include "store/acl.h"
 
 namespace kvfs {
 namespace {
@@ -334,6 +335,7 @@ Result<void> TransactionFiles::set_attributes(const ControlPlace& place, const A
 }
 
 Result<std::string> TransactionFiles::get_xattr(const ControlPlace& place, std::string_view name) {
+  if (place.below_root().find('/') == std::string_view::npos) return Errc::no_attribute;
   const auto target = this->target(place);
   if (!target) return target.error();
   StagedTransaction& transaction = *target->transaction;
@@ -342,11 +344,16 @@ Result<std::string> TransactionFiles::get_xattr(const ControlPlace& place, std::
   const auto staged = transaction.files.find(target->path);
   if (name == "user.kvfs.if_match" && staged != transaction.files.end() && staged->second->if_match)
     return std::to_string(*staged->second->if_match);
-  if (name != "user.kvfs.version") return Errc::no_attribute;
+  if (name != "user.kvfs.version" && !is_acl_name(name)) return Errc::no_attribute;
+  const auto mode = staged == transaction.files.end() ? std::nullopt : staged->second->mode;
   return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
     const auto live = transaction.live(txn, target->path);
     if (!live) return Errc::no_attribute;
-    return std::to_string(live->entry.version);
+    if (!is_acl_name(name)) return std::to_string(live->entry.version);
+    // The kernel asks for those of directories and values that are there already, and holds to them here, too.
+    const std::string xattrs = mode ? xattrs_after_chmod(live->entry.xattrs, *mode) : std::string(live->entry.xattrs);
+    const auto acl = Xattrs::find(xattrs, name);
+    return acl ? Result<std::string>(std::string(*acl)) : Errc::no_attribute;
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "store/acl.h"
 #include "store/byte_order.h"
 #include "store/tree_rows.h"
 #include "store/typed_value.h"
@@ -116,6 +117,7 @@ Result<DirPathPtr> dir_path(const ReadTxn& txn, DirId dir) {
   path->mode = entry->mode;
   path->uid = entry->uid;
   path->gid = entry->gid;
+  path->default_acl = Xattrs::find(entry->xattrs, kDefaultAclName).value_or(std::string_view());
   if (entry->default_ttl_ms != 0) path->default_ttl_ms = entry->default_ttl_ms;
   if (cached) txn.runtime().cache_path(path, txn.cache_generation());
   return DirPathPtr(path);
@@ -154,12 +156,23 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
   entry.uid = node.uid;
   entry.gid = node.gid;
   entry.xattrs = node.xattrs;
+  InheritedAcls inherited;
+  const bool inherits = !parent.default_acl.empty() && node.kind != Kind::symlink;
+  if (inherits) {
+    inherited = inherit_acls(parent.default_acl, node.xattrs, node.kind == Kind::directory, entry.mode);
+    entry.mode = inherited.mode;
+    entry.xattrs = inherited.xattrs;
+  } else {
+    entry.mode &= ~node.umask;
+  }
   if ((parent.mode & 02000) != 0) {
     entry.gid = parent.gid;
     if (node.kind == Kind::directory) entry.mode |= 02000;
   }
-  if (node.kind == Kind::directory) return rows::make_directory(txn, parent, component, entry);
-
+  if (node.kind == Kind::directory) {
+    auto made = rows::make_directory(txn, parent, component, entry);
+    return made && inherits ? find_entry(txn, {dir, component, true}) : made;
+  }
   entry.kind = node.kind;
   entry.rdev = node.rdev;
   entry.inline_value = node.target;
@@ -178,7 +191,7 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
   txn.record(std::move(change));
   if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
   if (node.kind == Kind::file) note_write(txn, parent, slot, true);
-  return entry;
+  return inherits ? find_entry(txn, slot) : entry;  // its views end with this function, those of the row do not
 }
 
 Result<void> unlink(WriteTxn& txn, const Slot& slot) {
@@ -333,7 +346,11 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
     if (entry.nlink != 1) return {Errc::not_permitted, "a file with several names cannot expire"};
   }
   if (change.default_ttl_ms && !entry.is_directory()) return {Errc::invalid, "only directories have a default TTL"};
-  if (change.mode) entry.mode = *change.mode & kModeMask;
+  std::string xattrs;
+  if (change.mode) {
+    entry.mode = *change.mode & kModeMask;
+    if (!change.xattrs && !entry.xattrs.empty()) entry.xattrs = xattrs = xattrs_after_chmod(entry.xattrs, entry.mode);
+  }
   if (change.uid) entry.uid = *change.uid;
   if (change.gid) entry.gid = *change.gid;
   if (change.atime_ns) entry.atime_ns = *change.atime_ns;
@@ -342,7 +359,7 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
   if (change.content_type) entry.content_type = *change.content_type;
   if (change.xattrs) entry.xattrs = *change.xattrs;
   if (entry.implicit) entry.implicit = false;  // somebody cares for it
-  if (entry.is_directory() && (change.uid || change.gid || change.mode)) txn.path_changed(entry.inode);
+  if (entry.is_directory() && (change.uid || change.gid || change.mode || change.xattrs)) txn.path_changed(entry.inode);
   if (change.default_ttl_ms) txn.paths_changed();  // inherited
   if (change.default_ttl_ms) entry.default_ttl_ms = *change.default_ttl_ms;
   if (!change.keeps_ctime) entry.ctime_ns = txn.now_ns();

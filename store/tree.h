@@ -42,14 +42,16 @@ Result<DirPathPtr> dir_path(const ReadTxn& txn, DirId dir);
 struct NewNode {
   Kind kind = Kind::file;
   uint32_t mode = 0644;
+  uint32_t umask = 0;  // taken from the mode, unless the directory has a default access control list instead
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t rdev = 0;
   std::string_view target;       // symlink
-  std::string_view xattrs = {};  // encoded, e.g. inherited ACLs
+  std::string_view xattrs = {};  // encoded
 };
 /// Makes a file, directory or special file. At depth 0 a directory is a tenant, at depth 1 a collection; other kinds
-/// are refused there (not_permitted). A setgid parent passes on its group (and, to directories, the bit).
+/// are refused there (not_permitted). A setgid parent passes on its group (and, to directories, the bit), one with a
+/// default access control list that list (acl.h).
 /// Errors: exists, name_too_long, invalid (a bad tenant or collection name), not_permitted, quota_exceeded, no_space.
 Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, const NewNode& node);
 
@@ -84,7 +86,7 @@ struct AttributeChange {
   std::optional<uint64_t> expires_ms;  // 0: never. Not for directories: invalid
   std::optional<uint64_t> default_ttl_ms;
   std::optional<std::string> content_type;
-  std::optional<std::string> xattrs;  // encoded, replaces all
+  std::optional<std::string> xattrs;  // encoded, replaces all; without them an access control list follows the mode
   bool keeps_version = false;         // atime alone does not make a new version
   bool keeps_ctime = false;
 };

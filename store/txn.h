@@ -60,6 +60,7 @@ struct DirPath {
   uint32_t uid = 0;  // owner: what keys that name no owner are given
   uint32_t gid = 0;
   uint64_t default_ttl_ms = 0;  // its own or the nearest one above; 0: none
+  std::string default_acl;      // given to nodes made in it (acl.h); empty: none
 };
 using DirPathPtr = std::shared_ptr<const DirPath>;
 

@@ -15,7 +15,7 @@ _kvfs() {
       local done=
       [[ $current == *,* ]] && done=${current%,*},
       compopt -o nospace
-      mapfile -t COMPREPLY < <(compgen -P "$done" -W "ro rw allow_other no_allow_other nonempty noatime $(_kvfs_settings)" -- "${current##*,}")
+      mapfile -t COMPREPLY < <(compgen -P "$done" -W "ro rw allow_other no_allow_other nonempty acl noacl noatime $(_kvfs_settings)" -- "${current##*,}")
       return ;;
   esac
   if [[ $current == -* ]]; then

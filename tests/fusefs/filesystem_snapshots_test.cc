@@ -47,7 +47,7 @@ TEST_F(FilesystemSnapshotsTest, NothingInItCanBeChanged) {
   EXPECT_EQ(to_errno(fs().open(file, O_RDWR, kRoot).error().code), EROFS);
   EXPECT_EQ(to_errno(fs().unlink(there, "f").error().code), EROFS);
   EXPECT_EQ(to_errno(fs().make_directory(there, "d", 0755, kRoot).error().code), EROFS);
-  EXPECT_EQ(to_errno(fs().set_xattr(file, "user.a", "b", 0).error().code), EROFS);
+  EXPECT_EQ(to_errno(fs().set_xattr(file, "user.a", "b", 0, kRoot).error().code), EROFS);
   EXPECT_EQ(to_errno(fs().rename(there, "f", there, "g", RenameFlag::none).error().code), EROFS);
   EXPECT_EQ(to_errno(fs().rename(there, "f", collection_, "g", RenameFlag::none).error().code), EXDEV);
   AttributeRequest request;

@@ -95,7 +95,7 @@ TEST_F(FilesystemTransactionsTest, AConditionThatDoesNotHoldPublishesNothingAndL
   const std::string version = fs().get_xattr(inode_of(collection_, "a"), "user.kvfs.version").value();
   ASSERT_TRUE(put(in_tx(), "a", "2"));
   ASSERT_TRUE(put(in_tx(), "b", "2"));
-  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.if_match", version, 0));
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.if_match", version, 0, kRoot));
   put_value("a", "somebody else's");
   const auto refused = commit();
   ASSERT_FALSE(refused);
@@ -105,7 +105,7 @@ TEST_F(FilesystemTransactionsTest, AConditionThatDoesNotHoldPublishesNothingAndL
   EXPECT_EQ(value_of("b"), "<absent>");
   EXPECT_EQ(read_in(in_tx(), "b"), "2");
   const std::string now = fs().get_xattr(inode_of(in_tx(), "a"), "user.kvfs.version").value();
-  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.if_match", now, 0));
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.if_match", now, 0, kRoot));
   ASSERT_TRUE(commit());
   EXPECT_EQ(value_of("a"), "2");
   EXPECT_EQ(value_of("b"), "2");
@@ -114,9 +114,9 @@ TEST_F(FilesystemTransactionsTest, AConditionThatDoesNotHoldPublishesNothingAndL
 TEST_F(FilesystemTransactionsTest, AConditionMayStandOnAKeyThatIsOnlyReadOrMustNotExist) {
   put_value("read", "1");
   const std::string version = fs().get_xattr(inode_of(collection_, "read"), "user.kvfs.version").value();
-  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "read"), "user.kvfs.if_match", version, 0));
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "read"), "user.kvfs.if_match", version, 0, kRoot));
   ASSERT_TRUE(put(in_tx(), "mine", "1"));
-  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "mine"), "user.kvfs.if_match", "0", 0));
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "mine"), "user.kvfs.if_match", "0", 0, kRoot));
   put_value("mine", "somebody else's");
   EXPECT_EQ(commit().error().code, Errc::precondition_failed);
   ASSERT_TRUE(fs().unlink(collection_, "mine"));
@@ -281,7 +281,7 @@ TEST_F(FilesystemTransactionsTest, AttributesAndTimesToLiveAreStagedToo) {
   AttributeRequest request;
   request.mode = 0600;
   ASSERT_TRUE(fs().set_attributes(inode_of(in_tx(), "a"), request, kRoot));
-  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.ttl", "60", 0));
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.kvfs.ttl", "60", 0, kRoot));
   EXPECT_EQ(stat_of(inode_of(in_tx(), "a")).st_mode & 07777, 0600u);
   EXPECT_FALSE(fs().get_xattr(inode_of(collection_, "a"), "user.kvfs.ttl"));
   ASSERT_TRUE(commit());

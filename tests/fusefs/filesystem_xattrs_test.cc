@@ -10,19 +10,24 @@ using FilesystemXattrsTest = FilesystemTest;
 
 TEST_F(FilesystemXattrsTest, SetListGetRemove) {
   const Inode inode = write_file(collection_, "f", "x");
-  ASSERT_TRUE(fs().set_xattr(inode, "user.b", "2", 0));
-  ASSERT_TRUE(fs().set_xattr(inode, "user.a", std::string("1\0", 2), 0));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.b", "2", 0, kRoot));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.a", std::string("1\0", 2), 0, kRoot));
   EXPECT_EQ(*fs().get_xattr(inode, "user.a"), std::string("1\0", 2));
   EXPECT_EQ(*fs().list_xattrs(inode), std::string("user.a\0user.b\0", 14));
-  EXPECT_EQ(fs().set_xattr(inode, "user.a", "", XATTR_CREATE).error().code, Errc::exists);
-  EXPECT_EQ(fs().set_xattr(inode, "user.c", "", XATTR_REPLACE).error().code, Errc::no_attribute);
+  EXPECT_EQ(fs().set_xattr(inode, "user.a", "", XATTR_CREATE, kRoot).error().code, Errc::exists);
+  EXPECT_EQ(fs().set_xattr(inode, "user.c", "", XATTR_REPLACE, kRoot).error().code, Errc::no_attribute);
   ASSERT_TRUE(fs().remove_xattr(inode, "user.a"));
   EXPECT_EQ(fs().get_xattr(inode, "user.a").error().code, Errc::no_attribute);
   EXPECT_EQ(fs().remove_xattr(inode, "user.a").error().code, Errc::no_attribute);
 }
 
-TEST_F(FilesystemXattrsTest, QuestionsAboutLabelsAndAclsAreRefusedForGood) {
+TEST_F(FilesystemXattrsTest, QuestionsAboutWhatIsNotOfferedAreRefusedForGood) {
   const Inode inode = write_file(collection_, "f", "x");
+  EXPECT_EQ(to_errno(fs().get_xattr(inode, "security.selinux").error().code), EOPNOTSUPP);
+  EXPECT_EQ(to_errno(fs().get_xattr(inode, "system.posix_acl_access").error().code), ENODATA);
+  FilesystemOptions options;
+  options.acls = false;
+  open_filesystem(std::move(options));
   for (const char* name : {"security.selinux", "system.posix_acl_access", "system.posix_acl_default"})
     EXPECT_EQ(to_errno(fs().get_xattr(inode, name).error().code), EOPNOTSUPP) << name;
 }
@@ -36,7 +41,7 @@ TEST_F(FilesystemXattrsTest, VirtualAttributesAreNotListed) {
 
 TEST_F(FilesystemXattrsTest, ATimeToLiveLimitsHowLongTheKernelRemembers) {
   const Inode inode = write_file(collection_, "f", "x");
-  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.ttl", "90", 0));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.ttl", "90", 0, kRoot));
   EXPECT_EQ(*fs().get_xattr(inode, "user.kvfs.ttl"), "90");
   EXPECT_LE(fs().lookup(collection_, "f")->entry_timeout_s, 90);
   now_ns_ += 91'000'000'000;
@@ -45,7 +50,7 @@ TEST_F(FilesystemXattrsTest, ATimeToLiveLimitsHowLongTheKernelRemembers) {
 
 TEST_F(FilesystemXattrsTest, FilesInheritTheDirectorysTimeToLive) {
   const Inode dir = directory(collection_, "d");
-  ASSERT_TRUE(fs().set_xattr(dir, "user.kvfs.default_ttl", "1h", 0));
+  ASSERT_TRUE(fs().set_xattr(dir, "user.kvfs.default_ttl", "1h", 0, kRoot));
   EXPECT_EQ(*fs().get_xattr(write_file(dir, "f", "x"), "user.kvfs.ttl"), "3600");
 }
 
@@ -53,7 +58,7 @@ TEST_F(FilesystemXattrsTest, IfMatchMakesThePublicationFailWhenTheKeyChanged) {
   const Inode inode = write_file(collection_, "f", "x");
   const std::string version = *fs().get_xattr(inode, "user.kvfs.version");
   auto handle = open(inode);
-  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.if_match", version, 0));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.if_match", version, 0, kRoot));
   put_value("f", "other");
   write(*handle, 0, "mine!");
   EXPECT_EQ(to_errno(fs().flush(*handle).error().code), ESTALE);
@@ -64,12 +69,12 @@ TEST_F(FilesystemXattrsTest, IfMatchMakesThePublicationFailWhenTheKeyChanged) {
 TEST_F(FilesystemXattrsTest, BadValuesAreRefusedWithAReason) {
   const Inode inode = write_file(collection_, "f", "x");
   for (const char* value : {"", "x", "-1", "5 minutes", "99999999999999999999"}) {
-    const auto done = fs().set_xattr(inode, "user.kvfs.ttl", value, 0);
+    const auto done = fs().set_xattr(inode, "user.kvfs.ttl", value, 0, kRoot);
     ASSERT_FALSE(done) << value;
     EXPECT_EQ(done.error().code, Errc::invalid);
     EXPECT_FALSE(done.error().detail.empty());
   }
-  EXPECT_EQ(fs().set_xattr(inode, "user.kvfs.version", "1", 0).error().code, Errc::not_permitted);
+  EXPECT_EQ(fs().set_xattr(inode, "user.kvfs.version", "1", 0, kRoot).error().code, Errc::not_permitted);
 }
 
 }  // namespace
