@@ -95,6 +95,7 @@ struct FileHandle {
   std::shared_ptr<OpenFile> file;  // null: a file of a control directory or of a snapshot
   int flags = 0;
   bool flushed_once = false;               // guarded by file->mutex; see Filesystem::flush
+  uint64_t added_to_staging = 0;           // likewise: the last OpenFile::staging that this handle added to
   std::unique_ptr<ControlHandle> control;  // a file of a control directory
   Inode snapshot_node = 0;                 // a file in a snapshot, else 0
   bool pins_reads = false;  // read as one value although another door keeps changing it; see Filesystem::read_pinned
@@ -160,8 +161,9 @@ class Filesystem {
   };
   Result<Created> create(Inode parent, std::string_view name, mode_t mode, int flags, Caller caller);
   Result<OpenedFile> open(Inode inode, int flags, Caller caller);
-  /// Publishes what is staged, except a truncation by open(2) that no write has followed yet: this waits for the
-  /// second flush or the release, so that `echo x > file` (which closes twice) never shows an empty value elsewhere.
+  /// Publishes what is staged, if this handle has added to it, except a truncation by open(2) that no write has
+  /// followed yet: this waits for the second flush or the release, so that `echo x > file` (which closes twice) never
+  /// shows an empty value elsewhere.
   Result<void> flush(FileHandle& handle);
   /// Publishes, and makes durable all that was acknowledged before.
   Result<void> sync(FileHandle& handle);
@@ -171,7 +173,9 @@ class Filesystem {
 
   /// Up to `length` bytes into `out`; fewer at the end of the file.
   Result<size_t> read(FileHandle& handle, uint64_t offset, size_t length, char* out);
-  Result<size_t> write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller);
+  /// `from_mapping`: the kernel writes back a shared mapping, through whatever handle it has.
+  Result<size_t> write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller,
+                       bool from_mapping = false);
   Result<void> allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length, Caller caller);
   Result<uint64_t> seek(FileHandle& handle, uint64_t offset, int whence);
   Result<size_t> copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset, size_t length,

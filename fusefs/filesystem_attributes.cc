@@ -39,6 +39,7 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
   if (resizes) {
     const std::unique_lock lock(file->mutex);
     done = resize(*file, *request.size, caller);
+    file->staged_by_none = file->staging;
     // Without a handle nobody would publish it later.
     if (done && acquired.first) done = publish(*file, false);
     if (!done && acquired.first) file->overlay.reset();

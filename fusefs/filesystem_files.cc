@@ -102,6 +102,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
       store_.release_inode(inode);
       return done.error();
     }
+    result.handle->added_to_staging = acquired.file->staging;
   }
   return result;
 }
@@ -188,6 +189,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     done = file.overlay.publish(publish_once);
   }
   if (!done) return done;
+  file.staging++;
   file.if_match.reset();
   file.mtime_ns.reset();
   file.clears_mode = 0;
@@ -199,6 +201,8 @@ Result<void> Filesystem::flush(FileHandle& handle) {
   if (handle.snapshot_node != 0) return {};
   OpenFile& file = *handle.file;
   const std::unique_lock lock(file.mutex);
+  // What others have staged, they publish when they are done.
+  if (handle.added_to_staging != file.staging && file.staged_by_none != file.staging) return {};
   if ((handle.flags & O_TRUNC) != 0 && file.overlay.only_truncated() && !handle.flushed_once) {
     handle.flushed_once = true;
     return {};

@@ -26,7 +26,8 @@ Result<size_t> Filesystem::write_staged(OpenFile& file, uint64_t offset, std::st
   return bytes.size();
 }
 
-Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller) {
+Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller,
+                                 bool from_mapping) {
   if (handle.control) return handle.control->write(offset, bytes);
   OpenFile& file = *handle.file;
   bool took_privileges = false;
@@ -40,6 +41,7 @@ Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::strin
       offset = file.overlay.size();
     }
     written = write_staged(file, offset, bytes, caller);
+    (from_mapping ? file.staged_by_none : handle.added_to_staging) = file.staging;
     took_privileges = (file.clears_mode & ~cleared_before) != 0;
   }
   if (took_privileges && options_.attributes_changed) options_.attributes_changed(file.inode);
@@ -67,6 +69,7 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
   OpenFile& file = *handle.file;
   const std::unique_lock lock(file.mutex);
   if (auto begun = begin_overlay(file); !begun) return begun;
+  handle.added_to_staging = file.staging;
   const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + length;
   const bool zeroes = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
@@ -121,6 +124,7 @@ Result<size_t> Filesystem::copy_range(FileHandle& from, uint64_t from_offset, Fi
     OpenFile& file = *to.file;
     const std::unique_lock lock(file.mutex);
     if (auto done = write_staged(file, to_offset + copied, {step.data(), *got}, caller); !done) return done.error();
+    to.added_to_staging = file.staging;
     copied += *got;
   }
   return copied;

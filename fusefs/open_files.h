@@ -34,6 +34,8 @@ struct OpenFile {
   uint32_t gid = 0;
   uint32_t clears_mode = 0;         // bits of it that the staged change takes away
   std::optional<Version> if_match;  // publish only over this version (user.kvfs.if_match)
+  uint64_t staging = 1;             // the number of what is staged now: each publication begins another
+  uint64_t staged_by_none = 0;      // the last one to which no handle in particular added: truncate(2), a mapping
 
   // Guarded by the table's mutex:
   size_t handles = 0;

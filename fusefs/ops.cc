@@ -244,7 +244,8 @@ void op_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_f
 
 void op_write(fuse_req_t req, fuse_ino_t inode, const char* bytes, size_t size, off_t offset, fuse_file_info* info) {
   answer(req, "write", [&](Filesystem& fs) {
-    const auto written = fs.write(file_of(info), static_cast<uint64_t>(offset), {bytes, size}, caller_of(req));
+    const auto written =
+        fs.write(file_of(info), static_cast<uint64_t>(offset), {bytes, size}, caller_of(req), info->writepage != 0);
     if (!written) return fail(req, "write", inode, written.error());
     fuse_reply_write(req, *written);
   });
