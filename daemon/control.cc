@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/config_value.h"
+#include "daemon/own_mount.h"
 #include "daemon/progress_bar.h"
 #include "store/backup.h"
 #include "store/check.h"
@@ -248,6 +249,8 @@ Result<std::string> Control::backup_to(const ControlCommand& command) const {
   if (!directory.starts_with('/')) return {Errc::invalid, "the directory of a backup begins with /"};
   if (command.words.size() == 3 && command.words[2] != "no-verify")
     return {Errc::invalid, "usage: backup DIRECTORY [no-verify]"};
+  if (const dev_t own = own_mount_; own != 0 && leads_to_device(directory, own))
+    return {Errc::invalid, directory + " is in the mount of the very store: a backup goes to another file system"};
   BackupOptions options;
   options.verify = command.words.size() == 2;
   options.progress = command.progress;

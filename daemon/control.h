@@ -2,6 +2,9 @@
 // in the mount's control file. A command is words, its answer is text.
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -43,6 +46,9 @@ class Control {
 
   void add(ControlVerb verb);
 
+  /// The mount whose requests may be waiting for a command: no backup goes into it.
+  void set_own_mount(dev_t device) { own_mount_ = device; }
+
   /// Does it and returns the answer. Errors: invalid (an unknown verb, wrong arguments; the detail says what is right),
   /// not_permitted (not for a tenant); of what is done.
   Result<std::string> run(const ControlCommand& command) const;
@@ -63,7 +69,8 @@ class Control {
 
   Store& store_;
   Snapshots& snapshots_;
-  std::vector<ControlVerb> verbs_;  // in the order of help()
+  std::vector<ControlVerb> verbs_;   // in the order of help()
+  std::atomic<dev_t> own_mount_{0};  // 0: there is none
 };
 
 }  // namespace kvfs

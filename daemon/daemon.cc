@@ -11,6 +11,7 @@
 #include "daemon/options.h"
 #include "daemon/options_http.h"
 #include "daemon/options_resp.h"
+#include "daemon/own_mount.h"
 #include "daemon/version.h"
 
 namespace kvfs {
@@ -108,6 +109,7 @@ std::optional<Failure> Daemon::start_mount(const Config& config, const std::stri
   auto mount = Mount::start(*store_, std::move(options));
   if (!mount) return Failure{ExitCode::mount_point, mount.error().message()};
   mount_ = std::move(*mount);
+  control_->set_own_mount(device_of(mount_point));
   unmount_watcher_ = std::thread([this] {
     mount_->wait();
     surroundings_.events.notify_unmounted();

@@ -175,6 +175,18 @@ TEST_F(ControlFileTest, ATenantMayNotDoWhatConcernsAll) {
   EXPECT_FALSE(exists(copy));
 }
 
+TEST_F(ControlFileTest, ABackupIntoTheMountItselfIsRefused) {
+  http.put("/v1/default/a", "1");
+  output_of("ln -s " + kvfs.mount_point() + "/default " + kvfs.scratch("link"));
+  for (const std::string& into : {kvfs.at("copy"), kvfs.scratch("link/default/copy"), kvfs.in_mount("copy")}) {
+    const auto refused = shell("echo backup " + into + " > .kvfs/control", kvfs.mount_point());
+    EXPECT_NE(refused.err.find("Invalid argument"), std::string::npos) << into << refused.err;
+    EXPECT_NE(read_file(kvfs.in_mount(".kvfs/control")).find("another file system"), std::string::npos) << into;
+    EXPECT_FALSE(exists(into));
+  }
+  EXPECT_NE(shell(kvfs_executable() + " backup --store " + kvfs.store_path() + " " + kvfs.at("copy")).exit_code, 0);
+}
+
 using MetricsFileTest = ControlFilesTest;
 
 TEST_F(MetricsFileTest, TheyAreThoseOfHttpAndATenantsItsOwn) {
