@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <string>
 
 #include "tests/support/files.h"
@@ -130,6 +133,68 @@ TEST_F(ManyKeysTest, KeysAddedAndRemovedWhileADirectoryIsReadDisturbNoOthers) {
                         directory),
               "3000\n3000");
   }
+}
+
+/// What a directory costs the daemon, in ways that a busy machine does not disturb: requests, and its processor time.
+class GrowthTest : public ::testing::Test {
+ protected:
+  struct Cost {
+    double requests = 0;
+    double cpu_s = 0;
+  };
+  double requests() const {
+    return std::stod(output_of("awk '/^kvfs_request_duration_seconds_count.*fuse/ {n += $NF} END {print n + 0}' " +
+                               kvfs.in_mount(".kvfs/metrics")));
+  }
+  double cpu_s() const {
+    return std::stod(output_of("awk '{print ($14 + $15) / " + std::to_string(::sysconf(_SC_CLK_TCK)) + "}' /proc/" +
+                               std::to_string(kvfs.pid()) + "/stat"));
+  }
+  /// Of one entry of so many, in each of what people do with a directory.
+  std::map<std::string, Cost> costs_of(int entries) {
+    const std::string directory = kvfs.at("d" + std::to_string(entries));
+    std::map<std::string, Cost> costs;
+    const auto measure = [&](const std::string& what, const std::function<void()>& body) {
+      const double requests_before = requests();
+      const double cpu_before = cpu_s();
+      body();
+      costs[what] = {(requests() - requests_before) / entries, (cpu_s() - cpu_before) / entries};
+    };
+    const auto forget = [] { std::ofstream("/proc/sys/vm/drop_caches") << "2\n"; };
+    const auto listed = [&](bool attributes) {
+      int found = 0;
+      for (const auto& entry : std::filesystem::directory_iterator(directory))
+        found += attributes ? static_cast<int>(stat_of(entry.path()).st_nlink) : 1;
+      EXPECT_EQ(found, entries);
+    };
+    make_directory(directory);
+    measure("make", [&] {
+      for (int i = 0; i < entries; ++i) write_file(directory + "/name-" + std::to_string(i), "x");
+    });
+    measure("list", [&] { listed(false); });
+    forget();
+    measure("list, cold", [&] { listed(false); });
+    forget();
+    measure("stat, cold", [&] { listed(true); });
+    measure("remove while listing", [&] {
+      for (const auto& entry : std::filesystem::directory_iterator(directory))
+        EXPECT_EQ(::unlink(entry.path().c_str()), 0);
+      EXPECT_EQ(::rmdir(directory.c_str()), 0);
+    });
+    return costs;
+  }
+  KvfsProcess kvfs;
+};
+
+TEST_F(GrowthTest, WhatAnEntryCostsDoesNotGrowWithItsDirectory) {
+  output_of("mkdir -p " + kvfs.at(""));
+  auto few = costs_of(4'000);
+  for (const auto& [what, cost] : costs_of(20'000)) {
+    EXPECT_LT(cost.requests, few[what].requests * 1.5 + 0.1) << what;
+    // A fourth of what quadratic work would make of it, and slack for checkpoints and the clock's ticks.
+    EXPECT_LT(cost.cpu_s, few[what].cpu_s * 2.5 + 20e-6) << what;
+  }
+  EXPECT_LT(kvfs.memory().own_peak_bytes(), kMemoryMax);
 }
 
 class LargeFileTest : public ::testing::Test {

@@ -1,5 +1,7 @@
 // Any key a client can send is stored, listed and read back at both doors; its file name follows docs/semantics.md.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -150,6 +152,67 @@ TEST_F(KeysTest, TooLongKeysAreRefusedWithTheLimit) {
   EXPECT_EQ(too_long.status, 400);
   EXPECT_NE(too_long.body.find("4096"), std::string::npos) << too_long.body;
   EXPECT_EQ(http.del(target(longest)).status / 100, 2);
+}
+
+/// A path longer than system calls take, walked and made directory by directory.
+class DeepPath {
+ public:
+  explicit DeepPath(const std::string& start) : directory_(::open(start.c_str(), O_RDONLY | O_DIRECTORY)) {}
+  ~DeepPath() { ::close(directory_); }
+  DeepPath(const DeepPath&) = delete;
+  DeepPath& operator=(const DeepPath&) = delete;
+
+  /// 0, or the errno that refused the directory.
+  int enter(const std::string& name) {
+    if (::mkdirat(directory_, name.c_str(), 0755) != 0 && errno != EEXIST) return errno;
+    const int next = ::openat(directory_, name.c_str(), O_RDONLY | O_DIRECTORY);
+    if (next < 0) return errno;
+    ::close(directory_);
+    directory_ = next;
+    return 0;
+  }
+  int write(const std::string& name, const std::string& bytes) {
+    const int file = ::openat(directory_, name.c_str(), O_CREAT | O_WRONLY, 0644);
+    if (file < 0) return errno;
+    const bool whole = ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+    return ::close(file) == 0 && whole ? 0 : errno;
+  }
+  std::string read(const std::string& name) {
+    char bytes[100];
+    const int file = ::openat(directory_, name.c_str(), O_RDONLY);
+    const ssize_t got = ::read(file, bytes, sizeof bytes);
+    ::close(file);
+    return got < 0 ? "absent" : std::string(bytes, static_cast<size_t>(got));
+  }
+
+ private:
+  int directory_;
+};
+
+TEST_F(KeysTest, KeysOfTheGreatestLengthAreFilesAndOneByteMoreIsRefused) {
+  output_of("mkdir -p " + kvfs.at(""));
+  DeepPath path(kvfs.at(""));
+  std::string key;
+  for (int i = 0; i < 16; ++i) {  // 3,841 bytes, so that the longest name makes the longest key
+    const std::string name(i == 0 ? 240 : 239, 'd');
+    ASSERT_EQ(path.enter(name), 0);
+    key += name + "/";
+  }
+  const std::string longest(255, 'x');
+  ASSERT_EQ((key + longest).size(), 4096U);
+  EXPECT_EQ(path.write(longest, "by file"), 0);
+  EXPECT_EQ(path.write(longest + "x", "too long"), ENAMETOOLONG);
+  EXPECT_EQ(http.get(target(key + longest)).body, "by file");
+  EXPECT_EQ(http.put(target(key + longest), "by http").status / 100, 2);
+  EXPECT_EQ(path.read(longest), "by http");
+  ASSERT_EQ(path.enter("d"), 0);
+  EXPECT_EQ(path.write(std::string(253, 'x'), "fits"), 0);
+  EXPECT_EQ(path.write(std::string(254, 'x'), "does not"), ENAMETOOLONG);
+  kvfs.restart();
+  http = kvfs.http();
+  EXPECT_EQ(http.get(target(key + "d/" + std::string(253, 'x'))).body, "fits");
+  output_of("rm -r " + kvfs.at("*"));
+  EXPECT_EQ(http.get(target(key + longest)).status, 404);
 }
 
 }  // namespace
