@@ -32,7 +32,8 @@ void Poller::start() {
   set_.async_wait(net::asio::posix::descriptor_base::wait_read, [this](const net::ErrorCode& error) {
     if (error) return;
     // While connections keep this thread busy, asking again is cheaper than waiting again.
-    for (int round = 0; round < kRoundsMax && dispatch() > 0;) ++round;
+    yields_ = false;
+    for (int round = 0; round < kRoundsMax && !yields_ && dispatch() > 0;) ++round;
     start();
   });
 }

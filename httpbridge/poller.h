@@ -31,11 +31,14 @@ class Poller {
   /// It must outlive the turn of the loop in which `fd` is closed. False: out of resources.
   bool add(int fd, Handler& handler);
   void start();
+  /// After the events at hand, what has been posted has its turn.
+  void yield() { yields_ = true; }
 
  private:
   /// How many events there were.
   int dispatch();
   net::asio::posix::basic_stream_descriptor<net::Executor> set_;
+  bool yields_ = false;
 };
 
 }  // namespace kvfs::http

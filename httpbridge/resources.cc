@@ -80,7 +80,9 @@ class RemovalSource final : public BodySource {
   std::optional<uint64_t> size() const override { return std::nullopt; }
 
   Result<Piece> read(std::span<char> out) override {
-    const auto went = context_.store.write(step_, context_.write_options);
+    WriteOptions options = context_.write_options;
+    options.awaits_sync = nullptr;  // between two pieces of an answer nothing waits
+    const auto went = context_.store.write(step_, options);
     if (!went && went.error().code != Errc::not_found) return went.error();
     if (went && *went > 0) {
       removed_ += *went;

@@ -31,6 +31,7 @@ Context::Context(Service& of, MetricsShard& shard, std::function<void(std::funct
       metrics(shard),
       watch_hub(std::make_unique<WatchHub>(of.store().feed(), std::move(post))) {
   write_options.origin = of.origin();
+  write_options.awaits_sync = &awaits_sync;
 }
 
 Context::~Context() = default;

@@ -51,7 +51,9 @@ class Context {
   const HttpOptions& options;
   Service& service;
   MetricsShard& metrics;
-  WriteOptions write_options;  // carries the door's origin
+  WriteOptions write_options;  // carries the door's origin, and says that writes do not wait for the disk
+  /// The last write since this was reset that may be acknowledged only when it is durable; 0: there is none.
+  Sequence awaits_sync = 0;
   const std::unique_ptr<WatchHub> watch_hub;
 };
 

@@ -94,6 +94,7 @@ void Session::run() {
     }
     if (stage_ == Stage::closed || !flush()) return;
     if (stage_ == Stage::source) return await_source();
+    if (stage_ == Stage::sync) return;
     if (close_after_ && stage_ == Stage::head) linger();
     if (!fill()) return;
   }
@@ -107,6 +108,7 @@ Session::Step Session::advance() {
       return advance_body();
     case Stage::source:
       return advance_source();
+    case Stage::sync:
     case Stage::linger:
     case Stage::closed:
       break;
@@ -248,8 +250,23 @@ void Session::finish_request() {
     worker_.service().fail(request_, response_, 504, "its turn came after request_timeout; it was not carried out");
   } else if (!answered_early_) {
     worker_.service().handle(worker_.context(), request_, response_);
+    if (worker_.awaits_sync(shared_from_this())) {
+      stage_ = Stage::sync;
+      set_deadline(0);
+      return;
+    }
   }
   answer();
+}
+
+void Session::synced(const Result<void>& done) {
+  if (stage_ != Stage::sync) return;
+  if (!done) {
+    response_.reset();
+    worker_.service().fail(request_, response_, done.error());
+  }
+  answer();
+  run_guarded();
 }
 
 void Session::answer() {
@@ -473,6 +490,14 @@ void Session::check_deadline(int64_t now_ms) {
     if (due_ms == 0 || now_ms < due_ms) return;
     source_waits_ = false;
     return run_guarded();
+  }
+  if (stage_ == Stage::sync) {
+    if (request_end_ms_ == 0 || now_ms < request_end_ms_) return;
+    worker_.context().metrics.timeouts.add();
+    close_after_ = true;
+    return synced(Error{Errc::timeout,
+                        "the disk has not confirmed within request_timeout; the change was made, but "
+                        "may not survive a power failure"});
   }
   const bool request_late = request_end_ms_ != 0 && now_ms >= request_end_ms_ && stage_ != Stage::source;
   if (!request_late && (deadline_ms_ == 0 || now_ms < deadline_ms_)) return;

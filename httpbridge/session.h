@@ -26,11 +26,13 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   /// No further request; an idle connection ends at once.
   void drain();
   void abort();
+  /// What the request wrote is durable, or may not be: it can be answered.
+  void synced(const Result<void>& done);
 
   size_t worker_slot = 0;
 
  private:
-  enum class Stage { head, body, source, linger, closed };
+  enum class Stage { head, body, sync, source, linger, closed };
   enum class BodyMode { memory, upload, discard };
   /// What run() does after a step.
   enum class Step { again, need_input, yield };

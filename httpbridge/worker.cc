@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 #include <ctime>
+#include <utility>
 
 #include "httpbridge/session.h"
 
@@ -18,11 +19,13 @@ Worker::Worker(Shared& shared, MetricsShard& metrics)
     : shared_(shared),
       context_(shared.service, metrics, [this](std::function<void()> run) { net::asio::post(io_, std::move(run)); }),
       timer_(io_),
-      scratch_(new char[kScratchBytes]) {}
+      scratch_(new char[kScratchBytes]),
+      mailbox_(std::make_shared<Mailbox>(io_)) {}
 
 Worker::~Worker() {
   stop();
   join();
+  mailbox_->close();
 }
 
 void Worker::start() {
@@ -69,6 +72,28 @@ void Worker::remove(Session& session) {
   sessions_.pop_back();
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.connections_closed.add();
+}
+
+bool Worker::awaits_sync(const std::shared_ptr<Session>& session) {
+  const Sequence sequence = std::exchange(context_.awaits_sync, 0);
+  if (sequence == 0) return false;
+  unsynced_last_ = sequence;
+  unsynced_.push_back(session);
+  if (unsynced_.size() > 1) return true;
+  // Together with those who are ready now.
+  net::asio::post(io_, [this] { await_sync(); });
+  poller_.yield();
+  return true;
+}
+
+void Worker::await_sync() {
+  service().store().when_durable(
+      unsynced_last_, [mailbox = mailbox_, sessions = std::exchange(unsynced_, {})](const Result<void>& done) {
+        mailbox->post([sessions, done] {
+          for (const auto& each : sessions)
+            if (const auto session = each.lock()) session->synced(done);
+        });
+      });
 }
 
 void Worker::drain() {

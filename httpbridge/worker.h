@@ -13,6 +13,7 @@
 #include "httpbridge/net.h"
 #include "httpbridge/poller.h"
 #include "httpbridge/service.h"
+#include "net/mailbox.h"
 
 namespace kvfs::http {
 
@@ -46,6 +47,9 @@ class Worker {
 
   /// Milliseconds of a monotonic clock, as of the last tick or event.
   int64_t coarse_now_ms() const;
+  /// True: what the request under way has written is to be durable before it is answered, and session.synced() will be
+  /// called. Sessions that come at once share a sync.
+  bool awaits_sync(const std::shared_ptr<Session>& session);
   /// For a body's bytes between source and socket.
   std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
 
@@ -59,6 +63,7 @@ class Worker {
   using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   void tick();
+  void await_sync();
 
   Shared& shared_;
   net::IoContext io_{1};
@@ -67,6 +72,9 @@ class Worker {
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::unique_ptr<char[]> scratch_;
+  const std::shared_ptr<Mailbox> mailbox_;        // for threads of the store
+  std::vector<std::weak_ptr<Session>> unsynced_;  // have yet to ask for a sync
+  Sequence unsynced_last_ = 0;                    // of their writes
   std::thread thread_;
 };
 

@@ -14,6 +14,7 @@
 
 #include "respbridge/options.h"
 #include "store/channels.h"
+#include "store/engine/engine.h"
 #include "store/entry.h"
 
 namespace kvfs::resp {
@@ -110,6 +111,9 @@ struct Client {
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
   bool monitor = false;
+
+  /// The replies that are not yet sent may go out when this commit is durable (Store::when_durable); 0: at once.
+  Sequence awaits_sync = 0;
 
   enum class Replies { on, off, skip_next, skip_this };
   Replies replies = Replies::on;

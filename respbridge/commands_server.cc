@@ -40,7 +40,7 @@ bool clear(Call& call, uint32_t database) {
           txn.name_event("del");
           return clear_collection(txn, *dir, kClearedAtOnceMax);
         },
-        call.service.write_options());
+        call.service.write_options(call.client.awaits_sync));
     if (!done) return call.fail(done.error()), false;
     if (*done != 0) continue;
     call.service.tracking().flushed(call.client.identity.tenant);
@@ -119,11 +119,13 @@ void bgsave(Call& call) {
                                                : "Background append only file rewriting started");
 }
 
-/// Everything acknowledged before is durable when it answers; there are no replicas to wait for.
+/// The reply waits until everything acknowledged before is durable.
+void await_all(Call& call) { call.client.awaits_sync = call.service.store().last_commit(); }
+
+/// There are no replicas to wait for.
 void wait(Call& call) {
   if (!parse_integer(call.args[1]) || !parse_integer(call.args[2])) return call.not_an_integer();
-  if (!call.scope.in_exec)
-    if (Result<void> ok = call.service.store().sync(); !ok) return call.fail(ok.error());
+  if (!call.scope.in_exec) await_all(call);
   call.reply.integer(0);
 }
 
@@ -131,8 +133,7 @@ void waitaof(Call& call) {
   const std::optional<int64_t> local = parse_integer(call.args[1]);
   if (!local || !parse_integer(call.args[2]) || !parse_integer(call.args[3])) return call.not_an_integer();
   if (*local < 0 || *local > 1) return call.reply.error("ERR value is out of range, must be between 0 and 1");
-  if (!call.scope.in_exec)
-    if (Result<void> ok = call.service.store().sync(); !ok) return call.fail(ok.error());
+  if (!call.scope.in_exec) await_all(call);
   call.reply.array(2);
   call.reply.integer(call.scope.in_exec ? 0 : 1);
   call.reply.integer(0);

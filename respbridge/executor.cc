@@ -239,7 +239,7 @@ size_t Executor::run_writes(Client& client, std::span<const Args> commands, cons
         }
         return {};
       },
-      service_.write_options());
+      service_.write_options(client.awaits_sync));
   if (committed_all) {
     committed(scope);
     return done;
@@ -297,7 +297,7 @@ void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std
         if (scope.failure) return *scope.failure;
         return {};
       },
-      service_.write_options());
+      service_.write_options(client.awaits_sync));
   if (done)
     committed(scope);
   else if (replies == Client::Replies::on)
@@ -408,7 +408,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
           begin(&txn, &txn);
           return exec_queue(client, scope, out, aborted);
         },
-        service_.write_options());
+        service_.write_options(client.awaits_sync));
   else
     done = service_.store().read([&](const ReadTxn& txn) {
       begin(&txn, nullptr);

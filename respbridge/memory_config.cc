@@ -74,7 +74,7 @@ Result<void> configure(Call& call, const std::vector<std::pair<std::string_view,
         set_settings(txn, *tenant, settings);
         return {};
       },
-      call.service.write_options());
+      call.service.write_options(call.client.awaits_sync));
   if (!done) return {Errc::invalid, "ERR CONFIG SET failed: " + done.error().message()};
   return {};
 }

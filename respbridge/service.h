@@ -57,7 +57,8 @@ class Service {
   LatencySeries& latency_of(const CommandSpec& spec);
   /// How long a writing transaction takes from its first command to its commit.
   LatencySeries& transaction_latency() { return transaction_latency_; }
-  WriteOptions write_options() const { return {origin_, std::nullopt}; }
+  /// Writes do not wait for the disk: `awaits_sync` tells what replies to them wait for.
+  WriteOptions write_options(Sequence& awaits_sync) const { return {origin_, std::nullopt, &awaits_sync}; }
   uint64_t started_ms() const { return started_ms_; }
   uint64_t last_save_s() const { return last_save_s_.load(); }
   const std::string& run_id() const { return run_id_; }

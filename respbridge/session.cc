@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <utility>
 
 #include "respbridge/address.h"
 #include "respbridge/commands.h"
+#include "respbridge/errors.h"
 
 namespace kvfs::resp {
 
@@ -90,7 +92,8 @@ void Session::check_deadlines(uint64_t now_ms) {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
   }
-  if (overflow || (idle_ms != 0 && !listens && !writing_ && !held_timer_ && now_ms > active_ms_ + idle_ms) ||
+  if (overflow ||
+      (idle_ms != 0 && !listens && !writing_ && !syncing_ && !held_timer_ && now_ms > active_ms_ + idle_ms) ||
       (writing_ && write_timeout_ms != 0 && now_ms > write_began_ms_ + write_timeout_ms) ||
       (draining_ && now_ms > drain_until_ms_))
     close();
@@ -144,8 +147,9 @@ void Session::run_together(Service& service, const std::vector<std::shared_ptr<S
     return {};
   };
   Result<void> committed;
+  Sequence awaits_sync = 0;
   try {
-    if (sessions.size() > 1) committed = service.store().write(run, service.write_options());
+    if (sessions.size() > 1) committed = service.store().write(run, service.write_options(awaits_sync));
   } catch (const std::exception&) {
     committed = Errc::io;  // whoever brought it about meets it again below, alone
   }
@@ -154,6 +158,7 @@ void Session::run_together(Service& service, const std::vector<std::shared_ptr<S
     if (sessions.size() > 1 && committed) {
       session->executor_.after_commit();
       session->next_command_ = session->gathered_done_;
+      session->client_.awaits_sync = awaits_sync;
     } else {
       session->out_.resize(session->gathered_mark_);
     }
@@ -226,6 +231,10 @@ void Session::finish_input() {
       parser_.forget();
       parser_.restrict(!client_.authenticated);
     }
+    if (client_.awaits_sync != 0) {
+      syncing_ = true;
+      return owner_.await_sync(shared_from_this(), std::exchange(client_.awaits_sync, 0));
+    }
     flush();
     if (closed_ || writing_) return;
     if (ends) return drain();
@@ -258,6 +267,20 @@ void Session::resume() {
   finish_input();
 }
 
+void Session::synced(const Result<void>& done) {
+  if (closed_) return;
+  syncing_ = false;
+  if (!done) {
+    // None of the replies can be kept to, and which of them told of writes is not known here.
+    out_.clear();
+    Reply(out_, client_.protocol).error(error_text(done.error()));
+    client_.closing = true;
+  }
+  client_.held_until_ms = 0;  // CLIENT PAUSE is looked at again
+  flush();
+  if (!closed_ && !writing_) finish_input();
+}
+
 void Session::protocol_error() {
   Reply(out_, client_.protocol).error("ERR Protocol error: " + parser_.error());
   client_.closing = true;
@@ -266,7 +289,7 @@ void Session::protocol_error() {
 // Writing
 
 void Session::flush() {
-  if (writing_ || closed_) return;
+  if (writing_ || syncing_ || closed_) return;
   bool overflow = false;
   {
     const std::lock_guard lock(pushed_mutex_);
@@ -307,6 +330,7 @@ void Session::on_written(const error_code& error) {
   if (error) return close();
   in_flight_.clear();
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
+  if (syncing_) return;
   if (reading_)  // it was a push that was written, between two commands
     flush();
   else
@@ -356,7 +380,7 @@ void Session::on_pushed() {
   {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
-    if (writing_) push_announced_ = true;  // on_written() takes them
+    if (writing_ || syncing_) push_announced_ = true;  // what ends these takes them
   }
   if (overflow) return close();
   flush();

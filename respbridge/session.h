@@ -30,6 +30,8 @@ class SessionOwner {
   /// The session has read writes of `bytes` that can share a transaction with those of others: run_together() is called
   /// soon, when all sockets that were ready have been read.
   virtual void gather(const std::shared_ptr<Session>& session, size_t bytes) = 0;
+  /// The session's replies wait for the commit `sequence` to be durable: synced() is called then.
+  virtual void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) = 0;
 };
 
 /// All functions run on the thread of the socket's io_context, but deliver(), push() and the card's kill.
@@ -46,6 +48,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   /// Executes what sessions of one thread gathered, in one transaction, and lets them go on. Where that fails, each
   /// executes its own.
   static void run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions);
+  /// What its replies were waiting for is durable, or may not be: then the client is told, and let go.
+  void synced(const Result<void>& done);
   /// Called about once a second: closes what has been idle or stuck for too long.
   void check_deadlines(uint64_t now_ms);
 
@@ -94,6 +98,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   std::string out_;
   std::string in_flight_;
   bool writing_ = false;
+  bool syncing_ = false;  // out_ waits for synced()
   bool reading_ = false;
   bool draining_ = false;  // the last byte is sent; what still comes is thrown away
   bool closed_ = false;

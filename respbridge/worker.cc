@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -18,7 +19,10 @@ constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the 
 
 }  // namespace
 
-Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
+Worker::Worker(Service& service)
+    : service_(service), work_(io_.get_executor()), timer_(io_), mailbox_(std::make_shared<Mailbox>(io_)) {}
+
+Worker::~Worker() { mailbox_->close(); }
 
 void Worker::run() {
   tick();
@@ -34,10 +38,27 @@ void Worker::loop() {
   while (io_.run_one() != 0) {
     for (size_t handlers = 1; handlers < kHandlersAtOnceMax && gathered_bytes_ < kGatheredBytesMax; ++handlers)
       if (io_.poll_one() == 0) break;
-    if (gathered_.empty()) continue;
-    gathered_bytes_ = 0;
-    Session::run_together(service_, std::exchange(gathered_, {}));
+    if (!gathered_.empty()) {
+      gathered_bytes_ = 0;
+      Session::run_together(service_, std::exchange(gathered_, {}));
+    }
+    if (!unsynced_.empty()) request_sync();
   }
+}
+
+void Worker::await_sync(const std::shared_ptr<Session>& session, Sequence sequence) {
+  unsynced_.push_back(session);
+  unsynced_last_ = std::max(unsynced_last_, sequence);
+}
+
+void Worker::request_sync() {
+  service_.store().when_durable(
+      unsynced_last_, [mailbox = mailbox_, sessions = std::exchange(unsynced_, {})](const Result<void>& done) {
+        mailbox->post([sessions, done] {
+          for (const auto& each : sessions)
+            if (const auto session = each.lock()) session->synced(done);
+        });
+      });
 }
 
 void Worker::gather(const std::shared_ptr<Session>& session, size_t bytes) {

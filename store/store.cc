@@ -148,6 +148,7 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, s
     effects.appended.clear();
   };
   CommitOptions commit;
+  commit.awaits_sync = options.awaits_sync;
   commit.on_commit = [&](Sequence) {
     runtime_->committed(effects);
     feed_->publish(effects.changes);

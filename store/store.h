@@ -42,6 +42,9 @@ struct WriteOptions {
   Origin origin = kNoOrigin;
   /// At least this policy, whatever the store's and the collection's are.
   std::optional<Durability> durability;
+  /// Where given, the write does not wait for the disk, but stores here what to hand to Store::when_durable() before it
+  /// is acknowledged. Untouched where nothing demands a sync.
+  Sequence* awaits_sync = nullptr;
 };
 
 /// Thread safety: all functions may be called from any thread.
@@ -80,6 +83,9 @@ class Store {
 
   /// Makes everything acknowledged before the call durable.
   Result<void> sync() { return engine_->sync(); }
+  /// As Engine::when_durable().
+  void when_durable(Sequence sequence, DurableCallback told) { engine_->when_durable(sequence, std::move(told)); }
+  Sequence last_commit() const { return engine_->snapshot()->sequence(); }
   Result<void> checkpoint() { return engine_->checkpoint(); }
 
   Feed& feed() { return *feed_; }

@@ -92,11 +92,16 @@ class Transaction : public Snapshot {
   virtual void release_chunk(const ChunkRef& ref) = 0;
 };
 
+using DurableCallback = std::function<void(const Result<void>&)>;
+
 struct CommitOptions {
   /// Called once, in commit order, after the commit is visible to new snapshots, before any later body runs, and
   /// before transact() returns. A strict commit is visible before it is durable; its writer alone waits for the disk.
   /// Runs under the engine's commit lock: short, no engine calls, must not throw.
   std::function<void(Sequence)> on_commit;
+  /// Where given, transact() does not wait for the sync that a policy demands: it stores the commit's sequence here,
+  /// and who acknowledges the commit waits for Engine::when_durable(). Untouched where no sync is demanded.
+  Sequence* awaits_sync = nullptr;
 };
 
 /// Plain numbers for stats and metrics, e.g. {"journal_bytes", 123}. Names are stable, snake_case, units last.
@@ -125,6 +130,11 @@ class Engine {
 
   /// Makes every commit that was acknowledged before the call durable. Errors: io, read_only (an earlier sync failed).
   virtual Result<void> sync() = 0;
+
+  /// Calls `told` once, when all commits up to `sequence` are durable, or with why they may not be (errors as sync()):
+  /// at once where they are already, else on a thread of the engine, at the latest when the engine ends. Those who come
+  /// while a sync is under way share the next. `told` is short, makes no engine calls, and must not throw.
+  virtual void when_durable(Sequence sequence, DurableCallback told) = 0;
 
   /// Folds the journal into the base now. A no-op where there is none.
   virtual Result<void> checkpoint() = 0;

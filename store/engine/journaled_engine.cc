@@ -117,13 +117,16 @@ void JournaledEngine::start() {
   order_from_ = kOrderEach;
   checkpointer_ = std::make_unique<BackgroundTask>([this] { return run_checkpointer(); });
   syncer_ = std::make_unique<BackgroundTask>([this] { return run_syncer(); });
+  acknowledger_ = std::make_unique<BackgroundTask>([this] { return run_acknowledger(); });
 }
 
 JournaledEngine::~JournaledEngine() {
+  acknowledger_.reset();
   syncer_.reset();
   checkpointer_.reset();
   orderer_.reset();
   if (readings_ == nullptr) return;  // it never started
+  run_acknowledger();
   // What fails here was never promised, or is found again when opening.
   if (!sync()) return;
   if (!released_.empty()) return;
@@ -151,6 +154,10 @@ Result<Sequence> JournaledEngine::transact(const Body& body, const CommitOptions
   }
   if (commit.sync_first) {
     counters_.commits_synced.fetch_add(1, std::memory_order_relaxed);
+    if (options.awaits_sync != nullptr) {
+      *options.awaits_sync = commit.sequence;
+      return commit.sequence;
+    }
     if (auto synced = sync_commits(); !synced) return synced.error();
   }
   return commit.sequence;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/engine/background_task.h"
 #include "store/engine/base_lmdb.h"
@@ -41,6 +42,7 @@ class JournaledEngine final : public Engine {
   std::unique_ptr<Snapshot> snapshot() override;
   Result<Sequence> transact(const Body& body, const CommitOptions& options) override;
   Result<void> sync() override;
+  void when_durable(Sequence sequence, DurableCallback told) override;
   Result<void> checkpoint() override;
   ChunkStore& chunks() override { return *chunks_; }
   EngineStats stats() const override;
@@ -78,6 +80,7 @@ class JournaledEngine final : public Engine {
   Result<void> sync_files();
   void reclaim();
   uint64_t run_syncer();
+  uint64_t run_acknowledger();
   uint64_t run_checkpointer();
   /// False: it could not be folded.
   bool fold_frozen(const Layers& layers);
@@ -120,6 +123,13 @@ class JournaledEngine final : public Engine {
   std::condition_variable synced_;  // of sync_mutex_: a sync ended
   bool syncing_ = false;            // guarded by sync_mutex_
 
+  struct Waiter {
+    Sequence sequence = 0;
+    DurableCallback told;
+  };
+  std::mutex waiters_mutex_;
+  std::vector<Waiter> waiters_;  // guarded by waiters_mutex_: of when_durable()
+
   mutable std::mutex failure_mutex_;
   std::optional<Error> failure_;  // guarded by failure_mutex_
   std::atomic<bool> read_only_{false};
@@ -140,6 +150,7 @@ class JournaledEngine final : public Engine {
   std::unique_ptr<BackgroundTask> orderer_;
   std::unique_ptr<BackgroundTask> checkpointer_;
   std::unique_ptr<BackgroundTask> syncer_;
+  std::unique_ptr<BackgroundTask> acknowledger_;
 };
 
 }  // namespace kvfs

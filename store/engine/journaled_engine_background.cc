@@ -1,5 +1,5 @@
-// What the engine's two threads do: the syncer keeps the promises of the durability policies, the checkpointer folds
-// memtables into the base.
+// What the engine's threads do: the syncer keeps the promises of the durability policies, the acknowledger syncs for
+// those who did not want to wait for it themselves, the checkpointer folds memtables into the base.
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -36,6 +36,28 @@ uint64_t JournaledEngine::run_syncer() {
   if (due_ms == SyncTracker::kNever) return released_.empty() ? kIdleTickMs : kBusyTickMs;
   const uint64_t now = coarse_now_ms();
   return due_ms <= now ? 1 : std::min(due_ms - now, kBusyTickMs);
+}
+
+void JournaledEngine::when_durable(Sequence sequence, DurableCallback told) {
+  if (durable_.load() >= sequence) return told({});
+  {
+    const std::lock_guard lock(waiters_mutex_);
+    waiters_.push_back({sequence, std::move(told)});
+  }
+  acknowledger_->wake();
+}
+
+uint64_t JournaledEngine::run_acknowledger() {
+  std::vector<Waiter> waiters;
+  {
+    const std::lock_guard lock(waiters_mutex_);
+    waiters.swap(waiters_);
+  }
+  if (waiters.empty()) return BackgroundTask::kNever;
+  const Result<void> done = sync_commits();
+  const Sequence durable = durable_.load();
+  for (const Waiter& waiter : waiters) waiter.told(waiter.sequence <= durable ? Result<void>() : done);
+  return BackgroundTask::kNever;
 }
 
 uint64_t JournaledEngine::run_checkpointer() {

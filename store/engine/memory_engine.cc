@@ -75,6 +75,7 @@ class MemoryEngine final : public Engine {
   std::unique_ptr<Snapshot> snapshot() override;
   Result<Sequence> transact(const Body& body, const CommitOptions& options) override;
   Result<void> sync() override { return {}; }
+  void when_durable(Sequence, DurableCallback told) override { told({}); }
   Result<void> checkpoint() override { return {}; }
   ChunkStore& chunks() override { return chunks_; }
   EngineStats stats() const override;

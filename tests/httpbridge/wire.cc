@@ -15,11 +15,20 @@ namespace {
 constexpr int kPatienceMs = 10'000;
 }
 
-WireServer::WireServer(HttpOptions options, std::string engine_path) {
-  StoreOptions store_options;
-  store_options.engine.kind = engine_path.empty() ? "memory" : "lmdb";
-  store_options.engine.path = std::move(engine_path);
-  store_options.feed_capacity = kFeedCapacity;
+namespace {
+StoreOptions at(std::string engine_path) {
+  StoreOptions options;
+  options.engine.kind = engine_path.empty() ? "memory" : "lmdb";
+  options.engine.path = std::move(engine_path);
+  options.feed_capacity = WireServer::kFeedCapacity;
+  return options;
+}
+}  // namespace
+
+WireServer::WireServer(HttpOptions options, std::string engine_path)
+    : WireServer(std::move(options), at(std::move(engine_path))) {}
+
+WireServer::WireServer(HttpOptions options, StoreOptions store_options) {
   store_ = *Store::open(store_options);
   if (options.listen == HttpOptions{}.listen) options.listen = {"127.0.0.1:0"};
   if (options.threads == 0) options.threads = 2;
@@ -112,6 +121,11 @@ Wire::Reply Wire::receive(bool no_body) {
   reply.body = buffer_.substr(0, bytes);
   buffer_.erase(0, bytes);
   return reply;
+}
+
+bool Wire::silent() const {
+  pollfd now{fd_, POLLIN, 0};
+  return buffer_.empty() && ::poll(&now, 1, 0) == 0;
 }
 
 bool Wire::closed() {

@@ -16,6 +16,7 @@ class WireServer {
  public:
   static constexpr size_t kFeedCapacity = 3000;
   explicit WireServer(HttpOptions options = {}, std::string engine_path = {});
+  WireServer(HttpOptions options, StoreOptions store_options);
   uint16_t port() const { return server_->ports().front(); }
   HttpServer& server() { return *server_; }
   Store& store() { return *store_; }
@@ -46,6 +47,8 @@ class Wire {
   Reply receive(bool no_body = false);
   /// Bytes up to and with `mark`.
   std::string receive_through(std::string_view mark);
+  /// True if nothing has come so far.
+  bool silent() const;
   /// True if the server closes without sending more.
   bool closed();
 

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -82,6 +84,83 @@ TEST_F(EngineFaultTest, FailedSyncOfAStrictCommitIsAnErrorAndMakesTheStoreReadOn
   open();
   EXPECT_EQ(get("before"), "1");
   EXPECT_TRUE(put("after", "1"));
+}
+
+TEST_F(EngineFaultTest, CommitThatDoesNotWaitIsToldWhenItIsDurable) {
+  Sequence awaits = 0;
+  CommitOptions deferred;
+  deferred.awaits_sync = &awaits;
+  const auto commit = [&](const Durability& durability) {
+    return engine_->transact(
+        [&](Transaction& txn) {
+          txn.put("a", "1");
+          txn.require(durability);
+          return Result<void>();
+        },
+        deferred);
+  };
+  ASSERT_TRUE(commit({}));
+  EXPECT_EQ(awaits, 0u) << "nothing demands a sync";
+  faults_.hold_syncs();
+  const auto committed = commit(kStrict);
+  ASSERT_TRUE(committed);
+  EXPECT_EQ(awaits, *committed);
+  EXPECT_EQ(get("a"), "1");
+  std::promise<Result<void>> promise;
+  auto told = promise.get_future();
+  engine_->when_durable(awaits, [&](const Result<void>& done) { promise.set_value(done); });
+  ASSERT_TRUE(faults_.wait_for_held_sync());
+  EXPECT_EQ(told.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_LT(stat("durable_sequence"), awaits);
+  faults_.release_syncs();
+  EXPECT_TRUE(told.get());
+  EXPECT_GE(stat("durable_sequence"), awaits);
+  bool at_once = false;
+  engine_->when_durable(awaits, [&](const Result<void>& done) { at_once = done.has_value(); });
+  EXPECT_TRUE(at_once);
+}
+
+TEST_F(EngineFaultTest, CommitsThatDoNotWaitShareASyncAndItsFailure) {
+  constexpr uint64_t kCommits = 100;
+  for (const bool fails : {false, true}) {
+    faults_.sync = fails ? EIO : 0;
+    faults_.hold_syncs();
+    std::vector<std::promise<Result<void>>> promises(kCommits);
+    const uint64_t syncs_before = faults_.syncs;
+    for (auto& promise : promises) {
+      CommitOptions options;
+      Sequence awaits = 0;
+      options.awaits_sync = &awaits;
+      ASSERT_TRUE(engine_->transact(
+          [&](Transaction& txn) {
+            txn.put("a", "1");
+            txn.require(kStrict);
+            return Result<void>();
+          },
+          options));
+      engine_->when_durable(awaits, [&promise](const Result<void>& done) { promise.set_value(done); });
+    }
+    faults_.release_syncs();
+    for (auto& promise : promises) {
+      const Result<void> done = promise.get_future().get();
+      EXPECT_EQ(done.has_value(), !fails);
+      EXPECT_TRUE(!fails || done.error().code == Errc::io || done.error().code == Errc::read_only);
+    }
+    EXPECT_LE(faults_.syncs - syncs_before, 4u) << "one that was under way, one for all who came meanwhile";
+  }
+  faults_.sync = 0;
+  expect_read_only();
+}
+
+TEST_F(EngineFaultTest, EveryoneWhoAwaitsASyncIsToldBeforeTheEngineEnds) {
+  int told = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto committed = put("a", "1");
+    ASSERT_TRUE(committed);
+    engine_->when_durable(*committed, [&](const Result<void>& done) { told += done.has_value() ? 1 : 0; });
+  }
+  engine_.reset();
+  EXPECT_EQ(told, 10);
 }
 
 TEST_F(EngineFaultTest, FailedExplicitSyncIsReported) {

@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +21,33 @@ struct Faults {
   std::atomic<int> sync{0};
   std::atomic<int> create{0};
   std::atomic<uint64_t> syncs{0};  // that were asked for
+
+  /// Until release_syncs() no sync ends.
+  void hold_syncs() { set_held(true); }
+  void release_syncs() { set_held(false); }
+  /// Until a sync that was asked for is held; false: none was within a minute.
+  [[nodiscard]] bool wait_for_held_sync() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::minutes(1), [this] { return waiting_ > 0; });
+  }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    waiting_ += 1;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !held_; });
+    waiting_ -= 1;
+  }
+
+ private:
+  void set_held(bool held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool held_ = false;  // guarded by mutex_
+  int waiting_ = 0;    // guarded by mutex_
 };
 
 class FailingFile final : public File {
@@ -37,6 +67,7 @@ class FailingFile final : public File {
   Result<uint64_t> size() const override { return file_->size(); }
   Result<void> sync() override {
     faults_.syncs += 1;
+    faults_.pass();
     if (const int error = faults_.sync) return io_error("fdatasync", "file", error);
     return file_->sync();
   }
