@@ -1,6 +1,7 @@
 #include "httpbridge/request_parser.h"
 
 #include <boost/beast/core/string.hpp>
+#include <utility>
 
 namespace kvfs::http {
 
@@ -111,6 +112,8 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
   const std::string_view label = view(name_text);
   if (!value.empty() && (value.data() < label.data() || value.data() > label.data() + options_.header_bytes_max))
     return refuse(400, "folded header fields are not taken", ec);
+  for (const char* c = label.data() + label.size(); c < value.data(); ++c)
+    if (*c == '\r') return refuse(400, "folded header fields are not taken", ec);
   for (const char c : value)
     if (static_cast<unsigned char>(c) < 0x20 && c != '\t')
       return refuse(400, "a header field holds control characters", ec);
@@ -127,6 +130,10 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
       return take(h.authorization, present, ec);
     case field::content_encoding:
       return take(h.content_encoding, present, ec);
+    case field::content_length:  // also where both say the same: somebody before us may have read another one
+      if (std::exchange(has_length_, true) || present.find(',') != std::string_view::npos)
+        return refuse(400, "Content-Length may come once", ec);
+      return;
     case field::content_range:
       return take(h.content_range, present, ec);
     case field::content_type:
@@ -192,7 +199,9 @@ size_t RequestParser::on_body_impl(string_view body, error_code&) {
   return body.size();
 }
 
-void RequestParser::on_chunk_header_impl(uint64_t, string_view, error_code&) {}
+void RequestParser::on_chunk_header_impl(uint64_t size, string_view, error_code& ec) {
+  if (size > options_.value_bytes_max) refuse(413, "a chunk is larger than value_bytes_max", ec);
+}
 
 size_t RequestParser::on_chunk_body_impl(uint64_t, string_view body, error_code&) {
   body_piece_ = view(body);

@@ -54,6 +54,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::deque<std::string> joined_;  // list fields that came in several lines
   std::string_view body_piece_;
   size_t fields_ = 0;
+  bool has_length_ = false;
   bool in_trailer_ = false;
   int refused_status_ = 0;
   std::string_view refused_detail_;  // static

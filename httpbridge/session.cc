@@ -192,7 +192,10 @@ Session::Step Session::advance_body() {
   parser_->clear_body_piece();
   const size_t used = parser_->put({unread.data(), unread.size()}, error);
   if (error && error != boost::beast::http::error::need_more) {
-    refuse(400, "malformed body: " + error.message());
+    if (parser_->refused_status() != 0)
+      refuse(parser_->refused_status(), parser_->refused_detail());
+    else
+      refuse(400, "malformed body: " + error.message());
     return Step::again;
   }
   if (!take_body_piece(parser_->body_piece())) return Step::again;

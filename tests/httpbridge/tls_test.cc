@@ -78,6 +78,16 @@ TEST_F(TlsTest, RefusesOldVersionsAndPlainText) {
   EXPECT_EQ(plain.receive_through("healthy"), "");
 }
 
+TEST_F(TlsTest, SlowHandshakesAreEnded) {
+  HttpOptions slow = options();
+  slow.header_timeout_ms = 300;
+  WireServer server(slow);
+  Wire silent(server.port()), half(server.port());
+  half.send(std::string("\x16\x03\x01\x02\x00\x01", 6));  // the beginning of a ClientHello
+  EXPECT_TRUE(silent.closed());
+  EXPECT_TRUE(half.closed());
+}
+
 TEST_F(TlsTest, AReloadBringsANewCertificate) {
   WireServer server(options());
   EXPECT_EQ(curl(url(server, "/health")), R"({"status":"healthy"})");
