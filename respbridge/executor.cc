@@ -163,23 +163,48 @@ size_t Executor::run_some(Client& client, std::span<const Args> commands, std::s
   return 1;
 }
 
+namespace {
+
+/// Appends the keys that commands name in places of their own.
+void add_keys(std::span<const CommandSpec* const> specs, std::span<const Args> commands,
+              std::vector<std::string_view>& keys) {
+  constexpr size_t kKeysMax = 256;  // the memory of more would push each other out of the caches
+  for (size_t i = 0; i < specs.size() && keys.size() < kKeysMax; ++i) {
+    const CommandSpec& spec = *specs[i];
+    if (spec.first_key == 0) continue;
+    const auto count = static_cast<int>(commands[i].size());
+    const int last = std::min(spec.last_key < 0 ? count + spec.last_key : spec.last_key, count - 1);
+    for (int at = spec.first_key; at <= last; at += spec.key_step) keys.push_back(commands[i][static_cast<size_t>(at)]);
+  }
+}
+
+}  // namespace
+
 /// A key costs mostly the waiting for the memory it lies in: that of all keys of a pipeline is fetched at once.
 void Executor::prefetch_keys(Client& client, Scope& scope, std::span<const CommandSpec* const> specs,
                              std::span<const Args> commands) {
-  constexpr size_t kKeysMax = 256;  // more would push each other out of the caches
   keys_.clear();
-  for (size_t i = 0; i < specs.size() && keys_.size() < kKeysMax; ++i) {
-    const CommandSpec& spec = *specs[i];
-    const auto count = static_cast<int>(commands[i].size());
-    const int last = std::min(spec.last_key < 0 ? count + spec.last_key : spec.last_key, count - 1);
-    if (spec.first_key == 0) continue;
-    for (int at = spec.first_key; at <= last; at += spec.key_step)
-      keys_.push_back(commands[i][static_cast<size_t>(at)]);
-  }
-  if (keys_.size() < 2) return;
+  add_keys(specs, commands, keys_);
+  fetch(client, scope, *specs[0], commands[0], keys_);
+}
+
+void Executor::fetch(Client& client, Scope& scope, const CommandSpec& spec, Args args,
+                     std::span<const std::string_view> keys) {
+  if (keys.size() < 2) return;
   std::string none;
-  const Call call(service_, client, scope, *specs[0], commands[0], none);
-  if (const DirId dir = call.collection(); dir != 0) prefetch(*scope.reader, dir, keys_);
+  const Call call(service_, client, scope, spec, args, none);
+  if (const DirId dir = call.collection(); dir != 0) prefetch(*scope.reader, dir, keys);
+}
+
+void Executor::add_gathered_keys(std::span<const Args> commands, std::vector<std::string_view>& keys) const {
+  add_keys(gathered_, commands, keys);
+}
+
+void Executor::fetch_gathered(WriteTxn& txn, Client& client, std::span<const Args> commands,
+                              std::span<const std::string_view> keys) {
+  Scope scope;
+  scope.reader = scope.writer = &txn;
+  fetch(client, scope, *gathered_[0], commands[0], keys);
 }
 
 std::span<const CommandSpec* const> Executor::plan_shared(const Client& client, std::span<const Args> commands,
@@ -270,7 +295,6 @@ Result<size_t> Executor::run_within(WriteTxn& txn, Client& client, std::span<con
   const size_t start = out.size();
   gathered_scope_ = Scope{};
   gathered_scope_.reader = gathered_scope_.writer = &txn;
-  prefetch_keys(client, gathered_scope_, gathered_, commands);
   size_t done = 0;
   for (; done < commands.size(); ++done) {
     if (out.size() - start >= service_.options().reply_bytes_soft) break;

@@ -26,6 +26,11 @@ class Executor {
 
   /// Whether all of these commands can share a transaction with those of other clients, and one of them writes.
   bool gathers(const Client& client, std::span<const Args> commands);
+  /// The keys of these commands; and of commands of all clients that share a transaction, where they work in one
+  /// database: their memory is fetched at once.
+  void add_gathered_keys(std::span<const Args> commands, std::vector<std::string_view>& keys) const;
+  void fetch_gathered(WriteTxn& txn, Client& client, std::span<const Args> commands,
+                      std::span<const std::string_view> keys);
   /// Runs the commands that gathers() was asked about last within a transaction that others run in, too; again if it
   /// runs again. Returns how many were executed; an error drops the transaction.
   Result<size_t> run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, std::string& out);
@@ -45,6 +50,7 @@ class Executor {
   bool waits(Client& client, Args args) const;
   void remember_keys(Client& client, std::span<const CommandSpec* const> specs, std::span<const Args> commands);
   void remember_keys(Client& client, const CommandSpec& spec, Args args);
+  void fetch(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::span<const std::string_view> keys);
   void prefetch_keys(Client& client, Scope& scope, std::span<const CommandSpec* const> specs,
                      std::span<const Args> commands);
   size_t run_some(Client& client, std::span<const Args> commands, std::string& out);

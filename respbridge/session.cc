@@ -139,9 +139,21 @@ Result<void> Session::run_gathered(WriteTxn& txn) {
   return {};
 }
 
+/// Of those that work where the first one does; the others wait for memory key by key.
+void Session::fetch_keys(WriteTxn& txn, const std::vector<std::shared_ptr<Session>>& sessions) {
+  Session& first = *sessions.front();
+  std::vector<std::string_view> keys;
+  for (const auto& session : sessions)
+    if (!session->closed_ && session->client_.database == first.client_.database &&
+        session->client_.identity.tenant == first.client_.identity.tenant)
+      session->executor_.add_gathered_keys(session->commands_, keys);
+  first.executor_.fetch_gathered(txn, first.client_, first.commands_, keys);
+}
+
 void Session::run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions) {
   for (const auto& session : sessions) session->gathered_mark_ = session->out_.size();
   const auto run = [&](WriteTxn& txn) -> Result<void> {
+    fetch_keys(txn, sessions);
     for (const auto& session : sessions)
       if (Result<void> done = session->run_gathered(txn); !done) return done;
     return {};

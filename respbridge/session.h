@@ -66,6 +66,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void take_commands();
   bool run_commands();
   Result<void> run_gathered(WriteTxn& txn);
+  static void fetch_keys(WriteTxn& txn, const std::vector<std::shared_ptr<Session>>& sessions);
   void finish_input();
   void protocol_error();
   void flush();

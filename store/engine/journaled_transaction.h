@@ -41,10 +41,7 @@ class JournaledTransaction final : public Transaction, public Prefetching {
       : reading_(reading), sequence_(sequence), writes_(writes), durability_(durability) {}
 
   std::optional<std::string_view> get(std::string_view key) const override {
-    if (!writes_.changes().empty()) {
-      const auto own = writes_.changes().find(key);
-      if (own != writes_.changes().end()) return own->second.erased ? std::nullopt : std::optional(own->second.value);
-    }
+    if (const WriteSet::Change* own = writes_.find(key)) return own->erased ? std::nullopt : std::optional(own->value);
     return reading_.get(key, sequence_);
   }
   std::unique_ptr<Cursor> cursor() const override { return reading_.cursor(&writes_, sequence_); }

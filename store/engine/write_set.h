@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory_resource>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 namespace kvfs {
 
+/// Found by a hash; order is made when somebody asks for it, since most transactions read nothing in order.
 /// Reused from transaction to transaction: no allocation for small ones. Not thread-safe.
 class WriteSet {
  public:
@@ -19,9 +21,13 @@ class WriteSet {
     bool erased = false;
     std::string_view value;
   };
-  using Changes = std::pmr::map<std::string_view, Change>;
+  struct Item {
+    std::string_view key;
+    Change change;
+  };
+  using Ordered = std::pmr::map<std::string_view, size_t>;  // key -> place in changes()
 
-  WriteSet() = default;
+  WriteSet();
   WriteSet(const WriteSet&) = delete;
   WriteSet& operator=(const WriteSet&) = delete;
 
@@ -30,40 +36,56 @@ class WriteSet {
   void erase(std::string_view key);
   void clear();
 
-  const Changes& changes() const { return changes_; }
-  bool empty() const { return changes_.empty() && released.empty(); }
+  /// One for each key, in the order in which they were first changed.
+  const std::vector<Item>& changes() const { return items_; }
+  /// Null: the key was not changed. Valid until the next change.
+  const Change* find(std::string_view key) const;
+  /// Of all changes, those to come included, until clear().
+  const Ordered& ordered() const;
+  bool empty() const { return items_.empty() && released.empty(); }
 
   std::vector<ChunkRef> used;
   std::vector<ChunkRef> released;
 
  private:
+  static uint64_t hash(std::string_view key);
   std::string_view copy(std::string_view bytes);
   Change& at(std::string_view key);
+  /// Where the key is in slots_, or the empty place where it belongs.
+  size_t slot_of(std::string_view key, uint64_t hash) const;
+  void grow();
 
   std::array<std::byte, 16 * 1024> first_block_;
-  std::pmr::monotonic_buffer_resource arena_{first_block_.data(), first_block_.size()};
-  Changes changes_{&arena_};
+  mutable std::pmr::monotonic_buffer_resource arena_{first_block_.data(), first_block_.size()};
+  std::vector<Item> items_;
+  std::vector<uint64_t> hashes_;  // of items_
+  std::vector<uint32_t> slots_;   // places in items_ plus one, by hash; 0: empty; at least half of them are
+  mutable bool is_ordered_ = false;
+  mutable Ordered ordered_{&arena_};
 };
 
 /// Moves over the changes, erased keys included. Sought again after every change of the set.
 class WriteSetIterator {
  public:
-  explicit WriteSetIterator(const WriteSet& set) : changes_(set.changes()), at_(changes_.end()) {}
-  void seek(std::string_view key) { at_ = changes_.lower_bound(key); }
+  explicit WriteSetIterator(const WriteSet& set) : set_(set), ordered_(set.ordered()), at_(ordered_.end()) {}
+  void seek(std::string_view key) { at_ = ordered_.lower_bound(key); }
   void seek_before(std::string_view key) {
-    at_ = changes_.lower_bound(key);
+    at_ = ordered_.lower_bound(key);
     prev();
   }
   void next() { ++at_; }
-  void prev() { at_ = at_ == changes_.begin() ? changes_.end() : std::prev(at_); }
-  bool valid() const { return at_ != changes_.end(); }
+  void prev() { at_ = at_ == ordered_.begin() ? ordered_.end() : std::prev(at_); }
+  bool valid() const { return at_ != ordered_.end(); }
   std::string_view key() const { return at_->first; }
-  std::string_view value() const { return at_->second.value; }
-  bool erased() const { return at_->second.erased; }
+  std::string_view value() const { return change().value; }
+  bool erased() const { return change().erased; }
 
  private:
-  const WriteSet::Changes& changes_;
-  WriteSet::Changes::const_iterator at_;
+  const WriteSet::Change& change() const { return set_.changes()[at_->second].change; }
+
+  const WriteSet& set_;
+  const WriteSet::Ordered& ordered_;
+  WriteSet::Ordered::const_iterator at_;
 };
 
 }  // namespace kvfs
