@@ -33,12 +33,14 @@ StoreOptions store_options(const Config& config) {
   options.engine.memtable_entries_max = static_cast<uint64_t>(config.integer("store", "memtable_rows_max"));
   options.engine.memtable_bytes_max = config.size("store", "memtable_size_max");
   options.engine.fold_pages_max = static_cast<uint64_t>(config.integer("store", "checkpoint_pages_max"));
+  options.engine.journal_bytes_max = config.size("store", "journal_size_max");
   options.engine.checkpoint_interval_ms = config.duration_ms("store", "checkpoint_interval");
   options.engine.salvage = config.boolean("store", "salvage");
   options.engine.notice = [](const std::string& said) { spdlog::warn("{}", said); };
   options.feed_capacity = static_cast<size_t>(config.integer("store", "feed_changes_max"));
   options.expiry_interval_ms = config.duration_ms("store", "expiry_interval");
   options.expiry_batch_max = static_cast<size_t>(config.integer("store", "expiry_batch_max"));
+  options.keep_tombstones = config.boolean("store", "keep_tombstones");
   const auto count = [&](std::string_view key) { return static_cast<size_t>(config.integer("store", key)); };
   options.eviction.policy = parse_eviction_policy(config.text("store", "eviction_policy")).value();
   options.eviction.samples = count("eviction_samples");
