@@ -2,6 +2,7 @@
 """redis-cli, redis-benchmark and python3-redis against the door, over TCP and a Unix socket."""
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -159,6 +160,24 @@ class LimitsTest(unittest.TestCase):
             self.assertGreater(asked, 1000)  # a gigabyte of replies
             self.assertEqual(other.call("PING"), "PONG")
             self.assertLess(memory() - before, 64 << 20)
+
+    def test_a_client_that_takes_nothing_of_its_replies_is_disconnected(self):
+        with Servers(DOOR, with_redis=False, door_options=["--write-timeout-ms", "100"]) as servers:
+            deaf, other = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+            self.assertEqual(other.call("SET", "k", "x" * 1000000), "OK")
+            deaf.socket.sendall(b"GET k\r\n" * 20)
+            gone = select.poll()
+            gone.register(deaf.socket, 0)  # an end is told in any case
+            self.assertTrue(gone.poll(60000))
+            self.assertEqual(other.call("PING"), "PONG")
+
+    def test_other_machines_are_not_served_without_keys(self):
+        door = subprocess.run([DOOR, "--listen", "*:0"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                              text=True)
+        self.assertNotEqual(door.returncode, 0)
+        self.assertIn("refusing to listen on *:0 for other machines without keys", door.stderr)
+        with Servers(DOOR, with_redis=False, door_options=["--listen", "*:0", "--key", "s3cret"]) as servers:
+            self.assertEqual(servers.connect(servers.kvfs_path).call("GET", "a"), "NOAUTH Authentication required.")
 
     def test_an_idle_client_is_disconnected_and_a_subscriber_is_not(self):
         with Servers(DOOR, with_redis=False) as servers:

@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
       options.push_bytes_max = std::stoull(value);
     } else if (name == "--connections-max") {
       options.connections_max = std::stoull(value);
+    } else if (name == "--write-timeout-ms") {
+      options.write_timeout_ms = static_cast<uint32_t>(std::stoul(value));
     } else if (name == "--arguments-max") {
       options.arguments_max = std::stoull(value);
     } else if (name == "--bulk-bytes-max") {
