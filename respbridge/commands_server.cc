@@ -264,13 +264,6 @@ void slowlog_reset(Call& call) {
   call.reply.ok();
 }
 
-void latency_empty(Call& call) { call.reply.array(0); }
-void latency_histogram(Call& call) { call.reply.map(0); }
-void latency_reset(Call& call) { call.reply.integer(0); }
-void latency_doctor(Call& call) {
-  call.reply.verbatim("I'm sorry, Dave, I can't do that. Latency is watched by /metrics.");
-}
-
 void acl_whoami(Call& call) { call.reply.bulk(call.client.identity.name); }
 
 void debug(Call& call) {

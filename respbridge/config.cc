@@ -79,13 +79,13 @@ Config::Config(const RespOptions& options) {
   add("timeout", Kind::number, std::to_string(options.idle_timeout_ms / 1000), 0, INT32_MAX);
   add("maxclients", Kind::number, std::to_string(options.connections_max), 1, 1'000'000);
   add("tracking-table-max-keys", Kind::number, std::to_string(options.tracked_keys_max));
+  add("latency-monitor-threshold", Kind::number, "0");
   // Each tenant has its own: memory_config.h.
   add("maxmemory", Kind::memory, "0");
   add("maxmemory-policy", Kind::policy, "noeviction");
   add("maxmemory-samples", Kind::number, "5", 1, 1000);
   add("maxkeys", Kind::number, "0");
   // Accepted, without effect here: what Redis does by them is the store's own affair.
-  add("latency-monitor-threshold", Kind::number, "0");
   add("save", Kind::text, "");
   add("appendonly", Kind::boolean, "yes");
   add("appendfsync", Kind::text, "everysec");
@@ -198,6 +198,7 @@ void Config::apply(const std::string& name, const std::string& value) {
   if (name == "slowlog-max-len") slowlog_entries_max_.store(static_cast<size_t>(number()));
   if (name == "timeout") idle_timeout_ms_.store(static_cast<uint64_t>(number()) * 1000);
   if (name == "tracking-table-max-keys") tracked_keys_max_.store(static_cast<size_t>(number()));
+  if (name == "latency-monitor-threshold") latency_threshold_ms_.store(static_cast<uint64_t>(number()));
   if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
 }
 

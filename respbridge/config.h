@@ -46,6 +46,8 @@ class Config {
   size_t slowlog_entries_max() const { return slowlog_entries_max_.load(std::memory_order_relaxed); }
   uint64_t idle_timeout_ms() const { return idle_timeout_ms_.load(std::memory_order_relaxed); }
   size_t connections_max() const { return connections_max_.load(std::memory_order_relaxed); }
+  /// 0: spikes are not watched.
+  uint64_t latency_threshold_ms() const { return latency_threshold_ms_.load(std::memory_order_relaxed); }
   size_t tracked_keys_max() const { return tracked_keys_max_.load(std::memory_order_relaxed); }
 
  private:
@@ -67,6 +69,7 @@ class Config {
   std::atomic<size_t> slowlog_entries_max_{128};
   std::atomic<uint64_t> idle_timeout_ms_{0};
   std::atomic<size_t> connections_max_{10'000};
+  std::atomic<uint64_t> latency_threshold_ms_{0};
   std::atomic<size_t> tracked_keys_max_{1'000'000};
 };
 

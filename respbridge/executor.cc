@@ -352,6 +352,10 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   const auto took = scope.ended - begin;
   service_.latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
   const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  const uint64_t spike_ms = service_.config().latency_threshold_ms();
+  if (spike_ms != 0 && took_us >= static_cast<int64_t>(spike_ms) * 1000)
+    service_.latency_events().add((spec.flags & kFast) != 0 ? "fast-command" : "command",
+                                  service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us) / 1000);
   if (slower_than_us >= 0 && took_us >= slower_than_us)
     service_.slowlog().add(args, service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us), client,
                            service_.config().slowlog_entries_max());

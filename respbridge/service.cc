@@ -69,6 +69,10 @@ LatencySeries& Service::latency_of(const CommandSpec& spec) {
   return *series;
 }
 
+const LatencySeries* Service::known_latency_of(const CommandSpec& spec) const {
+  return command_latencies_[static_cast<size_t>(&spec - command_table().data())].load(std::memory_order_acquire);
+}
+
 std::optional<uint32_t> Service::database_of(std::string_view collection) const {
   for (size_t n = 0; n < collection_names_.size(); ++n)
     if (collection_names_[n] == collection) return static_cast<uint32_t>(n);

@@ -13,6 +13,7 @@
 
 #include "respbridge/clients.h"
 #include "respbridge/config.h"
+#include "respbridge/latency_events.h"
 #include "respbridge/options.h"
 #include "respbridge/pauses.h"
 #include "respbridge/scan_cursors.h"
@@ -50,11 +51,14 @@ class Service {
   Clients& clients() { return clients_; }
   Slowlog& slowlog() { return slowlog_; }
   ScanCursors& cursors() { return cursors_; }
+  LatencyEvents& latency_events() { return latency_events_; }
   Pauses& pauses() { return pauses_; }
   Tracking& tracking() { return tracking_; }
   Statistics& statistics() { return statistics_; }
   /// How long a command takes, without the commit of its transaction.
   LatencySeries& latency_of(const CommandSpec& spec);
+  /// Null: it was never called.
+  const LatencySeries* known_latency_of(const CommandSpec& spec) const;
   /// How long a writing transaction takes from its first command to its commit.
   LatencySeries& transaction_latency() { return transaction_latency_; }
   /// Writes do not wait for the disk: `awaits_sync` tells what replies to them wait for.
@@ -97,6 +101,7 @@ class Service {
   Clients clients_;
   Slowlog slowlog_;
   ScanCursors cursors_;
+  LatencyEvents latency_events_;
   Pauses pauses_;
   Tracking tracking_;
   LatencySeries& transaction_latency_;

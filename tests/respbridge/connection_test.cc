@@ -49,6 +49,28 @@ TEST_F(ConnectionTest, CommandTellsOfItself) {
   EXPECT_EQ(cmd("COMMAND")[0], '*');
 }
 
+TEST_F(ConnectionTest, LatencyTellsOfSpikesAndOfWhatCommandsTake) {
+  LatencyEvents& events = service_->latency_events();
+  EXPECT_EQ(cmd("LATENCY LATEST"), "*0");
+  EXPECT_EQ(cmd("LATENCY GRAPH command"), "-ERR No samples available for event 'command'");
+  EXPECT_NE(cmd("LATENCY DOCTOR").find("Latency monitoring is disabled"), std::string::npos);
+  EXPECT_EQ(cmd("CONFIG SET latency-monitor-threshold 100000"), "+OK");
+  EXPECT_NE(cmd("LATENCY DOCTOR").find("no latency spike was observed"), std::string::npos);
+  events.add("command", 1000, 30);
+  events.add("command", 1000, 20);
+  events.add("command", 1002, 10);
+  events.add("fast-command", 1001, 5);
+  EXPECT_EQ(cmd("LATENCY LATEST"), "*2|*4|$7|command|:1002|:10|:30|*4|$12|fast-command|:1001|:5|:5");
+  EXPECT_EQ(cmd("LATENCY HISTORY command"), "*2|*2|:1000|:30|*2|:1002|:10");
+  EXPECT_EQ(graph(events.of("command"), 1005), "command - high 30 ms, low 10 ms (all time high 30 ms)\n" +
+                                                   std::string(80, '-') + "\n# \n# \n# \n#_\n\n53\nss\n");
+  EXPECT_EQ(cmd("LATENCY RESET command nosuch"), ":1");
+  EXPECT_EQ(cmd("LATENCY RESET"), ":1");
+  cmd("GET a");
+  cmd("GET a");
+  EXPECT_TRUE(cmd("LATENCY HISTOGRAM GET nosuch").starts_with("*2|$3|get|*4|$5|calls|:2|$14|histogram_usec|*"));
+}
+
 TEST_F(ConnectionTest, ClientsAreListedAndKilled) {
   TestClient other(*service_);
   bool killed = false;
