@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kTypeNames[] = {"bytes", "counter", "set"};
 constexpr int kPlaceShift = 11;  // a hash of 64 bits -> a place of 53, which clients may keep as doubles
-constexpr uint64_t kDrawSteps = 8;
 
 std::optional<int64_t> parse_line(std::string_view line) {
   while (!line.empty() && (line.back() == ' ' || line.back() == '\r' || line.back() == '\t')) line.remove_suffix(1);
@@ -122,18 +121,29 @@ std::vector<std::string> SetReader::members() const {
 
 std::string SetReader::random(const std::function<uint64_t(uint64_t)>& draw) const {
   if (owner_ == 0) return members_.at(draw(members_.size()));
-  // Members stand at random distances; a few steps from a random place make up for most of the difference.
+  // A window laid anywhere on the ring of hashes holds every member equally often. One of its places is drawn, of which
+  // there are more than it ever has members; where nobody stands there, all is drawn again.
+  constexpr uint64_t kWindowMembers = 16;  // on average
+  constexpr uint64_t kPlaces = 64;
+  constexpr int kTriesMax = 1000;  // each of which fails three times out of four
   const SetRows rows(owner_, seed_);
-  uint64_t steps = draw(std::min(kDrawSteps, size_));
-  std::string found;
-  const auto take = [&](const SetRows::Item& item) {
-    found = item.member;
-    return steps-- != 0;
-  };
-  rows.walk(txn_.rows(), draw(UINT64_MAX), take);
-  // Round the end; `steps` has wrapped once it is there.
-  if (steps != UINT64_MAX) rows.walk(txn_.rows(), 0, take);
-  return found;
+  const bool everything = size_ <= kPlaces;
+  const uint64_t width = everything ? UINT64_MAX : UINT64_MAX / size_ * kWindowMembers;
+  std::optional<std::string> found;
+  for (int tries = 0; tries < kTriesMax && !found; ++tries) {
+    const uint64_t begin = everything ? 0 : draw(UINT64_MAX);
+    uint64_t place = draw(everything ? size_ : kPlaces);
+    const auto take = [&](const SetRows::Item& item) {
+      if (item.hash - begin > width) return false;
+      if (place-- != 0) return true;
+      found.emplace(item.member);
+      return false;
+    };
+    rows.walk(txn_.rows(), begin, take);
+    if (!found && begin > UINT64_MAX - width) rows.walk(txn_.rows(), 0, take);  // round the end
+  }
+  if (!found) throw StoreException({Errc::corrupt, "a set that has fewer members than it says"});
+  return std::move(*found);
 }
 
 SetReader::Page SetReader::page(uint64_t place, size_t count) const {

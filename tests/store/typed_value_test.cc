@@ -1,5 +1,6 @@
 #include "store/typed_value.h"
 
+#include <map>
 #include <random>
 #include <set>
 #include <sstream>
@@ -234,6 +235,33 @@ TEST_F(TypedValueTest, RemovingALargeSetIsOneSmallCommitAndItsElementsGoLater) {
   EXPECT_EQ(rows_in(Table::element), 0U);
   EXPECT_EQ(rows_in(Table::garbage), 0U);
   EXPECT_EQ(value("s"), "again\n");
+}
+
+TEST_F(TypedValueTest, EveryMemberOfALargeSetIsDrawnEquallyOften) {
+  constexpr size_t kMembers = 300;
+  constexpr size_t kDraws = 30'000;
+  add("s", numbered(kMembers));
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  const auto draw = [&](uint64_t below) { return std::uniform_int_distribution<uint64_t>(0, below - 1)(random); };
+  std::map<std::string, size_t> drawn;
+  store_->read([&](const ReadTxn& txn) {
+    const Result<Entry> entry = get(txn, collection_, "s");
+    ASSERT_TRUE(entry);
+    ASSERT_TRUE(entry->elements);
+    const SetReader set(txn, *entry);
+    for (size_t i = 0; i < kDraws; ++i) ++drawn[set.random(draw)];
+  });
+  // Pearson's statistic has a mean of 299 and a deviation of 24 where all are drawn equally often; by thousands larger
+  // where members were drawn as often as their distance from the next one is long.
+  constexpr double kExpected = double{kDraws} / kMembers;
+  double statistic = static_cast<double>(kMembers - drawn.size()) * kExpected;
+  for (const auto& [member, count] : drawn) {
+    const double off = static_cast<double>(count) - kExpected;
+    statistic += off * off / kExpected;
+  }
+  EXPECT_LT(statistic, 299 + 8 * 24.4);
 }
 
 TEST_F(TypedValueTest, BytesReplaceALargeSetAndTheReverse) {
