@@ -325,6 +325,8 @@ void client_reply(Call& call) {
 }
 
 void client_pause(Call& call) {
+  if (call.args.size() > 4)
+    return call.reply.error("ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.");
   const std::optional<int64_t> timeout_ms = parse_integer(call.args[2]);
   if (!timeout_ms) return call.reply.error("ERR timeout is not an integer or out of range");
   if (*timeout_ms < 0) return call.reply.error("ERR timeout is negative");

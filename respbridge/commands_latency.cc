@@ -46,7 +46,9 @@ void latency_doctor(Call& call) {
   if (call.service.config().latency_threshold_ms() == 0)
     return call.reply.verbatim(
         "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG "
-        "SET latency-monitor-threshold <milliseconds>.\" in order to enable it.\n");
+        "SET latency-monitor-threshold <milliseconds>.\" in order to enable it. If we weren't in a deep space mission "
+        "I'd suggest to "
+        "take a look at https://redis.io/topics/latency-monitor.\n");
   const std::vector<LatencyEvents::Event> events = call.service.latency_events().all();
   if (events.empty())
     return call.reply.verbatim(

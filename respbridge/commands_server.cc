@@ -64,6 +64,18 @@ std::string_view string_encoding(const Entry& entry) {
   return entry.size <= kEmbeddedBytesMax ? "embstr" : "raw";
 }
 
+std::string_view encoding(const Entry& entry) {
+  return entry.type == ValueType::set ? "hashtable" : string_encoding(entry);
+}
+
+/// DEBUG OBJECT, as far as test suites read it.
+void describe_object(Call& call) {
+  const std::optional<Entry> entry = call.find(call.args[2]);
+  if (!entry) return call.reply.error(kNoSuchKey);
+  call.reply.status(fmt::format("Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:0",
+                                encoding(*entry), entry->bytes_charged()));
+}
+
 /// The entry that OBJECT and MEMORY USAGE ask for; nullopt: null has been replied.
 std::optional<Entry> find_object(Call& call) {
   std::optional<Entry> entry = call.find(call.args[2]);
@@ -188,7 +200,7 @@ void config_rewrite(Call& call) { call.reply.error("ERR The server is running wi
 void object_encoding(Call& call) {
   const std::optional<Entry> entry = find_object(call);
   if (!entry) return;
-  call.reply.bulk(entry->type == ValueType::set ? std::string_view("hashtable") : string_encoding(*entry));
+  call.reply.bulk(encoding(*entry));
 }
 
 void object_freq(Call& call) {
@@ -279,6 +291,14 @@ void debug(Call& call) {
   }
   if (sub == "stringmatch-len" && call.args.size() == 4)
     return call.reply.integer(glob_matches(call.args[3], call.args[2]) ? 1 : 0);
+  if (sub == "object" && call.args.size() == 3) {
+    if (call.scope.reader != nullptr) return describe_object(call);
+    return call.service.store().read([&](const ReadTxn& txn) {
+      call.scope.reader = &txn;
+      describe_object(call);
+      call.scope = Scope{};
+    });
+  }
   if (sub == "reload" || sub == "loadaof") return save(call);
   for (const std::string_view known : {"jmap", "set-active-expire", "change-repl-id", "quicklist-packed-threshold",
                                        "set-disable-deny-scripts", "replicate"})

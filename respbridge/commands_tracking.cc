@@ -114,6 +114,7 @@ void client_tracking(Call& call) {
       return call.reply.error(
           fmt::format("ERR a client tracks at most {} prefixes", call.service.options().subscriptions_max));
     if (options->prefixes.empty()) options->prefixes.emplace_back();
+    std::sort(options->prefixes.begin(), options->prefixes.end());
   }
   client.tracking = *options;
   call.service.tracking().enable(client.card, client.identity.tenant, *options);

@@ -168,6 +168,7 @@ void lcs(Call& call) {
 namespace {
 
 struct SortOptions {
+  std::optional<std::string_view> store;
   std::optional<std::string_view> by;
   std::vector<std::string_view> get;
   bool descending = false;
@@ -196,9 +197,8 @@ std::optional<SortOptions> parse_sort(Call& call) {
       if (!offset || !count) return call.not_an_integer(), std::nullopt;
       out.offset = *offset;
       out.count = *count;
-    } else if (call.spec.name == "sort" && words.take_value("store")) {
-      call.reply.error("ERR SORT with STORE makes a list, and kvfs has no lists yet");
-      return std::nullopt;
+    } else if (const auto store = call.spec.name == "sort" ? words.take_value("store") : std::nullopt) {
+      out.store = *store;
     } else {
       return call.syntax_error(), std::nullopt;
     }
@@ -263,6 +263,12 @@ void sort(Call& call) {
   const auto size = static_cast<int64_t>(items.size());
   const int64_t begin = std::clamp<int64_t>(options->offset, 0, size);
   const int64_t end = options->count < 0 ? size : begin + std::min(options->count, size - begin);
+  if (options->store) {
+    if (begin != end) return call.reply.error("ERR SORT with STORE makes a list, and kvfs has no lists yet");
+    call.event("del");  // a list without elements is none
+    call.remove(*options->store);
+    return call.reply.integer(0);
+  }
   call.reply.array(static_cast<size_t>(end - begin) * std::max<size_t>(options->get.size(), 1));
   for (int64_t i = begin; i < end; ++i) {
     const std::string& member = items[static_cast<size_t>(i)].member;

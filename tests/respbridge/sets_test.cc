@@ -95,6 +95,10 @@ TEST_F(SetsTest, SscanMeetsEveryMember) {
 TEST_F(SetsTest, MembersAreSorted) {
   cmd("SADD s 10 9 1");
   EXPECT_EQ(cmd("SORT s"), "*3|$1|1|$1|9|$2|10");
+  EXPECT_EQ(cmd("SORT s STORE to"), "-ERR SORT with STORE makes a list, and kvfs has no lists yet");
+  cmd("SET to 1");
+  EXPECT_EQ(cmd("SORT none STORE to"), ":0");
+  EXPECT_EQ(cmd("EXISTS to"), ":0");
   EXPECT_EQ(cmd("SORT s ALPHA DESC LIMIT 0 2"), "*2|$1|9|$2|10");
   cmd("MSET w_1 3 w_9 2 w_10 1");
   EXPECT_EQ(cmd("SORT s BY w_* GET # GET w_*"), "*6|$2|10|$1|1|$1|9|$1|2|$1|1|$1|3");
