@@ -48,8 +48,8 @@ std::string server_section(Call& call) {
 
 std::string clients_section(Call& call) {
   return fmt::format(
-      "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:0\r\ntracking_clients:0\r\n",
-      call.service.clients().count(), call.service.config().connections_max());
+      "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:0\r\ntracking_clients:{}\r\n",
+      call.service.clients().count(), call.service.config().connections_max(), call.service.tracking().use().clients);
 }
 
 std::string memory_section(Call& call) {
@@ -74,16 +74,32 @@ std::string persistence_section(Call& call) {
 std::string stats_section(Call& call) {
   const Statistics& counters = call.service.statistics();
   const Store::Usage usage = tenant_usage(call);
+  const Tracking::Use tracking = call.service.tracking().use();
   return fmt::format(
       "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:0\r\n"
       "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:{}\r\n"
       "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
-      "total_error_replies:{}\r\n",
+      "total_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
+      "tracking_total_prefixes:{}\r\n",
       call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
       counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,
       counters.keyspace_hits.load(), counters.keyspace_misses.load(),
       call.service.store().channels().active(call.client.identity.tenant, "").size(),
-      call.service.store().channels().patterns(call.client.identity.tenant), counters.errors.load());
+      call.service.store().channels().patterns(call.client.identity.tenant), counters.errors.load(), tracking.keys,
+      tracking.items, tracking.prefixes);
+}
+
+std::string command_statistics_section(Call& call) {
+  std::string out = "# Commandstats\r\n";
+  for (const CommandSpec& spec : command_table()) {
+    const LatencySeries* series = call.service.known_latency_of(spec);
+    const LatencySeries::Reading reading = series != nullptr ? series->read() : LatencySeries::Reading();
+    if (reading.count == 0) continue;
+    const double us = static_cast<double>(reading.sum_ns) / 1000;
+    out += fmt::format("cmdstat_{}:calls={},usec={:.0f},usec_per_call={:.2f},rejected_calls=0,failed_calls=0\r\n",
+                       spec.name, reading.count, us, us / static_cast<double>(reading.count));
+  }
+  return out;
 }
 
 std::string replication_section(Call& call) {
@@ -129,11 +145,17 @@ struct Section {
   std::string (*text)(Call&);
 };
 constexpr Section kSections[] = {
-    {"server", true, server_section},     {"clients", true, clients_section},
-    {"memory", true, memory_section},     {"persistence", true, persistence_section},
-    {"stats", true, stats_section},       {"replication", true, replication_section},
-    {"cpu", true, cpu_section},           {"modules", true, modules_section},
-    {"errorstats", true, errors_section}, {"cluster", true, cluster_section},
+    {"server", true, server_section},
+    {"clients", true, clients_section},
+    {"memory", true, memory_section},
+    {"persistence", true, persistence_section},
+    {"stats", true, stats_section},
+    {"replication", true, replication_section},
+    {"cpu", true, cpu_section},
+    {"modules", true, modules_section},
+    {"errorstats", true, errors_section},
+    {"cluster", true, cluster_section},
+    {"commandstats", false, command_statistics_section},
     {"keyspace", true, keyspace_section},
 };
 

@@ -48,7 +48,9 @@ void Tracking::disable(uint64_t client) {
   const std::lock_guard lock(mutex_);
   tracked_.erase(client);
   count_.store(tracked_.size());
-  if (tracked_.empty()) keys_.clear();
+  if (!tracked_.empty()) return;
+  keys_.clear();
+  items_ = 0;
 }
 
 void Tracking::remember(uint64_t client, std::string_view key, size_t keys_max) {
@@ -56,10 +58,12 @@ void Tracking::remember(uint64_t client, std::string_view key, size_t keys_max) 
   const auto tracked = tracked_.find(client);
   if (tracked == tracked_.end()) return;
   std::vector<uint64_t>& readers = keys_[name_of(tracked->second.tenant, key)];
+  items_ -= readers.size();
   // Those of a key that nobody changes would pile up as clients come and go.
   if (readers.size() == readers.capacity())
     std::erase_if(readers, [&](uint64_t each) { return !tracked_.contains(each); });
   if (std::find(readers.begin(), readers.end(), client) == readers.end()) readers.push_back(client);
+  items_ += readers.size();
   while (keys_max != 0 && keys_.size() > keys_max) drop_one();
 }
 
@@ -72,7 +76,11 @@ void Tracking::drop_one() {
 void Tracking::flushed(const std::string& tenant) {
   if (count_.load() == 0) return;
   const std::lock_guard lock(mutex_);
-  std::erase_if(keys_, [&](const auto& each) { return tenant_of(each.first) == tenant; });
+  std::erase_if(keys_, [&](const auto& each) {
+    const bool gone = tenant_of(each.first) == tenant;
+    if (gone) items_ -= each.second.size();
+    return gone;
+  });
   for (auto& [id, tracked] : tracked_)
     if (tracked.tenant == tenant) send(tracked, std::nullopt);
 }
@@ -85,8 +93,7 @@ bool Tracking::is_broken(uint64_t client) const {
 
 Tracking::Use Tracking::use() const {
   const std::lock_guard lock(mutex_);
-  Use use{tracked_.size(), keys_.size(), 0, 0};
-  for (const auto& [name, readers] : keys_) use.items += readers.size();
+  Use use{tracked_.size(), keys_.size(), items_, 0};
   for (const auto& [id, tracked] : tracked_) use.prefixes += tracked.options.prefixes.size();
   return use;
 }
@@ -120,6 +127,7 @@ void Tracking::invalidate(std::string_view tenant, std::string_view key) {
   }
   const auto found = keys_.extract(name_of(tenant, key));
   if (found.empty()) return;
+  items_ -= found.mapped().size();
   for (const uint64_t id : found.mapped()) {
     const auto reader = tracked_.find(id);
     if (reader != tracked_.end() && !reader->second.options.broadcast && !spared(id, reader->second))

@@ -81,6 +81,7 @@ class Tracking {
   mutable std::mutex mutex_;                                     // after the feed's
   std::map<uint64_t, Tracked> tracked_;                          // guarded by mutex_
   std::unordered_map<std::string, std::vector<uint64_t>> keys_;  // guarded by mutex_; by tenant and key: who read it
+  size_t items_ = 0;                                             // guarded by mutex_; readers in keys_
   std::unique_ptr<Feed::Observer> observer_;                     // ends first: it uses what is above
 };
 

@@ -68,6 +68,8 @@ TEST_F(ConnectionTest, LatencyTellsOfSpikesAndOfWhatCommandsTake) {
   EXPECT_EQ(cmd("LATENCY RESET"), ":1");
   cmd("GET a");
   cmd("GET a");
+  EXPECT_NE(cmd("INFO commandstats").find("cmdstat_get:calls=2,usec="), std::string::npos);
+  EXPECT_EQ(cmd("INFO").find("cmdstat_"), std::string::npos);
   EXPECT_TRUE(cmd("LATENCY HISTOGRAM GET nosuch").starts_with("*2|$3|get|*4|$5|calls|:2|$14|histogram_usec|*"));
 }
 
