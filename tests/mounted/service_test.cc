@@ -106,14 +106,14 @@ class MountHelperTest : public ::testing::Test {
   MountHelperTest() { make_directory(point); }
   ~MountHelperTest() override { detach(point); }
 
-  const std::string helper = std::getenv("KVFS_MOUNT_HELPER") ? std::getenv("KVFS_MOUNT_HELPER") : "";
+  const std::string helper = std::getenv("KVFS_HELPER") ? std::getenv("KVFS_HELPER") : "";
   TempDir files;
   const std::string point = files / "mnt";
   const std::string settings = "KVFS=" + kvfs_executable() + " KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= ";
 };
 
 TEST_F(MountHelperTest, TakesTheArgumentsThatMountGivesIt) {
-  ASSERT_NE(helper, "") << "KVFS_MOUNT_HELPER names contrib/mount.kvfs";
+  ASSERT_NE(helper, "") << "KVFS_HELPER names contrib/mount.kvfs";
   const std::string store = files / "store";
   output_of(settings + helper + " " + store + " " + point + " -n -v -o rw,noatime,nofail,_netdev");
   output_of("mkdir -p " + point + "/t/c && echo x > " + point + "/t/c/k && umount " + point);
@@ -133,7 +133,7 @@ TEST_F(MountHelperTest, TakesTheArgumentsThatMountGivesIt) {
 }
 
 TEST_F(MountHelperTest, LinesOfFstabAreMountedByMount) {
-  ASSERT_NE(helper, "") << "KVFS_MOUNT_HELPER names contrib/mount.kvfs";
+  ASSERT_NE(helper, "") << "KVFS_HELPER names contrib/mount.kvfs";
   if (::geteuid() != 0 || shell("unshare -m true").exit_code != 0)
     GTEST_SKIP() << "makes a mount namespace: needs root";
   make_directory(files / "sbin");
