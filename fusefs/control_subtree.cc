@@ -14,6 +14,7 @@ Result<std::unique_ptr<ControlHandle>> ControlSubtree::create(const ControlPlace
   return refused();
 }
 Result<void> ControlSubtree::make_directory(const ControlPlace&, mode_t, Caller) { return refused(); }
+Result<void> ControlSubtree::make_special(const ControlPlace&, const NewNode&) { return refused(); }
 Result<void> ControlSubtree::unlink(const ControlPlace&) { return refused(); }
 Result<void> ControlSubtree::remove_directory(const ControlPlace&) { return refused(); }
 Result<bool> ControlSubtree::rename(const ControlPlace&, const ControlPlace&, bool) { return refused(); }

@@ -20,6 +20,7 @@
 namespace kvfs {
 
 struct AttributeRequest;
+struct NewNode;
 
 /// A name below a control directory.
 struct ControlPlace {
@@ -61,6 +62,8 @@ class ControlSubtree {
   virtual Result<std::unique_ptr<ControlHandle>> create(const ControlPlace& place, mode_t mode, int flags,
                                                         Caller caller);
   virtual Result<void> make_directory(const ControlPlace& place, mode_t mode, Caller caller);
+  /// A symbolic link or special file, or a value without bytes.
+  virtual Result<void> make_special(const ControlPlace& place, const NewNode& node);
   virtual Result<void> unlink(const ControlPlace& place);
   virtual Result<void> remove_directory(const ControlPlace& place);
   /// True: the node goes on under its new name; false: it has ended.

@@ -283,6 +283,7 @@ class Filesystem {
   Result<OpenedFile> open_control(Inode inode, int flags, Caller caller);
   Result<Created> create_control(Inode directory, std::string_view name, mode_t mode, int flags, Caller caller);
   Result<Node> make_control_directory(Inode parent, std::string_view name, mode_t mode, Caller caller);
+  Result<Node> make_control_special(Inode parent, std::string_view name, const NewNode& node);
   Result<void> remove_control(Inode parent, std::string_view name, bool directory);
   Result<void> rename_control(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
                               RenameFlag flag);

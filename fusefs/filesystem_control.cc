@@ -144,6 +144,14 @@ Result<Node> Filesystem::make_control_directory(Inode parent, std::string_view n
   return member_node(*member);
 }
 
+Result<Node> Filesystem::make_control_special(Inode parent, std::string_view name, const NewNode& node) {
+  if (!is_in_subtree(parent)) return refused();
+  const auto member = control_member(parent, name);
+  if (!member) return member.error();
+  if (auto made = member->subtree->make_special(member->place, node); !made) return made.error();
+  return member_node(*member);
+}
+
 Result<void> Filesystem::remove_control(Inode parent, std::string_view name, bool directory) {
   if (directory && !is_in_subtree(parent) && ControlDir::is_snapshots(parent)) return drop_snapshot(parent, name);
   if (!is_in_subtree(parent)) return refused();

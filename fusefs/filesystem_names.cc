@@ -134,6 +134,7 @@ Result<Node> Filesystem::make_special(Inode parent, std::string_view name, mode_
   node.uid = caller.uid;
   node.gid = caller.gid;
   node.rdev = static_cast<uint32_t>(rdev);
+  if (is_control(parent)) return make_control_special(parent, name, node);
   return make(parent, name, node);
 }
 
@@ -144,6 +145,7 @@ Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::
   node.uid = caller.uid;
   node.gid = caller.gid;
   node.target = target;
+  if (is_control(parent)) return make_control_special(parent, name, node);
   return make(parent, name, node);
 }
 

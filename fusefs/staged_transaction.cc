@@ -90,14 +90,22 @@ Result<struct stat> StagedTransaction::look(const ReadTxn& txn, std::string_view
     found = Errc::not_found;  // removed here
   }
   const auto staged = files.find(path);
+  // What is made in place of something of another kind has nothing of it.
+  if (staged != files.end() && staged->second->makes() && found &&
+      (staged->second->is_special() || found->entry.kind != Kind::file))
+    found = Errc::not_found;
   if (found) {
     st = to_stat(txn, found->entry);
     st.st_ino = 0;
   }
   if (staged == files.end()) return found ? Result<struct stat>(st) : Errc::not_found;
   const StagedFile& file = *staged->second;
-  if (file.removed || (!file.content && !found)) return Errc::not_found;
-  if (!found) st.st_mode = S_IFREG;
+  if (file.removed || (!file.makes() && !found)) return Errc::not_found;
+  if (!found) st.st_mode = file_type(file.kind);
+  if (file.is_special()) {
+    st.st_size = static_cast<off_t>(file.link_target.size());
+    st.st_rdev = file.rdev;
+  }
   if (file.content) {
     st.st_size = static_cast<off_t>(file.content->size());
     st.st_blocks = std::max<blkcnt_t>(st.st_blocks, static_cast<blkcnt_t>((file.content->staged_bytes() + 511) / 512));
@@ -118,7 +126,7 @@ bool StagedTransaction::is_empty_directory(std::string_view path) const {
   for (auto at = directories.lower_bound(prefix); at != directories.end() && at->first.starts_with(prefix); ++at)
     if (!at->second.removed) return false;
   for (auto at = files.lower_bound(prefix); at != files.end() && at->first.starts_with(prefix); ++at)
-    if (at->second->content) return false;
+    if (at->second->makes()) return false;
   return store_.read([&](const ReadTxn& txn) {
     const auto directory = live_directory(txn, path);
     if (!directory) return true;
@@ -200,6 +208,7 @@ Result<void> StagedTransaction::begin_content(StagedFile& file, std::string_view
     return true;
   });
   file.removed = false;
+  file.kind = Kind::file;
   file.content = std::move(content);
   return {};
 }

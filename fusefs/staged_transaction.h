@@ -25,9 +25,13 @@ struct TransactionOptions {
   uint64_t lease_ms = 10 * 60 * 1000;  // one that is not used for so long is dropped
 };
 
-/// A value, as it will be. With neither content nor `removed`, only attributes or a condition are staged.
+/// A value, symbolic link or special file, as it will be. With neither content, `kind` nor `removed`, only attributes
+/// or a condition are staged.
 struct StagedFile {
   std::unique_ptr<Overlay> content;
+  Kind kind = Kind::file;    // another one is made anew, in place of whatever there is
+  std::string link_target;   // of a symlink
+  uint32_t rdev = 0;         // of a device
   Version base_version = 0;  // of the live value that the content lies over; 0: there was none
   bool removed = false;
   std::optional<Version> if_match;  // commit only over this version; 0: only where there is no value
@@ -37,6 +41,10 @@ struct StagedFile {
   std::optional<int64_t> mtime_ns;
   std::optional<uint64_t> expires_ms;
   std::optional<std::string> content_type;
+
+  bool is_special() const { return kind != Kind::file; }
+  /// Whether it puts something in its place.
+  bool makes() const { return content != nullptr || is_special(); }
 };
 
 struct StagedDirectory {
@@ -107,6 +115,7 @@ class StagedTransaction {
   Result<void> make_directories(WriteTxn& txn) const;
   Result<DirId> ensure_directory(WriteTxn& txn, std::string_view path) const;
   Result<void> put_file(WriteTxn& txn, const std::string& path, const StagedFile& file, const StagedValue* value) const;
+  Result<void> make_special(WriteTxn& txn, std::string_view path, const StagedFile& file) const;
 
   Store& store_;
   const DirId tenant_;

@@ -105,8 +105,31 @@ Result<void> StagedTransaction::make_directories(WriteTxn& txn) const {
   return {};
 }
 
+Result<void> StagedTransaction::make_special(WriteTxn& txn, std::string_view path, const StagedFile& file) const {
+  const auto [above, name] = split_path(path);
+  const auto directory = ensure_directory(txn, above);
+  if (!directory) return directory.error();
+  std::string buffer;
+  const auto component = to_component(name, buffer);
+  if (!component) return component.error();
+  NewNode node;
+  node.kind = file.kind;
+  node.rdev = file.rdev;
+  node.target = file.link_target;
+  const auto made = make_node(txn, *directory, *component, node);
+  if (!made) return made.error();
+  return {};
+}
+
 Result<void> StagedTransaction::put_file(WriteTxn& txn, const std::string& path, const StagedFile& file,
                                          const StagedValue* value) const {
+  if (file.makes()) {
+    const auto found = live(txn, path);
+    if (found && !found->slot.directory && (file.is_special() || found->entry.kind != Kind::file))
+      if (auto gone = kvfs::unlink(txn, {found->slot.dir, found->component, false}); !gone) return gone;
+  }
+  if (file.is_special())
+    if (auto made = make_special(txn, path, file); !made) return made;
   if (value != nullptr) {
     const auto target = key_of(path, collection_depth());
     if (!target) return target.error();
@@ -150,7 +173,7 @@ Result<void> StagedTransaction::commit(const WriteOptions& options) {
         size_t i = 0;
         for (const auto& [path, file] : files) {
           const StagedValue* const value = values[i++];
-          const bool changes = value != nullptr || file->mode || file->uid || file->gid || file->mtime_ns ||
+          const bool changes = file->makes() || file->mode || file->uid || file->gid || file->mtime_ns ||
                                file->expires_ms || file->content_type;
           if (!changes || file->removed) continue;
           if (auto put = put_file(txn, path, *file, value); !put) return at(path, put.error());

@@ -33,6 +33,7 @@ class TransactionFiles final : public ControlSubtree {
   Result<std::unique_ptr<ControlHandle>> create(const ControlPlace& place, mode_t mode, int flags,
                                                 Caller caller) override;
   Result<void> make_directory(const ControlPlace& place, mode_t mode, Caller caller) override;
+  Result<void> make_special(const ControlPlace& place, const NewNode& node) override;
   Result<void> unlink(const ControlPlace& place) override;
   Result<void> remove_directory(const ControlPlace& place) override;
   Result<bool> rename(const ControlPlace& from, const ControlPlace& to, bool no_replace) override;
@@ -64,6 +65,8 @@ class TransactionFiles final : public ControlSubtree {
   Result<void> begin_content(const Target& target, StagedFile& file, bool empty);
   Result<void> complete(const Target& target, StagedFile& file);
   Result<void> resize(const Target& target, StagedFile& file, uint64_t size);
+  /// Stages what is there live and is no value, so that it can have another name. REQUIRES: the transaction's mutex.
+  Result<void> adopt_special(const Target& target, StagedFile& file);
   Result<void> rename_file(const Target& from, const Target& to, bool no_replace);
   Result<std::unique_ptr<ControlHandle>> opened(const Target& target, int flags);
 

@@ -255,7 +255,7 @@ Result<void> TransactionFiles::rename_file(const Target& from, const Target& to,
   const auto st = transaction.look(from.path);
   if (!st) return st.error();
   // A directory's tree is live, in part: mv(1) copies it.
-  if (!S_ISREG(st->st_mode)) return Errc::cross_tenant;
+  if (S_ISDIR(st->st_mode)) return Errc::cross_tenant;
   if (const auto present = transaction.look(to.path)) {
     if (no_replace) return Errc::exists;
     if (S_ISDIR(present->st_mode)) return Errc::is_directory;
@@ -266,7 +266,7 @@ Result<void> TransactionFiles::rename_file(const Target& from, const Target& to,
   auto replaced = transaction.stage(to.path);
   if (!replaced) return replaced.error();
   const std::shared_ptr<StagedFile> file = *source;
-  if (auto whole = complete(from, *file); !whole) return whole;
+  if (auto whole = S_ISREG(st->st_mode) ? complete(from, *file) : adopt_special(from, *file); !whole) return whole;
   if (!file->mode) file->mode = st->st_mode & kModeMask;
   if (!file->uid) file->uid = st->st_uid;
   if (!file->gid) file->gid = st->st_gid;
@@ -391,6 +391,10 @@ Result<void> TransactionFiles::set_xattr(const ControlPlace& place, std::string_
 Result<std::string> TransactionFiles::read_symlink(const ControlPlace& place) {
   const auto target = this->target(place);
   if (!target) return target.error();
+  const std::lock_guard lock(target->transaction->mutex);
+  const auto staged = target->transaction->files.find(target->path);
+  if (staged != target->transaction->files.end() && staged->second->makes())
+    return staged->second->kind == Kind::symlink ? Result<std::string>(staged->second->link_target) : Errc::invalid;
   return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
     const auto live = target->transaction->live(txn, target->path);
     if (!live || live->entry.kind != Kind::symlink) return Errc::invalid;
@@ -436,7 +440,7 @@ std::vector<std::string> TransactionFiles::names_after(const Target& target, std
   const size_t live_names = names.size();
   for (auto at = transaction.files.lower_bound(prefix); at != transaction.files.end(); ++at) {
     if (!at->first.starts_with(prefix)) break;
-    add(at->first, at->second->content != nullptr);
+    add(at->first, at->second->makes());
   }
   for (auto at = transaction.directories.lower_bound(prefix); at != transaction.directories.end(); ++at) {
     if (!at->first.starts_with(prefix)) break;

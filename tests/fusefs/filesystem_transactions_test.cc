@@ -309,5 +309,38 @@ TEST_F(FilesystemTransactionsTest, ManyNamesAreListedOnceEach) {
   EXPECT_EQ(names, expected);
 }
 
+TEST_F(FilesystemTransactionsTest, LinksAndSpecialFilesAreMadeMovedAndReplaced) {
+  ASSERT_TRUE(fs().make_symlink(collection_, "live", "old", kRoot));
+  write_file(collection_, "value", "bytes");
+  ASSERT_TRUE(fs().make_symlink(in_tx(), "link", "target", {1, 2}));
+  ASSERT_TRUE(fs().make_special(in_tx(), "pipe", S_IFIFO | 0640, 0, kRoot));
+  EXPECT_EQ(fs().make_symlink(in_tx(), "link", "again", kRoot).error().code, Errc::exists);
+  EXPECT_EQ(*fs().read_symlink(inode_of(in_tx(), "link")), "target");
+  EXPECT_TRUE(S_ISFIFO(stat_of(inode_of(in_tx(), "pipe")).st_mode));
+  ASSERT_TRUE(fs().rename(in_tx(), "live", in_tx(), "moved", RenameFlag::none));
+  EXPECT_EQ(*fs().read_symlink(inode_of(in_tx(), "moved")), "old");
+  ASSERT_TRUE(fs().unlink(in_tx(), "value"));
+  ASSERT_TRUE(fs().make_symlink(in_tx(), "value", "in its place", kRoot));
+  EXPECT_TRUE(S_ISLNK(stat_of(inode_of(in_tx(), "value")).st_mode));
+  EXPECT_EQ(names_in(in_tx()), (std::vector<std::string>{"value", "link", "moved", "pipe"}));
+  EXPECT_EQ(inode_of(collection_, "link"), 0u);
+  ASSERT_TRUE(commit());
+  EXPECT_EQ(*fs().read_symlink(inode_of(collection_, "link")), "target");
+  EXPECT_EQ(stat_of(inode_of(collection_, "link")).st_uid, 1u);
+  EXPECT_EQ(*fs().read_symlink(inode_of(collection_, "moved")), "old");
+  EXPECT_EQ(*fs().read_symlink(inode_of(collection_, "value")), "in its place");
+  EXPECT_EQ(inode_of(collection_, "live"), 0u);
+  EXPECT_EQ(stat_of(inode_of(collection_, "pipe")).st_mode, mode_t{S_IFIFO | 0640});
+}
+
+TEST_F(FilesystemTransactionsTest, AValueTakesTheNameOfALink) {
+  ASSERT_TRUE(fs().make_symlink(collection_, "name", "elsewhere", kRoot));
+  ASSERT_TRUE(fs().unlink(in_tx(), "name"));
+  ASSERT_TRUE(put(in_tx(), "name", "a value now"));
+  EXPECT_TRUE(S_ISREG(stat_of(inode_of(in_tx(), "name")).st_mode));
+  ASSERT_TRUE(commit());
+  EXPECT_EQ(value_of("name"), "a value now");
+}
+
 }  // namespace
 }  // namespace kvfs

@@ -35,6 +35,21 @@ TEST_F(TransactionsTest, ManyKeysAreWrittenAndOneMvPublishesThemAll) {
   EXPECT_FALSE(exists(kvfs.in_mount("default/.kvfs/commit/T")));
 }
 
+TEST_F(TransactionsTest, ToolsCopyAndMoveTreesWithLinksWithinIt) {
+  const std::string collection = kvfs.at("");
+  output_of("mkdir -p dir/sub; echo 1 > dir/f; ln -s f dir/l; mkfifo dir/p", collection);
+  const std::string tx = kvfs.in_mount("default/.kvfs/tx/T");
+  output_of("mkdir " + tx);
+  output_of("mv dir moved; cp -a moved copied; rsync -aAX copied/ synced/; ln -sfn other copied/l", tx + "/default");
+  EXPECT_EQ(output_of("ls", collection), "a\ndir");
+  output_of("mv .kvfs/tx/T .kvfs/commit/", kvfs.in_mount("default"));
+  const std::string tree = " d\n/f f\n/l l f\n/p p\n/sub d";
+  const std::string find = "find . -printf '/%P %y %l\n' | sed 's,^/ , ,; s/ *$//' | sort";
+  EXPECT_EQ(output_of(find, collection + "/moved"), tree);
+  EXPECT_EQ(output_of(find, collection + "/synced"), tree);
+  EXPECT_EQ(output_of("readlink copied/l; ls", collection), "other\na\ncopied\nmoved\nsynced");
+}
+
 TEST_F(TransactionsTest, AConflictPublishesNothingAndSaysWhy) {
   ASSERT_EQ(in_tenant("mkdir .kvfs/tx/T && echo mine > .kvfs/tx/T/default/a && echo x > .kvfs/tx/T/default/b && "
                       "setfattr -n user.kvfs.if_match -v $(getfattr --only-values -n user.kvfs.version default/a) "
