@@ -52,12 +52,20 @@ void ControlTree::forget(Inode inode, uint64_t lookups) {
 void ControlTree::move(const ControlPlace& from, const ControlPlace& to) {
   const std::lock_guard lock(mutex_);
   by_place_.erase(to);
-  const auto moved = by_place_.find(from);
-  if (moved == by_place_.end()) return;
-  const Inode inode = moved->second;
-  by_place_.erase(moved);
-  by_place_.emplace(to, inode);
-  nodes_[inode].member.place = to;
+  std::vector<std::pair<ControlPlace, Inode>> moved;
+  const ControlPlace below{from.tenant, from.path + "/"};
+  const auto take = [&](auto at) {
+    moved.emplace_back(ControlPlace{to.tenant, to.path + at->first.path.substr(from.path.size())}, at->second);
+    return by_place_.erase(at);
+  };
+  if (const auto itself = by_place_.find(from); itself != by_place_.end()) take(itself);
+  for (auto at = by_place_.lower_bound(below);
+       at != by_place_.end() && at->first.tenant == below.tenant && at->first.path.starts_with(below.path);)
+    at = take(at);
+  for (auto& [place, inode] : moved) {
+    nodes_[inode].member.place = place;
+    by_place_.insert_or_assign(std::move(place), inode);
+  }
 }
 
 void ControlTree::end(const ControlPlace& place) {

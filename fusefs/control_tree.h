@@ -39,7 +39,7 @@ class ControlTree {
   /// The number of a name; the kernel learns it once more.
   Inode remember(const Member& member);
   void forget(Inode inode, uint64_t lookups);
-  /// The node stands elsewhere from now on; what stood there does not any more.
+  /// The node and all below it stand elsewhere from now on; what stood there does not any more.
   void move(const ControlPlace& from, const ControlPlace& to);
   /// What stands there, and below it, has ended: the name means another node from now on.
   void end(const ControlPlace& place);

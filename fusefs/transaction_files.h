@@ -67,6 +67,7 @@ class TransactionFiles final : public ControlSubtree {
   Result<void> resize(const Target& target, StagedFile& file, uint64_t size);
   /// Stages what is there live and is no value, so that it can have another name. REQUIRES: the transaction's mutex.
   Result<void> adopt_special(const Target& target, StagedFile& file);
+  Result<void> rename_directory(const Target& from, const Target& to, bool no_replace);
   Result<void> rename_file(const Target& from, const Target& to, bool no_replace);
   Result<std::unique_ptr<ControlHandle>> opened(const Target& target, int flags);
 

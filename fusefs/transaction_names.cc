@@ -254,8 +254,7 @@ Result<void> TransactionFiles::rename_file(const Target& from, const Target& to,
   StagedTransaction& transaction = *from.transaction;
   const auto st = transaction.look(from.path);
   if (!st) return st.error();
-  // A directory's tree is live, in part: mv(1) copies it.
-  if (S_ISDIR(st->st_mode)) return Errc::cross_tenant;
+  if (S_ISDIR(st->st_mode)) return rename_directory(from, to, no_replace);
   if (const auto present = transaction.look(to.path)) {
     if (no_replace) return Errc::exists;
     if (S_ISDIR(present->st_mode)) return Errc::is_directory;

@@ -342,5 +342,24 @@ TEST_F(FilesystemTransactionsTest, AValueTakesTheNameOfALink) {
   EXPECT_EQ(value_of("name"), "a value now");
 }
 
+TEST_F(FilesystemTransactionsTest, ADirectoryThatIsMadeInItIsRenamedWithAllBelow) {
+  const Inode made = directory(in_tx(), "made");
+  const Inode sub = directory(made, "sub");
+  ASSERT_TRUE(put(sub, "f", "staged"));
+  ASSERT_TRUE(fs().make_symlink(made, "l", "sub", kRoot));
+  EXPECT_EQ(fs().rename(in_tx(), "made", sub, "below", RenameFlag::none).error().code, Errc::loop);
+  ASSERT_TRUE(fs().rename(in_tx(), "made", in_tx(), "moved", RenameFlag::none));
+  EXPECT_EQ(inode_of(in_tx(), "made"), 0u);
+  EXPECT_EQ(inode_of(in_tx(), "moved"), made);
+  EXPECT_EQ(read_in(sub, "f"), "staged");  // the kernel goes on with the nodes that it knows
+  ASSERT_TRUE(put(sub, "g", "later"));
+  directory(collection_, "live");
+  EXPECT_EQ(fs().rename(in_tx(), "live", in_tx(), "other", RenameFlag::none).error().code, Errc::cross_tenant);
+  ASSERT_TRUE(commit());
+  EXPECT_EQ(value_of("moved/sub/f"), "staged");
+  EXPECT_EQ(value_of("moved/sub/g"), "later");
+  EXPECT_EQ(inode_of(collection_, "made"), 0u);
+}
+
 }  // namespace
 }  // namespace kvfs
