@@ -111,7 +111,8 @@ std::optional<Error> Filesystem::refused_xattr(std::string_view name) const {
     return Error{Errc::unsupported, "this mount offers no access control lists ([mount] acl); use mode bits"};
   }
   const bool kept = name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security.");
-  return kept && name != "security.selinux" ? std::nullopt : std::optional<Error>(Errc::unsupported);
+  if (kept && name != "security.selinux") return std::nullopt;
+  return Error{Errc::unsupported, {}};
 }
 
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
