@@ -59,11 +59,11 @@ class DurableRespTest : public testing::Test {
       if (!real) return real.error();
       return std::unique_ptr<Directory>(std::make_unique<FailingDirectory>(std::move(*real), faults_));
     };
-    store_ = std::move(*Store::open(options));
+    store_ = *Store::open(options);
     RespOptions door;
     door.listen = {"127.0.0.1:0"};
     door.threads = 1;
-    server_ = std::move(*RespServer::start(*store_, door));
+    server_ = *RespServer::start(*store_, door);
   }
   void TearDown() override { faults_.release_syncs(); }
   uint16_t port() { return server_->ports().front(); }
