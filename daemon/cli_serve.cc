@@ -12,8 +12,9 @@ int run_serve(CommonOptions common) {
   auto loaded = load_config(common);
   if (const auto* failure = std::get_if<Failure>(&loaded)) return report(*failure);
   const Config& config = std::get<Config>(loaded);
-  if (config.list("http", "listen").empty()) {
-    return report({ExitCode::configuration, "nothing to serve: http.listen is empty; give it an address"});
+  if (config.list("http", "listen").empty() && config.list("resp", "listen").empty()) {
+    return report({ExitCode::configuration,
+                   "nothing to serve: http.listen and resp.listen are empty; give one of them an address"});
   }
   return run_daemon(common, config, std::nullopt, true, Readiness());
 }

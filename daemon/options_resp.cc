@@ -38,6 +38,9 @@ Result<resp::RespOptions> resp_options(const Config& config) {
   options.tcp_keepalive_s = config.boolean("resp", "tcp_keepalive") ? kKeepaliveSeconds : 0;
   options.idle_timeout_ms = milliseconds("idle_timeout");
   options.write_timeout_ms = milliseconds("write_timeout");
+  options.auth_timeout_ms = milliseconds("auth_timeout");
+  options.key_rate = {config.number("resp", "key_rate"), config.number("resp", "key_burst")};
+  options.address_rate = {config.number("resp", "address_rate"), config.number("resp", "address_burst")};
   options.notify_keyspace_events = config.text("resp", "notify_keyspace_events");
   options.slowlog_slower_than_us = count("slowlog_slower_than");
   options.slowlog_entries_max = count("slowlog_entries_max");

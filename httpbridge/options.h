@@ -7,18 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "net/rate_limit.h"
 #include "net/tls.h"
 #include "store/api_keys.h"
 
 namespace kvfs::http {
 
 inline constexpr uint64_t kMiB = uint64_t{1} << 20;
-
-/// A rate of tokens. `per_second` 0: no limit. `burst` 0: as many as one second gives.
-struct RateLimit {
-  double per_second = 0;
-  double burst = 0;
-};
 
 struct HttpOptions {
   // Where to listen: "127.0.0.1:3300", "[::1]:3300", "localhost:0" (port 0: any free one), "*:3300" (all addresses),

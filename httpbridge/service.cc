@@ -22,6 +22,17 @@ int64_t monotonic_ns() {
 
 bool changes_data(const Route& route) { return route.access == Access::write || route.access == Access::admin; }
 
+/// A browser names the page that asks, and asks without permission what needs no preflight. Whoever needs no key here
+/// must not be written for by any page that his browser shows.
+bool is_foreign_page(const Headers& headers, const std::vector<std::string>& cors_origins) {
+  std::string_view origin = headers.origin;
+  if (origin.data() == nullptr) return false;
+  for (const std::string& allowed : cors_origins)
+    if (allowed == "*" || allowed == origin) return false;
+  const size_t scheme = origin.find("://");
+  return scheme == std::string_view::npos || origin.substr(scheme + 3) != headers.host;
+}
+
 }  // namespace
 
 Context::Context(Service& of, MetricsShard& shard, std::function<void(std::function<void()>)> post)
@@ -169,6 +180,11 @@ bool Service::authenticate(Connection& connection, Request& request, Response& r
     return false;
   }
   request.caller = *caller;
+  if (credential.data() == nullptr && changes_data(route) &&
+      is_foreign_page(request.headers, connection.policy->cors_origins)) {
+    fail(request, response, 403, "without an API key a page of another origin may change nothing; see cors_origins");
+    return false;
+  }
   if (caller->read_only && changes_data(route)) {
     fail(request, response, 403, "this API key may only read");
     return false;
@@ -231,8 +247,9 @@ void Service::add_cors(const Connection& connection, const Request& request, Res
   if (request.method == Method::options) {
     response.add("Access-Control-Allow-Methods", "GET, HEAD, PUT, POST, PATCH, DELETE");
     response.add("Access-Control-Allow-Headers",
-                 "Authorization, X-API-Key, Content-Type, If-Match, If-None-Match, If-Modified-Since, Range, If-Range, "
-                 "Kvfs-Ttl, Kvfs-Sync, Kvfs-Tenant, Last-Event-ID, X-Request-Id");
+                 "Authorization, X-API-Key, Content-Type, Content-Range, If-Match, If-None-Match, If-Modified-Since, "
+                 "If-Unmodified-Since, Range, If-Range, Kvfs-Ttl, Kvfs-Type, Kvfs-Sync, Kvfs-Tenant, Last-Event-ID, "
+                 "X-Request-Id");
     response.add("Access-Control-Max-Age", "600");
   } else {
     response.add("Access-Control-Expose-Headers",

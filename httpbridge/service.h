@@ -11,7 +11,6 @@
 #include "httpbridge/auth.h"
 #include "httpbridge/metrics.h"
 #include "httpbridge/options.h"
-#include "httpbridge/rate_limit.h"
 #include "httpbridge/request.h"
 #include "httpbridge/response.h"
 #include "httpbridge/router.h"

@@ -27,6 +27,10 @@ class Listener {
 
   void accept();
   void close();
+  /// For connections from now on; no-op where the address is without TLS.
+  void replace_tls(std::shared_ptr<asio::ssl::context> tls) {
+    if (tls_) tls_ = std::move(tls);
+  }
   uint16_t port() const { return port_; }
 
  private:

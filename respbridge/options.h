@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "net/rate_limit.h"
 #include "net/tls.h"
 #include "store/api_keys.h"
 
@@ -54,6 +55,11 @@ struct RespOptions {
   uint32_t tcp_keepalive_s = 300;      // 0: off
   uint32_t idle_timeout_ms = 0;        // a client that sends nothing, subscribers excepted; 0: none
   uint32_t write_timeout_ms = 60'000;  // a client that takes nothing of its replies; 0: none
+  uint32_t auth_timeout_ms = 30'000;   // until TLS is agreed upon and, where it is needed, AUTH has been given; 0: none
+
+  // Rates of commands. A client beyond them is read from again when there is room.
+  RateLimit key_rate;
+  RateLimit address_rate;
 
   // CONFIG SET notify-keyspace-events: its value at start, as Redis writes it ("KEA"); empty: none.
   std::string notify_keyspace_events;

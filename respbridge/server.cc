@@ -21,39 +21,53 @@ class RespServer::Impl {
   Result<void> listen();
   void run();
   void stop();
+  Result<void> reload(const RespOptions& options);
 
-  Service& service() { return *service_; }
   std::vector<uint16_t> ports() const { return ports_; }
   std::vector<std::string> urls() const { return urls_; }
 
  private:
-  Result<std::shared_ptr<asio::ssl::context>> tls_context();
+  static Result<std::shared_ptr<asio::ssl::context>> make_tls(const TlsOptions& options);
 
   std::unique_ptr<Service> service_;
   Notifier notifier_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Listener>> listeners_;  // on the first worker's thread once it runs
-  std::shared_ptr<asio::ssl::context> tls_;
-  size_t next_worker_ = 0;  // the first worker's thread only
+  bool has_tls_ = false;                              // constant once it listens
+  size_t next_worker_ = 0;                            // the first worker's thread only
   std::vector<uint16_t> ports_;
   std::vector<std::string> urls_;
-  std::once_flag stopped_;
+  std::mutex life_mutex_;  // of stop() and reload()
 };
 
-Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::tls_context() {
-  if (!tls_) {
-    const Result<TlsContext> made = make_tls_context(service_->options().tls);
+Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::make_tls(const TlsOptions& options) {
+  const Result<TlsContext> made = make_tls_context(options);
+  if (!made) return made.error();
+  SSL_CTX_up_ref(made->get());  // one reference is Asio's
+  return std::make_shared<asio::ssl::context>(made->get());
+}
+
+Result<void> RespServer::Impl::reload(const RespOptions& options) {
+  const std::lock_guard lock(life_mutex_);
+  if (workers_.empty()) return {};
+  std::shared_ptr<asio::ssl::context> tls;
+  if (has_tls_) {
+    Result<std::shared_ptr<asio::ssl::context>> made = make_tls(options.tls);
     if (!made) return made.error();
-    SSL_CTX_up_ref(made->get());  // one reference is Asio's
-    tls_ = std::make_shared<asio::ssl::context>(made->get());
+    tls = std::move(*made);
   }
-  return tls_;
+  if (Result<void> done = service_->reload(options); !done || !tls) return done;
+  asio::post(workers_[0]->io(), [this, tls] {
+    for (const auto& listener : listeners_) listener->replace_tls(tls);
+  });
+  return {};
 }
 
 Result<void> RespServer::Impl::listen() {
   const RespOptions& options = service_->options();
   const size_t threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency() / 2);
   for (size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(*service_));
+  std::shared_ptr<asio::ssl::context> tls_of_all;
   const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
   for (const std::string& text : options.listen) {
     const Result<ResolvedAddress> address = resolve_listen_address(text);
@@ -64,9 +78,13 @@ Result<void> RespServer::Impl::listen() {
                                  "say 'anonymous = yes' in section [resp]"};
     std::shared_ptr<asio::ssl::context> tls;
     if (address->tls) {
-      const Result<std::shared_ptr<asio::ssl::context>> made = tls_context();
-      if (!made) return made.error();
-      tls = *made;
+      if (!has_tls_) {
+        Result<std::shared_ptr<asio::ssl::context>> made = make_tls(options.tls);
+        if (!made) return made.error();
+        tls_of_all = std::move(*made);
+        has_tls_ = true;
+      }
+      tls = tls_of_all;
     }
     uint16_t port = 0;
     for (const auto& endpoint : address->endpoints) {
@@ -92,21 +110,19 @@ void RespServer::Impl::run() {
 }
 
 void RespServer::Impl::stop() {
-  std::call_once(stopped_, [this] {
-    notifier_.stop();
-    if (!workers_.empty()) {
-      std::promise<void> closed;
-      asio::post(workers_[0]->io(), [&] {
-        for (const auto& listener : listeners_) listener->close();
-        closed.set_value();
-      });
-      if (workers_[0]->runs()) closed.get_future().wait();
-    }
-    for (const auto& worker : workers_) worker->stop();
-    for (const auto& worker : workers_) worker->join();
-    listeners_.clear();
-    workers_.clear();
+  const std::lock_guard lock(life_mutex_);
+  notifier_.stop();
+  if (workers_.empty()) return;
+  std::promise<void> closed;
+  asio::post(workers_[0]->io(), [&] {
+    for (const auto& listener : listeners_) listener->close();
+    closed.set_value();
   });
+  if (workers_[0]->runs()) closed.get_future().wait();
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+  listeners_.clear();
+  workers_.clear();
 }
 
 RespServer::RespServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -123,7 +139,7 @@ Result<std::unique_ptr<RespServer>> RespServer::start(Store& store, RespOptions 
 
 std::vector<uint16_t> RespServer::ports() const { return impl_->ports(); }
 std::vector<std::string> RespServer::urls() const { return impl_->urls(); }
-Result<void> RespServer::reload(const RespOptions& options) { return impl_->service().reload(options); }
+Result<void> RespServer::reload(const RespOptions& options) { return impl_->reload(options); }
 void RespServer::stop() { impl_->stop(); }
 
 }  // namespace kvfs::resp

@@ -36,8 +36,8 @@ class RespServer {
   /// The addresses as a person would type them: "redis://127.0.0.1:6379".
   std::vector<std::string> urls() const;
 
-  /// Replaces the keys without touching connections (SIGHUP): who has authenticated stays so. Errors: invalid; then
-  /// everything stays as it was.
+  /// Replaces keys and certificates without touching connections (SIGHUP): who has authenticated stays so. Errors:
+  /// invalid; then everything stays as it was.
   Result<void> reload(const RespOptions& options);
 
   /// Closes listeners, sends the replies of what has been executed, closes connections. Idempotent.

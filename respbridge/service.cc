@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 
 namespace kvfs::resp {
@@ -92,7 +94,26 @@ Result<void> Service::reload(const RespOptions& options) {
     if (Result<DirId> made = store_.ensure_tenant(tenant); !made) return made.error();
   const std::lock_guard lock(keys_mutex_);
   keys_ = std::move(*table);
+  key_rate_ = options.key_rate;
+  address_rate_ = options.address_rate;
+  has_rates_.store(key_rate_.per_second > 0 || address_rate_.per_second > 0, std::memory_order_relaxed);
   return {};
+}
+
+int64_t Service::charge(const Client& client, std::string_view address, size_t commands) {
+  if (commands == 0 || !has_rates_.load(std::memory_order_relaxed)) return 0;
+  RateLimit key_rate, address_rate;
+  {
+    const std::lock_guard lock(keys_mutex_);
+    key_rate = key_rate_;
+    address_rate = address_rate_;
+  }
+  const int64_t now_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const auto tokens = static_cast<double>(commands);
+  const int64_t of_address = address_limiter_.charge(address_rate, address, tokens, now_ns);
+  const int64_t of_key = client.authenticated ? key_limiter_.charge(key_rate, client.identity.name, tokens, now_ns) : 0;
+  return std::max(of_address, of_key);
 }
 
 void Service::admit(Client& client, bool loopback) const {

@@ -74,6 +74,9 @@ class Service {
   std::shared_ptr<const KeyTable> keys() const;
   /// Errors: invalid; then everything stays.
   Result<void> reload(const RespOptions& options);
+  /// Counts commands against the rates of the client's key and of `address`: for how many nanoseconds nothing more is
+  /// to be read from the client.
+  int64_t charge(const Client& client, std::string_view address, size_t commands);
   /// What a new connection is before AUTH.
   void admit(Client& client, bool loopback) const;
 
@@ -114,6 +117,11 @@ class Service {
   std::atomic<bool> saving_{false};
   mutable std::mutex keys_mutex_;
   std::shared_ptr<const KeyTable> keys_;  // guarded by keys_mutex_
+  RateLimit key_rate_;                    // guarded by keys_mutex_
+  RateLimit address_rate_;                // guarded by keys_mutex_
+  std::atomic<bool> has_rates_{false};
+  RateLimiter key_limiter_;
+  RateLimiter address_limiter_;
 };
 
 }  // namespace kvfs::resp

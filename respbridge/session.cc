@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <utility>
 
 #include "respbridge/address.h"
@@ -40,6 +41,7 @@ void Session::set_up_card(bool loopback) {
   card.created_ms = active_ms_ = service_.store().now_ms();
   card.active_ms.store(active_ms_);
   card.address = peer_text(socket_, false);
+  peer_address_ = card.address.substr(0, card.address.rfind(':'));
   card.local_address = peer_text(socket_, true);
   service_.admit(client_, loopback);
   parser_.restrict(!client_.authenticated);
@@ -65,6 +67,7 @@ void Session::start() {
       self->close();
     else
       self->read();
+    self->secured_ = !error;
   });
 }
 
@@ -92,8 +95,11 @@ void Session::check_deadlines(uint64_t now_ms) {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
   }
-  if (overflow ||
-      (idle_ms != 0 && !listens && !writing_ && !syncing_ && !held_timer_ && now_ms > active_ms_ + idle_ms) ||
+  const uint64_t auth_timeout_ms = service_.options().auth_timeout_ms;
+  const bool stranger = !client_.authenticated || (tls_ && !secured_);
+  if (overflow || (stranger && auth_timeout_ms != 0 && now_ms > client_.card->created_ms + auth_timeout_ms) ||
+      (idle_ms != 0 && !listens && !writing_ && !syncing_ && !paused_ && !held_timer_ &&
+       now_ms > active_ms_ + idle_ms) ||
       (writing_ && write_timeout_ms != 0 && now_ms > write_began_ms_ + write_timeout_ms) ||
       (draining_ && now_ms > drain_until_ms_))
     close();
@@ -113,6 +119,20 @@ void Session::read() {
     tls_->async_read_some(asio::buffer(space, size), on_done);
   else
     socket_.async_read_some(asio::buffer(space, size), on_done);
+}
+
+/// Reads again in a while. What the client sends meanwhile waits in its own memory.
+void Session::pause(int64_t ns) {
+  paused_ = true;
+  if (!pause_end_) pause_end_.emplace(socket_.get_executor());
+  pause_end_->expires_after(std::chrono::nanoseconds(ns));
+  pause_end_->async_wait([weak = weak_from_this()](const error_code&) {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    self->paused_ = false;
+    self->active_ms_ = self->service_.store().now_ms();
+    self->read();
+  });
 }
 
 void Session::on_read(const error_code& error, size_t count) {
@@ -208,6 +228,7 @@ void Session::take_commands() {
     commands_.emplace_back(arguments_.data() + begin, end - begin);
     begin = end;
   }
+  pause_ns_ = std::max(pause_ns_, service_.charge(client_, peer_address_, commands_.size()));
 }
 
 /// Executes the batch. False: the replies must go out before it can go on, or a command is held back.
@@ -256,6 +277,7 @@ void Session::finish_input() {
     take_commands();
   }
   if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
+  if (const int64_t ns = std::exchange(pause_ns_, 0); ns > 0) return pause(ns);
   read();
 }
 
@@ -343,7 +365,7 @@ void Session::on_written(const error_code& error) {
   in_flight_.clear();
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
   if (syncing_) return;
-  if (reading_)  // it was a push that was written, between two commands
+  if (reading_ || paused_)  // it was a push that was written, between two commands
     flush();
   else
     finish_input();

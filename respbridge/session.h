@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   using Tls = asio::ssl::stream<Socket&>;
 
   void read();
+  void pause(int64_t ns);
   void on_read(const error_code& error, size_t count);
   void take_commands();
   bool run_commands();
@@ -94,13 +96,18 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   size_t gathered_mark_ = 0;                 // of out_: replies of a gathered transaction begin here
   size_t gathered_done_ = 0;                 // commands of the batch that it executed
   bool broken_ = false;                      // the input is no protocol: an error is due after the batch
+  int64_t pause_ns_ = 0;                     // before the next read, for the commands taken
   bool more_ = false;                        // input_ may hold more commands than the batch took
 
+  std::optional<asio::steady_timer> pause_end_;
+  std::string peer_address_;  // without the port
   std::string out_;
   std::string in_flight_;
   bool writing_ = false;
   bool syncing_ = false;  // out_ waits for synced()
   bool reading_ = false;
+  bool paused_ = false;    // the client is beyond its rate: not read from
+  bool secured_ = false;   // TLS, where it is used, is agreed upon
   bool draining_ = false;  // the last byte is sent; what still comes is thrown away
   bool closed_ = false;
   uint64_t active_ms_ = 0;       // the last time something was read

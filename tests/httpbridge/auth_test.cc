@@ -94,6 +94,40 @@ TEST(Auth, WithoutKeysOnlyLoopbackIsAnonymous) {
   EXPECT_EQ(anybody.put("/v1/c/k", "v").status, 201);
 }
 
+TEST(Cors, ListedOriginsMayAskAndReadOthersMayNot) {
+  HttpOptions options;
+  options.cors_origins = {"https://app.example"};
+  Door door(options);
+  const Answer preflight =
+      door.ask("OPTIONS", "/v1/c/k", {}, {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "PUT"}});
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_EQ(preflight.field("Access-Control-Allow-Origin"), "https://app.example");
+  EXPECT_NE(preflight.field("Access-Control-Allow-Methods").find("PUT"), std::string::npos);
+  EXPECT_NE(preflight.field("Access-Control-Allow-Headers").find("Kvfs-Type"), std::string::npos);
+  EXPECT_EQ(door.put("/v1/c/k", "v", {{"Origin", "https://app.example"}}).status, 201);
+  const Answer read = door.get("/v1/c/k", {{"Origin", "https://app.example"}});
+  EXPECT_EQ(read.field("Access-Control-Allow-Origin"), "https://app.example");
+  EXPECT_NE(read.field("Access-Control-Expose-Headers").find("ETag"), std::string::npos);
+  EXPECT_NE(read.field("Vary").find("Origin"), std::string::npos);
+  EXPECT_EQ(door.get("/v1/c/k", {{"Origin", "https://evil.example"}}).field("Access-Control-Allow-Origin"), "");
+  EXPECT_EQ(door.get("/v1/c/k").field("Access-Control-Allow-Origin"), "");
+}
+
+TEST(Cors, PagesOfOtherOriginsChangeNothingForWhoeverNeedsNoKey) {
+  Door door;
+  for (const char* origin : {"https://evil.example", "null", "http://localhost:81", "localhost"}) {
+    EXPECT_EQ(door.post("/v1/c/k?incr=1", "", {{"Origin", origin}}).status, 403) << origin;
+    EXPECT_EQ(
+        door.post("/put", R"({"key":"k","value":1})", {{"Origin", origin}, {"Content-Type", "text/plain"}}).status, 403)
+        << origin;
+  }
+  EXPECT_EQ(door.post("/v1/c/k?incr=1", "", {{"Origin", "http://localhost"}}).status, 200) << "the server's own pages";
+  EXPECT_EQ(door.post("/v1/c/k?incr=1", "").status, 200);
+  Door keyed(two_tenants());
+  EXPECT_EQ(keyed.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}, {"Origin", "https://evil.example"}}).status, 201)
+      << "who sends a key was told it";
+}
+
 TEST(Rates, BeyondThemIs429WithRetryAfter) {
   HttpOptions options = two_tenants();
   options.key_rate = {0.5, 2};
@@ -119,6 +153,18 @@ TEST(RateLimiter, RefillsAsTimePasses) {
   EXPECT_TRUE(limiter.take(rate, "a", kSecond / 10).allowed);
   EXPECT_FALSE(limiter.take(rate, "a", kSecond / 10).allowed);
   EXPECT_EQ(limiter.take(rate, "a", 100 * kSecond).remaining, 4u);
+}
+
+TEST(RateLimiter, ChargesIntoDebtAndSaysWhenItIsPaid) {
+  RateLimiter limiter;
+  const RateLimit rate{10, 5};
+  constexpr int64_t kSecond = 1'000'000'000;
+  EXPECT_EQ(limiter.charge(rate, "a", 5, 0), 0);
+  EXPECT_EQ(limiter.charge(rate, "a", 20, 0), 2 * kSecond);
+  EXPECT_EQ(limiter.charge(rate, "a", 0, kSecond), kSecond);
+  EXPECT_EQ(limiter.charge(rate, "a", 0, 2 * kSecond), 0);
+  EXPECT_EQ(limiter.charge(rate, "b", 1, 0), 0);
+  EXPECT_EQ(limiter.charge({}, "a", 1e9, 0), 0);
 }
 
 TEST(RateLimiter, ForgetsFullBuckets) {

@@ -29,7 +29,8 @@ class WireServer {
 /// One connection. Every wait ends after 10 seconds with a test failure.
 class Wire {
  public:
-  explicit Wire(uint16_t port);
+  enum class Family { ipv4, ipv6 };
+  explicit Wire(uint16_t port, Family family = Family::ipv4);
   /// A Unix socket.
   explicit Wire(const std::string& path);
   ~Wire();

@@ -5,7 +5,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <regex>
 #include <thread>
+
+#include "tests/store/engine/temporary_directory.h"
+#include "tests/support/wait.h"
 
 namespace kvfs::http {
 namespace {
@@ -303,6 +310,70 @@ TEST(Server, ListensOnSeveralAddressesAndAUnixSocket) {
     EXPECT_EQ(second.receive().status, 200);
   }
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(Server, ListensOnIpv6) {
+  HttpOptions options;
+  options.listen = {"[::1]:0"};
+  std::optional<WireServer> server;
+  try {
+    server.emplace(options);
+  } catch (const StoreException& e) {
+    GTEST_SKIP() << "no IPv6 here: " << e.what();
+  }
+  Wire wire(server->port(), Wire::Family::ipv6);
+  wire.send("GET /health HTTP/1.1\r\nHost: [::1]\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 200);
+}
+
+TEST(Server, StopSaysSoBeforeListenersClose) {
+  HttpOptions options;
+  options.ready_grace_ms = 1500;
+  WireServer server(options);
+  Wire balancer(server.port());
+  const auto ready = [&] {
+    balancer.send("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n");
+    return balancer.receive().status;
+  };
+  EXPECT_EQ(ready(), 200);
+  std::thread stopper([&] { server.server().stop(); });
+  EXPECT_TRUE(test::wait_until([&] { return ready() == 503; }));
+  Wire late(server.port());
+  late.send(kPut);
+  EXPECT_EQ(late.receive().status, 201) << "who came before the listeners closed is served";
+  stopper.join();
+}
+
+TEST(Server, LogsRequestsAsLogToolsReadThemAndNobodyForgesALine) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/access.log";
+  HttpOptions options;
+  options.access_log = path;
+  const auto text = [&](const std::string& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  {
+    WireServer server(options);
+    Wire wire(server.port());
+    wire.send(
+        "PUT /v1/c/k?a=\"b HTTP/1.1\r\nHost: x\r\nUser-Agent: test/1 \"x\"\r\nReferer: http://r/\r\n"
+        "Content-Length: 5\r\n\r\nhello");
+    EXPECT_EQ(wire.receive().status, 201);
+    wire.send(kGet);
+    EXPECT_EQ(wire.receive().status, 200);
+    ASSERT_TRUE(test::wait_until([&] { return text(path).find("GET") != std::string::npos; }));
+    std::filesystem::rename(path, path + ".1");
+    ASSERT_TRUE(server.server().reload(options));
+    wire.send(kGet);
+    EXPECT_EQ(wire.receive().status, 200);
+  }
+  const std::regex combined(
+      "127\\.0\\.0\\.1 - anonymous \\[\\d\\d/\\w{3}/\\d{4}:\\d\\d:\\d\\d:\\d\\d \\+0000\\] "
+      "\"PUT /v1/c/k\\?a=\\\\x22b HTTP/1.1\" 201 0 \"http://r/\" \"test/1 \\\\x22x\\\\x22\" \\d+us\n"
+      "127\\.0\\.0\\.1 - anonymous \\[[^\\]]+\\] \"GET /v1/c/k HTTP/1.1\" 200 5 \"-\" \"-\" \\d+us\n");
+  EXPECT_TRUE(std::regex_match(text(path + ".1"), combined)) << text(path + ".1");
+  EXPECT_NE(text(path).find("\"GET /v1/c/k HTTP/1.1\" 200 5"), std::string::npos) << "after rotation";
 }
 
 TEST(Server, SaysWhatToDoWhereItCannotListen) {

@@ -182,6 +182,13 @@ TEST(ServeTest, AnswersWithoutAMountAndKeepsItsDataForTheMount) {
 
 TEST(ServeTest, AnEmptyListenTurnsADoorOff) {
   const TempDir files;
+  const auto resp_alone =
+      shell("KVFS_STORE_PATH=" + files / "resp" + " KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN=unix:" + files / "socket" + " " +
+            kvfs_executable() + " serve & for i in $(seq 600); do redis-cli -s " + files / "socket" +
+            " set a b 2>&1 | grep -q OK && break; sleep 0.1; done; redis-cli -s " + files / "socket" +
+            " get a; kill $!; wait $!");
+  EXPECT_EQ(resp_alone.exit_code, 0);
+  EXPECT_NE(resp_alone.output.find("b\n"), std::string::npos) << resp_alone.output;
   const auto result = shell("KVFS_STORE_PATH=" + files / "store" +
                             " KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= timeout -s TERM 10 " + kvfs_executable() + " serve");
   EXPECT_NE(result.exit_code, 124) << "nothing to serve should be refused, not waited for";

@@ -8,22 +8,29 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "httpbridge/options.h"
+namespace kvfs {
 
-namespace kvfs::http {
+/// A rate of tokens. `per_second` 0: no limit. `burst` 0: as many as one second gives.
+struct RateLimit {
+  double per_second = 0;
+  double burst = 0;
+};
 
 /// Thread safety: all functions may be called from any thread.
 class RateLimiter {
  public:
   struct Verdict {
     bool allowed = true;
-    uint64_t limit = 0;        // the burst
-    uint64_t remaining = 0;    // whole tokens left
-    uint64_t reset_s = 0;      // until the bucket is full again
+    uint64_t limit = 0;          // the burst
+    uint64_t remaining = 0;      // whole tokens left
+    uint64_t reset_s = 0;        // until the bucket is full again
     uint64_t retry_after_s = 0;  // where not allowed: until there is a token, at least 1
   };
   /// Takes one token from the bucket of `name`. `now_ns` is of a monotonic clock.
   Verdict take(const RateLimit& rate, std::string_view name, int64_t now_ns);
+
+  /// Takes `tokens` at once, more than there are if need be: in how many nanoseconds there will be one again; 0: now.
+  int64_t charge(const RateLimit& rate, std::string_view name, double tokens, int64_t now_ns);
 
   /// Buckets held now.
   size_t size() const;
@@ -42,8 +49,11 @@ class RateLimiter {
     std::unordered_map<std::string, Bucket, Hash, std::equal_to<>> buckets;  // guarded by mutex
     size_t sweep_at = 1024;                                                  // guarded by mutex
   };
+  static double burst_of(const RateLimit& rate);
+  /// With what it has gained until now.
+  static Bucket& bucket_of(Shard& shard, const RateLimit& rate, std::string_view name, int64_t now_ns);
   static void sweep(Shard& shard, const RateLimit& rate, double burst, int64_t now_ns);
   std::array<Shard, 16> shards_;
 };
 
-}  // namespace kvfs::http
+}  // namespace kvfs

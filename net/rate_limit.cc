@@ -1,19 +1,21 @@
-#include "httpbridge/rate_limit.h"
+#include "net/rate_limit.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace kvfs::http {
+namespace kvfs {
 
 namespace {
 constexpr double kNsPerSecond = 1e9;
 }
 
-RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view name, int64_t now_ns) {
-  if (rate.per_second <= 0) return {};
-  const double burst = rate.burst > 0 ? rate.burst : std::max(1.0, rate.per_second);
-  Shard& shard = shards_[Hash{}(name) % shards_.size()];
-  const std::lock_guard lock(shard.mutex);
+double RateLimiter::burst_of(const RateLimit& rate) {
+  return rate.burst > 0 ? rate.burst : std::max(1.0, rate.per_second);
+}
+
+RateLimiter::Bucket& RateLimiter::bucket_of(Shard& shard, const RateLimit& rate, std::string_view name,
+                                            int64_t now_ns) {
+  const double burst = burst_of(rate);
   auto found = shard.buckets.find(name);
   if (found == shard.buckets.end()) {
     if (shard.buckets.size() >= shard.sweep_at) sweep(shard, rate, burst, now_ns);
@@ -24,6 +26,25 @@ RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view n
       static_cast<double>(std::max<int64_t>(0, now_ns - bucket.at_ns)) / kNsPerSecond * rate.per_second;
   bucket.tokens = std::min(burst, bucket.tokens + gained);
   bucket.at_ns = now_ns;
+  return bucket;
+}
+
+int64_t RateLimiter::charge(const RateLimit& rate, std::string_view name, double tokens, int64_t now_ns) {
+  if (rate.per_second <= 0) return 0;
+  Shard& shard = shards_[Hash{}(name) % shards_.size()];
+  const std::lock_guard lock(shard.mutex);
+  Bucket& bucket = bucket_of(shard, rate, name, now_ns);
+  bucket.tokens -= tokens;
+  if (bucket.tokens >= 0) return 0;
+  return static_cast<int64_t>(-bucket.tokens / rate.per_second * kNsPerSecond);
+}
+
+RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view name, int64_t now_ns) {
+  if (rate.per_second <= 0) return {};
+  const double burst = burst_of(rate);
+  Shard& shard = shards_[Hash{}(name) % shards_.size()];
+  const std::lock_guard lock(shard.mutex);
+  Bucket& bucket = bucket_of(shard, rate, name, now_ns);
   Verdict verdict;
   verdict.limit = static_cast<uint64_t>(burst);
   if (bucket.tokens >= 1.0) {
@@ -39,8 +60,10 @@ RateLimiter::Verdict RateLimiter::take(const RateLimit& rate, std::string_view n
 }
 
 void RateLimiter::sweep(Shard& shard, const RateLimit& rate, double burst, int64_t now_ns) {
-  const auto full_after_ns = static_cast<int64_t>(burst / rate.per_second * kNsPerSecond);
-  std::erase_if(shard.buckets, [&](const auto& item) { return now_ns - item.second.at_ns > full_after_ns; });
+  std::erase_if(shard.buckets, [&](const auto& item) {
+    const Bucket& bucket = item.second;
+    return static_cast<double>(now_ns - bucket.at_ns) / kNsPerSecond * rate.per_second > burst - bucket.tokens;
+  });
   shard.sweep_at = std::max<size_t>(1024, shard.buckets.size() * 2);
 }
 
@@ -53,4 +76,4 @@ size_t RateLimiter::size() const {
   return total;
 }
 
-}  // namespace kvfs::http
+}  // namespace kvfs
