@@ -344,13 +344,15 @@ Result<std::string> TransactionFiles::get_xattr(const ControlPlace& place, std::
   if (name == "user.kvfs.if_match" && staged != transaction.files.end() && staged->second->if_match)
     return std::to_string(*staged->second->if_match);
   if (name != "user.kvfs.version" && !is_acl_name(name)) return Errc::no_attribute;
-  const auto mode = staged == transaction.files.end() ? std::nullopt : staged->second->mode;
+  const bool changes_mode = staged != transaction.files.end() && staged->second->mode.has_value();
+  const uint32_t mode = changes_mode ? *staged->second->mode : 0;
   return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
     const auto live = transaction.live(txn, target->path);
     if (!live) return Errc::no_attribute;
     if (!is_acl_name(name)) return std::to_string(live->entry.version);
     // The kernel asks for those of directories and values that are there already, and holds to them here, too.
-    const std::string xattrs = mode ? xattrs_after_chmod(live->entry.xattrs, *mode) : std::string(live->entry.xattrs);
+    const std::string xattrs =
+        changes_mode ? xattrs_after_chmod(live->entry.xattrs, mode) : std::string(live->entry.xattrs);
     const auto acl = Xattrs::find(xattrs, name);
     return acl ? Result<std::string>(std::string(*acl)) : Errc::no_attribute;
   });

@@ -188,7 +188,7 @@ TEST(ServeTest, AnEmptyListenTurnsADoorOff) {
             " set a b 2>&1 | grep -q OK && break; sleep 0.1; done; redis-cli -s " + files / "socket" +
             " get a; kill $!; wait $!");
   EXPECT_EQ(resp_alone.exit_code, 0);
-  EXPECT_NE(resp_alone.output.find("b\n"), std::string::npos) << resp_alone.output;
+  EXPECT_NE(resp_alone.out.find("b\n"), std::string::npos) << resp_alone.out << resp_alone.err;
   const auto result = shell("KVFS_STORE_PATH=" + files / "store" +
                             " KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= timeout -s TERM 10 " + kvfs_executable() + " serve");
   EXPECT_NE(result.exit_code, 124) << "nothing to serve should be refused, not waited for";
