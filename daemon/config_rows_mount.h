@@ -62,11 +62,11 @@ inline constexpr std::array kMountRows = {
         .section = "mount",
         .key = "acl",
         .type = ConfigType::boolean,
-        .default_value = "yes",
+        .default_value = "no",
         .help =
-            "POSIX access control lists (setfacl) are kept and enforced. -o acl and noacl mean the same. Without them "
-            "ls -l is spared a question for each file whose attributes the kernel does not remember. Not where "
-            "uid, gid or umask are set."},
+            "POSIX access control lists (setfacl) are kept and enforced. -o acl and noacl mean the same. With them "
+            "ls -l asks for those of each file, which makes it several times slower where the kernel does not remember "
+            "the files. Not where uid, gid or umask are set."},
     ConfigKey{.section = "mount",
               .key = "threads",
               .type = ConfigType::integer,

@@ -105,7 +105,7 @@ constexpr Script kScripts[] = {
 class AclTest : public ::testing::TestWithParam<Script> {
  protected:
   static void SetUpTestSuite() {
-    kvfs = std::make_unique<KvfsProcess>();
+    kvfs = std::make_unique<KvfsProcess>(KvfsOptions{.mount_options = {"acl"}});
     output_of("mkdir -p " + kvfs->at(""));
     const std::string parent = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path();
     std::string pattern = parent + "/kvfs-reference-XXXXXX";
@@ -151,7 +151,7 @@ class AclsOfAStoreTest : public ::testing::Test {
   }
   std::string sh(const std::string& command) { return output_of(command, kvfs.mount_point()); }
   std::string lists(const std::string& directory) { return output_of("find d | sort | getfacl -n -", directory); }
-  KvfsProcess kvfs;
+  KvfsProcess kvfs{KvfsOptions{.mount_options = {"acl"}}};
 };
 
 TEST_F(AclsOfAStoreTest, OutliveRestartsReplacementAtOtherDoorsAndAreInSnapshots) {
@@ -203,7 +203,7 @@ TEST_F(AclsOfAStoreTest, HoldWithinTransactions) {
 
 class WithoutAclsTest : public ::testing::Test {
  protected:
-  KvfsProcess kvfs{KvfsOptions{.mount_options = {"noacl"}}};
+  KvfsProcess kvfs;
 };
 
 TEST_F(WithoutAclsTest, TheyAreRefusedAndTheUmaskHolds) {
