@@ -19,7 +19,7 @@ start_kvfs() {
     mkdir -p "$work/kvfs/bench/bench" && directory_of[kvfs]=$work/kvfs/bench/bench
 }
 
-start_memfs() { run_peer memfs "$build/tests/bench/memfs" -f "$work/memfs"; }
+start_memfs() { run_peer memfs "$build/tests/bench/memfs" -f -o default_permissions "$work/memfs"; }
 
 start_local() {
   mkdir -p "$work/local"
