@@ -37,8 +37,9 @@ thread_local bool handed_over = false;
 SessionLoop::SessionLoop(fuse_session* session, const SessionLoopOptions& options)
     : session_(session),
       threads_max_(options.threads_max),
+      readers_min_(std::min(threads_max_, kReadersMin)),
       readers_max_(std::min(threads_max_, std::max(kReadersMin, std::thread::hardware_concurrency()))),
-      readers_wanted_(std::min(threads_max_, kReadersMin)) {}
+      readers_wanted_(readers_min_) {}
 
 SessionLoop::~SessionLoop() { stop(); }
 
@@ -56,6 +57,14 @@ void SessionLoop::add_worker_locked() {
   running_++;
   Worker& worker = workers_.emplace_back();
   worker.thread = std::thread([this, &worker] { run(worker); });
+}
+
+void SessionLoop::call_reader_locked(bool in_any_case) {
+  if (idle_ > 0) {
+    reader_wanted_.notify_one();
+  } else if (running_ < threads_max_ || in_any_case) {
+    add_worker_locked();
+  }
 }
 
 void SessionLoop::stop() {
@@ -102,12 +111,7 @@ void SessionLoop::hand_over(bool in_any_case) {
   const std::lock_guard lock(mutex_);
   if (!handed_over) readers_--;
   handed_over = true;
-  if (ended_ || readers_ > 0) return;
-  if (idle_ > 0) {
-    reader_wanted_.notify_one();
-  } else if (running_ < threads_max_ || in_any_case) {
-    add_worker_locked();
-  }
+  if (!ended_ && readers_ == 0) call_reader_locked(in_any_case);
 }
 
 void SessionLoop::run(Worker& worker) {
@@ -155,12 +159,8 @@ void SessionLoop::adjust() {
   if (ended_) return;
   if (requests_wait && readers_wanted_ < readers_max_) {
     readers_wanted_++;
-    if (idle_ > 0) {
-      reader_wanted_.notify_one();
-    } else if (running_ < threads_max_) {
-      add_worker_locked();
-    }
-  } else if (!requests_wait && readers_wanted_ > std::min(threads_max_, kReadersMin)) {
+    call_reader_locked(false);
+  } else if (!requests_wait && readers_wanted_ > readers_min_) {
     readers_wanted_--;
     readers_--;
     handed_over = true;

@@ -49,6 +49,8 @@ class SessionLoop {
   };
 
   void add_worker_locked();
+  /// Lets a thread become a reader, a new one where none is idle; beyond threads_max only `in_any_case`.
+  void call_reader_locked(bool in_any_case);
   void run(Worker& worker);
   /// Reads requests and processes them until another thread is to do so.
   void serve(Worker& worker, struct RequestBuffer& buffer);
@@ -59,6 +61,7 @@ class SessionLoop {
 
   fuse_session* const session_;
   const unsigned threads_max_;
+  const unsigned readers_min_;
   const unsigned readers_max_;
   std::atomic<bool> ended_{false};
 
