@@ -19,13 +19,11 @@ Worker::Worker(Shared& shared, MetricsShard& metrics)
     : shared_(shared),
       context_(shared.service, metrics, [this](std::function<void()> run) { net::asio::post(io_, std::move(run)); }),
       timer_(io_),
-      scratch_(new char[kScratchBytes]),
-      mailbox_(std::make_shared<Mailbox>(io_)) {}
+      scratch_(new char[kScratchBytes]) {}
 
 Worker::~Worker() {
   stop();
   join();
-  mailbox_->close();
 }
 
 void Worker::start() {
@@ -77,23 +75,12 @@ void Worker::remove(Session& session) {
 bool Worker::awaits_sync(const std::shared_ptr<Session>& session) {
   const Sequence sequence = std::exchange(context_.awaits_sync, 0);
   if (sequence == 0) return false;
-  unsynced_last_ = sequence;
-  unsynced_.push_back(session);
+  unsynced_.add(session, sequence);
   if (unsynced_.size() > 1) return true;
   // Together with those who are ready now.
-  net::asio::post(io_, [this] { await_sync(); });
+  net::asio::post(io_, [this] { unsynced_.ask(service().store()); });
   poller_.yield();
   return true;
-}
-
-void Worker::await_sync() {
-  service().store().when_durable(
-      unsynced_last_, [mailbox = mailbox_, sessions = std::exchange(unsynced_, {})](const Result<void>& done) {
-        mailbox->post([sessions, done] {
-          for (const auto& each : sessions)
-            if (const auto session = each.lock()) session->synced(done);
-        });
-      });
 }
 
 void Worker::drain() {

@@ -13,7 +13,7 @@
 #include "httpbridge/net.h"
 #include "httpbridge/poller.h"
 #include "httpbridge/service.h"
-#include "net/mailbox.h"
+#include "net/unsynced.h"
 
 namespace kvfs::http {
 
@@ -63,7 +63,6 @@ class Worker {
   using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   void tick();
-  void await_sync();
 
   Shared& shared_;
   net::IoContext io_{1};
@@ -72,9 +71,7 @@ class Worker {
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::unique_ptr<char[]> scratch_;
-  const std::shared_ptr<Mailbox> mailbox_;        // for threads of the store
-  std::vector<std::weak_ptr<Session>> unsynced_;  // have yet to ask for a sync
-  Sequence unsynced_last_ = 0;                    // of their writes
+  Unsynced<Session> unsynced_{io_};
   std::thread thread_;
 };
 

@@ -297,7 +297,6 @@ void Session::hold() {
 void Session::resume() {
   if (closed_ || !held_timer_) return;
   held_timer_.reset();
-  client_.held_until_ms = 0;
   finish_input();
 }
 
@@ -310,7 +309,6 @@ void Session::synced(const Result<void>& done) {
     Reply(out_, client_.protocol).error(error_text(done.error()));
     client_.closing = true;
   }
-  client_.held_until_ms = 0;  // CLIENT PAUSE is looked at again
   flush();
   if (!closed_ && !writing_) finish_input();
 }

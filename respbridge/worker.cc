@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -19,10 +18,7 @@ constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the 
 
 }  // namespace
 
-Worker::Worker(Service& service)
-    : service_(service), work_(io_.get_executor()), timer_(io_), mailbox_(std::make_shared<Mailbox>(io_)) {}
-
-Worker::~Worker() { mailbox_->close(); }
+Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
 
 void Worker::run() {
   tick();
@@ -42,23 +38,8 @@ void Worker::loop() {
       gathered_bytes_ = 0;
       Session::run_together(service_, std::exchange(gathered_, {}));
     }
-    if (!unsynced_.empty()) request_sync();
+    if (unsynced_.size() != 0) unsynced_.ask(service_.store());
   }
-}
-
-void Worker::await_sync(const std::shared_ptr<Session>& session, Sequence sequence) {
-  unsynced_.push_back(session);
-  unsynced_last_ = std::max(unsynced_last_, sequence);
-}
-
-void Worker::request_sync() {
-  service_.store().when_durable(
-      unsynced_last_, [mailbox = mailbox_, sessions = std::exchange(unsynced_, {})](const Result<void>& done) {
-        mailbox->post([sessions, done] {
-          for (const auto& each : sessions)
-            if (const auto session = each.lock()) session->synced(done);
-        });
-      });
 }
 
 void Worker::gather(const std::shared_ptr<Session>& session, size_t bytes) {

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "net/mailbox.h"
+#include "net/unsynced.h"
 #include "respbridge/net.h"
 #include "respbridge/service.h"
 #include "respbridge/session.h"
@@ -19,7 +19,7 @@ class Worker : public SessionOwner {
  public:
   explicit Worker(Service& service);
   /// REQUIRES: stop() and join() were called, or run() never.
-  ~Worker() override;
+  ~Worker() override = default;
 
   asio::io_context& io() { return io_; }
   void run();
@@ -32,12 +32,13 @@ class Worker : public SessionOwner {
 
   void closed(const std::shared_ptr<Session>& session) override { sessions_.erase(session); }
   void gather(const std::shared_ptr<Session>& session, size_t bytes) override;
-  void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) override;
+  void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) override {
+    unsynced_.add(session, sequence);
+  }
 
  private:
   void loop();
   void tick();
-  void request_sync();
 
   Service& service_;
   asio::io_context io_{1};
@@ -48,10 +49,8 @@ class Worker : public SessionOwner {
   // Of the worker's thread only:
   std::vector<std::shared_ptr<Session>> gathered_;
   size_t gathered_bytes_ = 0;
-  std::vector<std::weak_ptr<Session>> unsynced_;  // have yet to ask for a sync
-  Sequence unsynced_last_ = 0;                    // of their writes
+  Unsynced<Session> unsynced_{io_};
   bool stopping_ = false;
-  const std::shared_ptr<Mailbox> mailbox_;  // for threads of the store
   std::thread thread_;
 };
 
