@@ -1,38 +1,30 @@
 #include "store/engine/crc32c.h"
 
-#include <array>
-#include <bit>
+#include <isa-l/crc.h>
+
 #include <cstddef>
 #include <cstring>
 
 namespace kvfs {
 namespace {
 
-constexpr uint32_t kPolynomial = 0x82f63b78;  // reflected Castagnoli
+constexpr size_t kCallBytesMax = size_t{1} << 30;  // the library counts in int
 
-// kTables[k][b]: the CRC of byte b followed by k zero bytes ("slicing by 8").
-constexpr std::array<std::array<uint32_t, 256>, 8> make_tables() {
-  std::array<std::array<uint32_t, 256>, 8> tables{};
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
-    tables[0][byte] = crc;
+// crc32_iscsi() carries state as the standards define it, without the inversions at both ends.
+uint32_t extend_wide(uint32_t crc, std::string_view bytes) {
+  auto* begin = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
+  while (bytes.size() > kCallBytesMax) {
+    crc = ~crc32_iscsi(begin, static_cast<int>(kCallBytesMax), ~crc);
+    begin += kCallBytesMax;
+    bytes.remove_prefix(kCallBytesMax);
   }
-  for (size_t k = 1; k < 8; ++k) {
-    for (size_t byte = 0; byte < 256; ++byte) {
-      const uint32_t before = tables[k - 1][byte];
-      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xff];
-    }
-  }
-  return tables;
+  return ~crc32_iscsi(begin, static_cast<int>(bytes.size()), ~crc);
 }
 
-constexpr auto kTables = make_tables();
-
-using Extend = uint32_t (*)(uint32_t, std::string_view);
-
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) uint32_t extend_sse42(uint32_t crc, std::string_view bytes) {
+constexpr size_t kNarrowBytesMax = 256;  // above it the library's folding is faster than one chain of instructions
+
+__attribute__((target("sse4.2"))) uint32_t extend_narrow(uint32_t crc, std::string_view bytes) {
   uint64_t state = ~crc;
   const char* at = bytes.data();
   size_t left = bytes.size();
@@ -45,47 +37,20 @@ __attribute__((target("sse4.2"))) uint32_t extend_sse42(uint32_t crc, std::strin
   for (; left > 0; --left, ++at) narrow = __builtin_ia32_crc32qi(narrow, static_cast<unsigned char>(*at));
   return ~narrow;
 }
-#endif
 
-Extend fastest() {
-#if defined(__x86_64__)
+const bool has_instruction = [] {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("sse4.2")) return extend_sse42;
+  return __builtin_cpu_supports("sse4.2") != 0;
+}();
 #endif
-  return internal::crc32c_extend_portable;
-}
 
 }  // namespace
 
-namespace internal {
-
-uint32_t crc32c_extend_portable(uint32_t crc, std::string_view bytes) {
-  uint32_t state = ~crc;
-  const char* at = bytes.data();
-  size_t left = bytes.size();
-  if constexpr (std::endian::native == std::endian::little) {
-    for (; left >= 8; left -= 8, at += 8) {
-      uint32_t low;
-      uint32_t high;
-      std::memcpy(&low, at, 4);
-      std::memcpy(&high, at + 4, 4);
-      low ^= state;
-      state = kTables[7][low & 0xff] ^ kTables[6][(low >> 8) & 0xff] ^ kTables[5][(low >> 16) & 0xff] ^
-              kTables[4][low >> 24] ^ kTables[3][high & 0xff] ^ kTables[2][(high >> 8) & 0xff] ^
-              kTables[1][(high >> 16) & 0xff] ^ kTables[0][high >> 24];
-    }
-  }
-  for (; left > 0; --left, ++at) {
-    state = (state >> 8) ^ kTables[0][(state ^ static_cast<unsigned char>(*at)) & 0xff];
-  }
-  return ~state;
-}
-
-}  // namespace internal
-
 uint32_t crc32c_extend(uint32_t crc, std::string_view bytes) {
-  static const Extend extend = fastest();
-  return extend(crc, bytes);
+#if defined(__x86_64__)
+  if (bytes.size() <= kNarrowBytesMax && has_instruction) return extend_narrow(crc, bytes);
+#endif
+  return extend_wide(crc, bytes);
 }
 
 }  // namespace kvfs
