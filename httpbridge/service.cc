@@ -327,6 +327,14 @@ Result<void> Service::take_upload(Request& request, std::string_view bytes) {
   }
 }
 
+Result<void> Service::took_upload(Request& request, size_t bytes) {
+  try {
+    return request.upload->took(bytes);
+  } catch (const StoreException& e) {
+    return e.error();
+  }
+}
+
 void Service::handle(Context& context, Request& request, Response& response) {
   try {
     if (auto done = request.route->handler(context, request, response); !done)

@@ -69,6 +69,8 @@ class Service {
 
   /// Bytes of a body that goes into the store. Errors: as ValueWriter::append; then `response` is complete.
   Result<void> take_upload(Request& request, std::string_view bytes);
+  /// The same for bytes that have been put into request.upload->room().
+  Result<void> took_upload(Request& request, size_t bytes);
 
   /// Runs the handler. Throws nothing.
   void handle(Context& context, Request& request, Response& response);

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/beast/http/error.hpp>
 #include <charconv>
 #include <ctime>
 
@@ -11,12 +10,9 @@ namespace kvfs::http {
 
 namespace {
 
-constexpr size_t kHeadBytes = 4096;               // read at first; grows up to header_bytes_max
-constexpr size_t kBulkBytes = 128 * 1024;         // for bodies
-constexpr size_t kFlushBytes = 64 * 1024;         // answers are collected up to this
-constexpr size_t kChunkLineBytesMax = 16 * 1024;  // a chunk's size line, or all trailers
-constexpr size_t kIdleBytesMax = 64 * 1024;       // memory that an idle connection may keep for its next answer
-constexpr size_t kDiscardBytesMax = 256 * 1024;   // a refused body is read up to this, so that the connection can stay
+constexpr size_t kHeadBytes = 4096;          // read at first; grows up to header_bytes_max
+constexpr size_t kFlushBytes = 64 * 1024;    // answers are collected up to this
+constexpr size_t kIdleBytesMax = 64 * 1024;  // memory that an idle connection may keep for its next answer
 constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
 constexpr uint32_t kLingerMs = 2000;
 constexpr size_t kChunkFrameBytes = 32;  // for "<hex>\r\n" and "\r\n" around a piece
@@ -33,15 +29,14 @@ int64_t coarse_unix_seconds() {
   return now.tv_sec;
 }
 
-bool token_begins(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-
-bool is_continue(std::string_view expect) {
-  constexpr std::string_view kContinue = "100-continue";
-  if (expect.size() != kContinue.size()) return false;
-  for (size_t i = 0; i < expect.size(); ++i)
-    if ((expect[i] | 0x20) != (kContinue[i] | 0x20)) return false;
-  return true;
+/// Such a head has no end as RFC 9112 defines it, so that waiting for the rest would be in vain.
+bool has_bare_newline(std::string_view head) {
+  for (size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1))
+    if (at == 0 || head[at - 1] != '\r') return true;
+  return false;
 }
+
+bool token_begins(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 }  // namespace
 
@@ -87,17 +82,21 @@ void Session::run() {
     const Step step = finished ? Step::need_input : advance();
     if (step == Step::again) {
       budget -= std::min(budget, stage_ == Stage::source ? size_t{16} : size_t{1});
-      if (budget > 0) continue;
-      if (!flush()) return;
-      net::asio::post(worker_.io(), [self = shared_from_this()] { self->run_guarded(); });
-      return;
+      if (budget == 0) return yield();
+      continue;
     }
     if (stage_ == Stage::closed || !flush()) return;
     if (stage_ == Stage::source) return await_source();
     if (stage_ == Stage::sync) return;
     if (close_after_ && stage_ == Stage::head) linger();
     if (!fill()) return;
+    if (stage_ == Stage::body && --budget == 0) return yield();
   }
+}
+
+void Session::yield() {
+  if (!flush()) return;
+  net::asio::post(worker_.io(), [self = shared_from_this()] { self->run_guarded(); });
 }
 
 Session::Step Session::advance() {
@@ -132,6 +131,10 @@ Session::Step Session::advance_head() {
   }
   const size_t end = unread.find("\r\n\r\n");
   if (end == std::string_view::npos || end + 4 > options.header_bytes_max) {
+    if (end == std::string_view::npos && has_bare_newline(unread)) {
+      refuse(400, "a line of the header ends in LF without CR");
+      return Step::again;
+    }
     if (unread.size() < options.header_bytes_max && end == std::string_view::npos) return Step::need_input;
     refuse(431, "the header is larger than header_bytes_max, " + std::to_string(options.header_bytes_max) + " bytes");
     return Step::again;
@@ -151,100 +154,6 @@ Session::Step Session::advance_head() {
   request_.loopback = connection_.loopback;
   begin_body(worker_.service().admit(worker_.context(), connection_, request_, response_));
   return Step::again;
-}
-
-void Session::begin_body(Service::Next next) {
-  answered_early_ = next == Service::Next::answer;
-  const std::string_view expect = request_.headers.expect;
-  if (expect.data() != nullptr && !is_continue(expect)) {
-    worker_.service().fail(request_, response_, 417, "the only expectation that is met is 100-continue");
-    answered_early_ = close_after_ = true;
-  }
-  if (parser_->is_done()) return finish_request();
-  if (!answered_early_ && request_.route->body == BodyUse::none &&
-      (request_.chunked || request_.content_length > kDiscardBytesMax)) {
-    worker_.service().fail(request_, response_, 413, "this request takes no body");
-    answered_early_ = true;
-  }
-  const bool awaits_continue = expect.data() != nullptr && !request_.http_1_0 && head_.empty();
-  if (answered_early_ && (awaits_continue || request_.chunked || request_.content_length > kDiscardBytesMax)) {
-    close_after_ = true;
-    return answer();
-  }
-  body_mode_ = answered_early_ || request_.route->body == BodyUse::none ? BodyMode::discard
-               : request_.upload                                        ? BodyMode::upload
-                                                                        : BodyMode::memory;
-  if (awaits_continue) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
-  if (request_.chunked || request_.content_length > head_.unread().size()) {
-    bulk_.prepare(kBulkBytes);
-    bulk_.append(head_.unread());
-    head_.consume_in_place(head_.unread().size());
-  }
-  stage_ = Stage::body;
-  set_deadline(worker_.options().read_timeout_ms);
-}
-
-Session::Step Session::advance_body() {
-  InputBuffer& input = bulk_.capacity() > 0 ? bulk_ : head_;
-  const std::string_view unread = input.unread();
-  if (unread.empty()) return Step::need_input;
-  boost::system::error_code error;
-  parser_->clear_body_piece();
-  const size_t used = parser_->put({unread.data(), unread.size()}, error);
-  if (error && error != boost::beast::http::error::need_more) {
-    if (parser_->refused_status() != 0)
-      refuse(parser_->refused_status(), parser_->refused_detail());
-    else
-      refuse(400, "malformed body: " + error.message());
-    return Step::again;
-  }
-  if (!take_body_piece(parser_->body_piece())) return Step::again;
-  if (&input == &head_)
-    input.consume_in_place(used);
-  else
-    input.consume(used);
-  if (parser_->is_done()) {
-    finish_request();
-    return Step::again;
-  }
-  if (used == 0 && unread.size() > kChunkLineBytesMax) {
-    refuse(400, "a chunk's size line, or the trailers, are too long");
-    return Step::again;
-  }
-  return error ? Step::need_input : Step::again;
-}
-
-bool Session::take_body_piece(std::string_view piece) {
-  if (piece.empty()) return true;
-  switch (body_mode_) {
-    case BodyMode::discard:
-      return true;
-    case BodyMode::upload:
-      if (auto taken = worker_.service().take_upload(request_, piece); !taken) {
-        worker_.service().fail(request_, response_, taken.error());
-        close_after_ = true;
-        answer();
-        return false;
-      }
-      return true;
-    case BodyMode::memory:
-      break;
-  }
-  if (!request_.chunked && piece.size() == request_.content_length && bulk_.capacity() == 0) {
-    request_.body = piece;  // all of it, and it stays where it is
-    return true;
-  }
-  if (body_.size() + piece.size() > worker_.options().body_bytes_max) {
-    worker_.service().fail(
-        request_, response_, 413,
-        "the body is larger than body_bytes_max, " + std::to_string(worker_.options().body_bytes_max) + " bytes");
-    close_after_ = true;
-    answer();
-    return false;
-  }
-  body_.append(piece);
-  request_.body = body_;
-  return true;
 }
 
 void Session::finish_request() {
@@ -438,14 +347,20 @@ bool Session::flush() {
   return true;
 }
 
+std::span<char> Session::room() {
+  switch (stage_) {
+    case Stage::linger:
+      return worker_.scratch();
+    case Stage::body:
+      return body_room();
+    default:
+      return head_.prepare(head_.capacity() == 0 ? kHeadBytes : kHeadBytes / 2);
+  }
+}
+
 bool Session::fill() {
   if (!readable_) return false;
-  const bool lingers = stage_ == Stage::linger;
-  InputBuffer& input = stage_ == Stage::body ? bulk_ : head_;
-  const std::span<char> room = lingers ? worker_.scratch()
-                               : stage_ == Stage::body
-                                   ? input.prepare(kBulkBytes / 2)
-                                   : input.prepare(input.capacity() == 0 ? kHeadBytes : kHeadBytes / 2);
+  const std::span<char> room = this->room();
   const auto moved = transport_.read(room);
   switch (moved.outcome) {
     case Transport::Outcome::moved:
@@ -463,13 +378,15 @@ bool Session::fill() {
   // A short read has emptied the socket: what comes later is a new event. But the end may have come with these bytes,
   // and TLS may hold more in its own buffer.
   if (moved.bytes < room.size() && !hung_up_ && !transport_.may_hold_more()) readable_ = false;
-  if (lingers) {
+  if (stage_ == Stage::linger) {
     linger_left_ -= std::min(linger_left_, moved.bytes);
     if (linger_left_ == 0) abort();
     return stage_ != Stage::closed;
   }
-  input.commit(moved.bytes);
-  if (stage_ == Stage::body) set_deadline(worker_.options().read_timeout_ms);
+  if (stage_ == Stage::body)
+    body_came(moved.bytes);
+  else
+    head_.commit(moved.bytes);
   return true;
 }
 

@@ -33,27 +33,33 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
 
  private:
   enum class Stage { head, body, sync, source, linger, closed };
-  enum class BodyMode { memory, upload, discard };
+  /// upload: its length is known, and its bytes go from the socket into the store's chunks without a copy.
+  enum class BodyMode { memory, upload, chunked_upload, discard };
   /// What run() does after a step.
-  enum class Step { again, need_input, yield };
+  enum class Step { again, need_input };
 
   void on_ready(Poller::Event event) override;
   void run_guarded();
   /// Goes on until something has to be waited for: the socket (on_ready), the source (its wake), or other connections'
   /// turn.
   void run();
+  void yield();
   Step advance();
   Step advance_head();
   Step advance_body();
   Step advance_source();
   void begin_body(Service::Next next);
   bool take_body_piece(std::string_view piece);
+  bool refused_upload(const Result<void>& taken);
+  std::span<char> body_room();
+  void body_came(size_t bytes);
   void finish_request();
   void answer();
   void refuse(int status, std::string_view detail);
   void after_answer();
 
   bool flush();
+  std::span<char> room();
   bool fill();
   void send_direct(std::span<const char> bytes);
   void await_source();
@@ -77,6 +83,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   bool hung_up_ = false;       // the end of the client's bytes is near
   bool source_waits_ = false;  // for its wake
   size_t linger_left_ = 0;
+  uint64_t upload_left_ = 0;  // bytes of the body still to come, with BodyMode::upload
 
   InputBuffer head_;
   InputBuffer bulk_;  // a body that did not come with its head

@@ -76,35 +76,60 @@ Result<bool> StagedValue::read_chunk(uint32_t index, char* out) const {
 // ValueWriter
 
 Result<void> ValueWriter::append(std::string_view bytes) {
-  if (bytes.size() > bytes_max_ - size_)
-    return {Errc::value_too_large, fmt::format("the value is longer than {} bytes", bytes_max_)};
-  size_ += bytes.size();
+  if (Result<void> ok = count(bytes.size()); !ok) return ok;
   while (!bytes.empty()) {
-    const std::string_view part = bytes.substr(0, kChunkBytes - buffer_.size());
-    buffer_.append(part);
-    bytes.remove_prefix(part.size());
-    if (buffer_.size() == kChunkBytes)
-      if (Result<void> ok = flush(); !ok) return ok;
+    if (filled_ == 0 && bytes.size() >= kChunkBytes) {
+      if (Result<void> ok = stage(bytes.substr(0, kChunkBytes)); !ok) return ok;
+      bytes.remove_prefix(kChunkBytes);
+      continue;
+    }
+    const std::span<char> free = room();
+    const size_t part = std::min(free.size(), bytes.size());
+    std::memcpy(free.data(), bytes.data(), part);
+    if (Result<void> ok = fill(part); !ok) return ok;
+    bytes.remove_prefix(part);
   }
   return {};
 }
 
-Result<void> ValueWriter::flush() {
-  const auto& staged = staged_.chunks();
-  const uint32_t next = staged.empty() ? 0 : staged.rbegin()->first + 1;
-  if (Result<void> ok = staged_.stage_chunk(next, buffer_); !ok) return ok;
-  buffer_.clear();
+std::span<char> ValueWriter::room() {
+  if (!chunk_) chunk_ = std::make_unique_for_overwrite<char[]>(kChunkBytes);
+  return {chunk_.get() + filled_, kChunkBytes - filled_};
+}
+
+Result<void> ValueWriter::took(size_t bytes) {
+  if (Result<void> ok = count(bytes); !ok) return ok;
+  return fill(bytes);
+}
+
+Result<void> ValueWriter::count(size_t bytes) {
+  if (bytes > bytes_max_ - size_)
+    return {Errc::value_too_large, fmt::format("the value is longer than {} bytes", bytes_max_)};
+  size_ += bytes;
   return {};
+}
+
+Result<void> ValueWriter::fill(size_t bytes) {
+  filled_ += bytes;
+  if (filled_ < kChunkBytes) return {};
+  filled_ = 0;
+  return stage({chunk_.get(), kChunkBytes});
+}
+
+Result<void> ValueWriter::stage(std::string_view chunk) {
+  const auto& staged = staged_.chunks();
+  return staged_.stage_chunk(staged.empty() ? 0 : staged.rbegin()->first + 1, chunk);
 }
 
 Result<StagedValue> ValueWriter::finish() {
+  const std::string_view rest{chunk_.get(), filled_};
   if (size_ <= kInlineBytesMax) {
-    staged_.bytes = std::move(buffer_);
-  } else if (!buffer_.empty()) {
-    if (Result<void> ok = flush(); !ok) return ok.error();
+    staged_.bytes = rest;
+  } else if (!rest.empty()) {
+    if (Result<void> ok = stage(rest); !ok) return ok.error();
   }
   staged_.size = size_;
-  size_ = 0;
+  size_ = filled_ = 0;
   return std::move(staged_);
 }
 

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,16 +60,24 @@ class ValueWriter {
   ValueWriter(ChunkStore& chunks, uint64_t bytes_max) : staged_(chunks), bytes_max_(bytes_max) {}
   /// Errors: value_too_large (names the limit), no_space, io, read_only.
   Result<void> append(std::string_view bytes);
+  /// Where the value's next bytes may be put by who has them not yet, 1 to kChunkBytes of them; valid until the next
+  /// call.
+  std::span<char> room();
+  /// Takes the first `bytes` of room(). Errors: as append().
+  Result<void> took(size_t bytes);
   uint64_t size() const { return size_; }
   /// The complete value. The writer is empty afterwards.
   Result<StagedValue> finish();
 
  private:
-  Result<void> flush();
+  Result<void> count(size_t bytes);
+  Result<void> fill(size_t bytes);
+  Result<void> stage(std::string_view chunk);
   StagedValue staged_;
   uint64_t bytes_max_;
   uint64_t size_ = 0;
-  std::string buffer_;
+  std::unique_ptr<char[]> chunk_;  // kChunkBytes, made when needed
+  size_t filled_ = 0;              // of chunk_
 };
 
 /// Reads up to `length` bytes from `offset` of the entry's value; fewer only at its end. Holes read as zeros.

@@ -94,6 +94,8 @@ TEST(Wire, HostileRequestsAreRefused) {
       {"GET /health HTTP/0.9\r\n" + host + "\r\n", 505},
       {"GE(T /health HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET /health HTTP/1.1\n" + host + "\r\n", 505},
+      {"GET /health HTTP/1.1\nHost: x\n\n", 400},  // at once, not when header_timeout_ms is over
+      {"GET /health HTTP/1.1\r\nHost: x\n\n", 400},
       {"GET /he\x7flth HTTP/1.1\r\n" + host + "\r\n", 400},
       {"CONNECT example.org:443 HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET http:health HTTP/1.1\r\n" + host + "\r\n", 400},
