@@ -6,15 +6,70 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <new>
 
 namespace kvfs::http {
+
+namespace {
+
+// A BIO of our own (BIO_meth_new(3)) instead of SSL_set_fd()'s, because it knows whether a read has emptied the socket:
+// then the next one, which would find nothing, can be left out.
+
+template <typename Call>
+int transfer(BIO* bio, Call&& call, int retry_flag) {
+  BIO_clear_retry_flags(bio);
+  ssize_t moved;
+  do {
+    moved = call();
+  } while (moved < 0 && errno == EINTR);
+  if (moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
+  return static_cast<int>(moved);
+}
+
+int read_socket(BIO* bio, char* into, int bytes) {
+  auto& socket = *static_cast<Transport::TlsSocket*>(BIO_get_data(bio));
+  const auto receive = [&] { return ::recv(socket.fd, into, static_cast<size_t>(bytes), 0); };
+  const int got = transfer(bio, receive, BIO_FLAGS_READ);
+  socket.emptied = got < bytes;
+  return got;
+}
+
+int write_socket(BIO* bio, const char* from, int bytes) {
+  const auto& socket = *static_cast<Transport::TlsSocket*>(BIO_get_data(bio));
+  const auto send = [&] { return ::send(socket.fd, from, static_cast<size_t>(bytes), MSG_NOSIGNAL); };
+  return transfer(bio, send, BIO_FLAGS_WRITE);
+}
+
+long control_socket(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO* make_bio(Transport::TlsSocket& socket) {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+    if (made == nullptr) throw std::bad_alloc();
+    BIO_meth_set_read(made, read_socket);
+    BIO_meth_set_write(made, write_socket);
+    BIO_meth_set_ctrl(made, control_socket);
+    return made;
+  }();
+  BIO* bio = BIO_new(method);
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, &socket);
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
+}  // namespace
 
 Transport::Transport(int fd, SSL_CTX* tls) : fd_(fd) {
   ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls));
-  SSL_set_fd(ssl_.get(), fd_);
+  tls_socket_ = std::make_unique<TlsSocket>(TlsSocket{fd_});
+  BIO* const bio = make_bio(*tls_socket_);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_read_ahead(ssl_.get(), 1);  // a record's header and its bytes by one read
   SSL_set_mode(ssl_.get(),
                SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_set_accept_state(ssl_.get());

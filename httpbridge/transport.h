@@ -15,7 +15,8 @@ class Transport {
  public:
   /// Owns `fd`, a connected stream socket, and makes it non-blocking. `tls` null: plain.
   Transport(int fd, SSL_CTX* tls);
-  Transport(Transport&& other) noexcept : fd_(std::exchange(other.fd_, -1)), ssl_(std::move(other.ssl_)) {}
+  Transport(Transport&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), tls_socket_(std::move(other.tls_socket_)), ssl_(std::move(other.ssl_)) {}
   ~Transport() { close(); }
 
   enum class Outcome { moved, wait_read, wait_write, closed };
@@ -27,7 +28,13 @@ class Transport {
   Moved write(std::span<const char> from);
 
   /// True where read() may have more although it filled less than was asked for.
-  bool may_hold_more() const { return ssl_ != nullptr; }
+  bool may_hold_more() const { return ssl_ && (!tls_socket_->emptied || SSL_has_pending(ssl_.get()) == 1); }
+
+  /// What OpenSSL reads from and writes to.
+  struct TlsSocket {
+    int fd;
+    bool emptied = false;  // the last read took all there was
+  };
 
   /// No more bytes to the client.
   void shutdown_send();
@@ -41,6 +48,7 @@ class Transport {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
   int fd_;
+  std::unique_ptr<TlsSocket> tls_socket_;  // ssl_ points there
   std::unique_ptr<SSL, SslFree> ssl_;
 };
 
