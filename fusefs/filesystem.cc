@@ -125,6 +125,18 @@ void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {
   if (fresh && store_.feed().last() != seen_change) node.entry_timeout_s = node.attribute_timeout_s = 0;
 }
 
+void Filesystem::hold_special(const Node& node, const Slot& slot) {
+  const mode_t mode = node.attributes.st_mode;
+  if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || is_in_snapshot(node.inode)) return;
+  if (held_nodes_.add(node.inode)) store_.hold_inode(node.inode, slot);
+}
+
+void Filesystem::forget_live(Inode inode, uint64_t lookups) {
+  if (!nodes_.forget(inode, lookups)) return;
+  removed_directories_.drop(inode);
+  if (held_nodes_.drop(inode)) store_.release_inode(inode);
+}
+
 DirId Filesystem::tenant_of(Inode node) const {
   if (is_in_subtree(node)) {
     const auto member = control_tree_.find(node);

@@ -23,6 +23,7 @@
 #include "fusefs/control_dir.h"
 #include "fusefs/control_tree.h"
 #include "fusefs/directory_positions.h"
+#include "fusefs/held_nodes.h"
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
@@ -307,6 +308,10 @@ class Filesystem {
   Result<Node> make(Inode parent, std::string_view name, const NewNode& node);
   /// Tells the kernel of the node; not to be cached if a change came in between that it may not have been told of.
   void remember(Node& node, const Slot& slot, uint64_t seen_change);
+  /// The kernel has been told of the node: a special file that loses its last name stays while the kernel knows it.
+  void hold_special(const Node& node, const Slot& slot);
+  /// REQUIRES: no transaction is under way.
+  void forget_live(Inode inode, uint64_t lookups);
 
   // All below REQUIRE file.mutex to be held exclusively, or shared by const ones.
   OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;
@@ -336,6 +341,7 @@ class Filesystem {
   AccessTimes access_times_;
   std::atomic<bool> access_times_overdue_{false};
   RemovedDirectories removed_directories_;
+  HeldNodes held_nodes_;
   DirectoryPositions positions_;
   ChangedElsewhere changed_elsewhere_;
   LastErrors last_errors_;

@@ -68,6 +68,7 @@ Result<void> Filesystem::read_directory(DirectoryHandle& handle, uint64_t offset
       if (!known) remember(node, slot, seen);
       const bool taken = sink(name, node, next);
       if (taken && known) nodes_.remember(node.inode, slot);
+      if (taken) hold_special(node, slot);
       if (!taken && !known) nodes_.forget(node.inode, 1);
       return taken;
     };

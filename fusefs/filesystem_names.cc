@@ -28,6 +28,7 @@ Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
     }
     Node node = to_node(txn, found->entry, view);
     remember(node, found->slot, seen);
+    hold_special(node, found->slot);
     return node;
   });
 }
@@ -62,7 +63,7 @@ Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
 
 void Filesystem::forget(Inode inode, uint64_t lookups) {
   if (is_in_subtree(inode)) return control_tree_.forget(inode, lookups);
-  if (nodes_.forget(inode, lookups)) removed_directories_.drop(inode);
+  forget_live(inode, lookups);
 }
 
 Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const {
@@ -108,7 +109,9 @@ Result<Node> Filesystem::make(Inode parent, std::string_view name, const NewNode
     });
     nodes_.remember(made->inode, place.slot());
   } else {
-    nodes_.remember(made->inode, {target->dir, target->component, node.kind == Kind::directory});
+    const Slot slot{target->dir, target->component, node.kind == Kind::directory};
+    nodes_.remember(made->inode, slot);
+    hold_special(*made, slot);
   }
   return made;
 }

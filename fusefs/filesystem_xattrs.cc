@@ -110,8 +110,11 @@ std::optional<Error> Filesystem::refused_xattr(std::string_view name) const {
     if (offers_acls()) return std::nullopt;
     return Error{Errc::unsupported, "this mount offers no access control lists ([mount] acl); use mode bits"};
   }
-  const bool kept = name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security.");
-  if (kept && name != "security.selinux") return std::nullopt;
+  for (const std::string_view prefix : {"user.", "trusted.", "security."}) {
+    if (!name.starts_with(prefix) || name == "security.selinux") continue;
+    if (name.size() > prefix.size()) return std::nullopt;
+    return Error{Errc::invalid, "an attribute's name is more than " + std::string(prefix)};
+  }
   return Error{Errc::unsupported, {}};
 }
 

@@ -1,9 +1,10 @@
-// What fstat(2) says of directories that were removed while somebody had them open.
+// The attributes of directories that were removed while somebody had them open, for fstat(2), fchmod(2) and their like.
 #pragma once
 
 #include <sys/stat.h>
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -28,6 +29,15 @@ class RemovedDirectories {
     const auto it = directories_.find(inode);
     if (it == directories_.end()) return std::nullopt;
     return it->second;
+  }
+  /// Lets `change` have its attributes. False: it is not here.
+  bool change(Inode inode, const std::function<void(struct stat&)>& change) {
+    if (count_ == 0) return false;
+    const std::lock_guard lock(mutex_);
+    const auto it = directories_.find(inode);
+    if (it == directories_.end()) return false;
+    change(it->second);
+    return true;
   }
   /// The kernel has forgotten it.
   void drop(Inode inode) {

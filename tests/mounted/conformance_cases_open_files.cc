@@ -123,6 +123,50 @@ constexpr ConformanceCase kCases[] = {
       mkdir d 0755
       list d
       stat d)"},
+    {"a_removed_directory_has_attributes_while_open", R"(
+      mkdir d 0755
+      fopen 0 d directory,rdonly
+      rmdir d
+      fchmod 0 0700
+      fchown 0 1 2
+      futimens 0 5 6
+      fstat 0
+      fclose 0)"},
+    {"a_removed_fifo_lives_on_while_open", R"(
+      mkfifo p 0644
+      fopen 0 p rdwr,nonblock
+      unlink p
+      fstat 0
+      fwrite 0 0 x
+      fchmod 0 0600
+      fchown 0 1 2
+      futimens 0 5 6
+      fstat 0
+      fclose 0
+      list .)"},
+    {"a_replaced_fifo_lives_on_while_open", R"(
+      mkfifo p 0644
+      mkfifo q 0600
+      fopen 0 p rdwr,nonblock
+      rename q p
+      fstat 0
+      fchmod 0 0640
+      fstat 0
+      stat p
+      fclose 0
+      stat p
+      unlink p)"},
+    {"a_removed_device_lives_on_while_open", R"(
+      mknod n c 0666 1 3
+      link n m
+      fopen 0 n rdwr
+      unlink n
+      fstat 0
+      unlink m
+      fchmod 0 0600
+      fstat 0
+      fclose 0
+      list .)"},
     {"a_replaced_open_file_lives_on", R"(
       create a 0644
       create b 0600
