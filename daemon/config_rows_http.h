@@ -8,15 +8,15 @@
 namespace kvfs {
 
 inline constexpr std::array kHttpRows = {
-    ConfigKey{
-        .section = "http",
-        .key = "listen",
-        .type = ConfigType::list,
-        .default_value = "127.0.0.1:3300",
-        .help =
-            "Addresses to listen on: 127.0.0.1:3300, [::1]:3300, *:3300 (all), unix:/path; with tls: before it, "
-            "TLS. Empty: no HTTP. PORT in the environment changes the port of the first address. Addresses that other "
-            "machines reach need API keys, or anonymous = yes."},
+    ConfigKey{.section = "http",
+              .key = "listen",
+              .type = ConfigType::list,
+              .default_value = "127.0.0.1:3300",
+              .help =
+                  "Addresses to listen on: 127.0.0.1:3300, [::1]:3300, *:3300 (all), unix:/path; with tls: before it, "
+                  "TLS; - before all, left out where the machine has no such address. Empty: no HTTP. PORT in the "
+                  "environment changes the port of the first address. Addresses that other "
+                  "machines reach need API keys, or anonymous = yes."},
     ConfigKey{.section = "http",
               .key = "threads",
               .type = ConfigType::integer,

@@ -12,7 +12,7 @@ inline constexpr std::array kRespRows = {
         .section = "resp",
         .key = "listen",
         .type = ConfigType::list,
-        .default_value = "127.0.0.1:6379",
+        .default_value = "127.0.0.1:6379, -[::1]:6379",
         .help =
             "Addresses to listen on: 127.0.0.1:6379, [::1]:6379, *:6379 (all), unix:/path; with tls: before it, TLS. "
             "Empty: no Redis protocol. Addresses that other machines reach need API keys, or anonymous = yes."},

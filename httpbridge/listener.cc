@@ -29,13 +29,6 @@ Result<net::asio::ip::address> resolve(const ListenAddress& address) {
   return found.begin()->endpoint().address();
 }
 
-bool machine_has_ipv6() {
-  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  ::close(fd);
-  return true;
-}
-
 net::ErrorCode open_and_bind(net::Acceptor<net::Tcp>& acceptor, const net::Tcp::endpoint& endpoint, bool both_families,
                              bool share) {
   net::ErrorCode error;

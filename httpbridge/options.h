@@ -17,7 +17,7 @@ inline constexpr uint64_t kMiB = uint64_t{1} << 20;
 
 struct HttpOptions {
   // Where to listen: "127.0.0.1:3300", "[::1]:3300", "localhost:0" (port 0: any free one), "*:3300" (all addresses),
-  // "unix:/path"; with "tls:" before it, TLS. Empty: the door is off.
+  // "unix:/path"; with "tls:" before it, TLS; with "-" before all, it may be missing. Empty: the door is off.
   std::vector<std::string> listen = {"127.0.0.1:3300"};
   size_t threads = 0;  // 0: one for each CPU
 

@@ -87,10 +87,12 @@ Result<void> HttpServer::Impl::open(size_t threads) {
       tls_ = std::move(*tls);
       offer_http_1_1(*tls_);
     }
+    const bool optional = address->optional;
     auto listener =
         Listener::bind(std::move(*address), workers,
                        [this](Worker& worker, net::Socket socket, const ListenAddress& on, std::string peer,
                               bool loopback) { accept(worker, std::move(socket), on, std::move(peer), loopback); });
+    if (!listener && optional && listener.error().code == Errc::invalid) continue;
     if (!listener) return listener.error();
     if (!(*listener)->loopback() && options.keys.empty() && !options.anonymous)
       return {

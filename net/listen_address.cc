@@ -1,5 +1,8 @@
 #include "net/listen_address.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <charconv>
 
@@ -7,11 +10,13 @@ namespace kvfs {
 
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   ListenAddress address;
+  address.optional = text.starts_with('-');
+  if (address.optional) text.remove_prefix(1);
   address.text = text;
   const Error malformed{Errc::invalid,
                         "cannot listen on '" + std::string(text) +
                             "': an address looks like 127.0.0.1:3300, [::1]:3300, *:3300 or unix:/run/kvfs.sock, "
-                            "with tls: before it for TLS"};
+                            "with tls: before it for TLS, and - before that if it may be missing"};
   if (text.starts_with("tls:")) {
     address.tls = true;
     text.remove_prefix(4);
@@ -35,6 +40,13 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   return address;
 }
 
+bool machine_has_ipv6() {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  ::close(fd);
+  return true;
+}
+
 Error listen_error(const ListenAddress& address, const boost::system::error_code& error) {
   const std::string what = "cannot listen on " + address.text + ": ";
   switch (error.value()) {
@@ -45,6 +57,7 @@ Error listen_error(const ListenAddress& address, const boost::system::error_code
       return {Errc::access_denied,
               what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
     case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
       return {Errc::invalid, what + "this machine has no such address"};
     default:
       return {Errc::io, what + error.message()};

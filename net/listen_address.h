@@ -1,5 +1,5 @@
 // Where a door listens, as configured: "127.0.0.1:3300", "[::1]:3300", "*:3300", "localhost:0", "unix:/path",
-// "tls:...".
+// "tls:...", "-...".
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -12,17 +12,22 @@
 namespace kvfs {
 
 struct ListenAddress {
-  std::string text;  // as configured
+  std::string text;  // as configured, without the '-'
   std::string host;  // "*": all addresses
   uint16_t port = 0;
   std::string unix_path;  // instead of host and port
   bool tls = false;
+  bool optional = false;  // "-" before it: left out where the machine has no such address (as redis.conf has it)
 
   /// Errors: invalid, saying what is wrong and how an address looks.
   static Result<ListenAddress> parse(std::string_view text);
 };
 
-/// Why one cannot listen on an address, and what to do: busy (in use), access_denied, invalid (no such address), io.
+/// Where it has not, "*" means all IPv4 addresses.
+bool machine_has_ipv6();
+
+/// Why one cannot listen on an address, and what to do: busy (in use), access_denied, invalid (no such
+/// address, or no such protocol), io.
 Error listen_error(const ListenAddress& address, const boost::system::error_code& error);
 
 }  // namespace kvfs

@@ -42,7 +42,8 @@ Result<ResolvedAddress> resolve_listen_address(std::string_view text) {
   }
   if (out.host == "*") {
     out.local = false;
-    out.endpoints.emplace_back(tcp::endpoint(tcp::v6(), out.port));  // with IPv4 through it
+    // IPv6's takes IPv4, too.
+    out.endpoints.emplace_back(tcp::endpoint(machine_has_ipv6() ? tcp::v6() : tcp::v4(), out.port));
     return out;
   }
   error_code error;

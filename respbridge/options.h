@@ -18,8 +18,8 @@ inline constexpr uint64_t kMiB = uint64_t{1} << 20;
 
 struct RespOptions {
   // Where to listen: "127.0.0.1:6379", "[::1]:6379", "localhost:0" (port 0: any free one), "*:6379" (all addresses),
-  // "unix:/path"; with "tls:" before it, TLS. Empty: the door is off.
-  std::vector<std::string> listen = {"127.0.0.1:6379"};
+  // "unix:/path"; with "tls:" before it, TLS; with "-" before all, it may be missing. Empty: the door is off.
+  std::vector<std::string> listen = {"127.0.0.1:6379", "-[::1]:6379"};
   size_t threads = 0;  // 0: one for every two CPUs
 
   // Who may come in. Without keys: anybody on a loopback address or Unix socket (protected mode).

@@ -90,13 +90,15 @@ Result<void> RespServer::Impl::listen() {
     for (const auto& endpoint : address->endpoints) {
       Result<std::unique_ptr<Listener>> listener =
           Listener::open(workers_[0]->io(), *service_, *address, endpoint, tls, next);
+      if (!listener && address->optional && listener.error().code == Errc::invalid) continue;
       if (!listener) return listener.error();
       port = (*listener)->port();
       listeners_.push_back(std::move(*listener));
     }
+    if (port == 0 && address->optional && address->unix_path.empty()) continue;
     ports_.push_back(port);
     const std::string scheme = address->unix_path.empty() ? (address->tls ? "rediss://" : "redis://") : "unix://";
-    const std::string plain = address->tls ? text.substr(4) : text;
+    const std::string plain = address->tls ? address->text.substr(4) : address->text;
     urls_.push_back(scheme + (address->unix_path.empty() ? plain.substr(0, plain.rfind(':') + 1) + std::to_string(port)
                                                          : address->unix_path));
   }

@@ -15,7 +15,7 @@ after(async () => {
   await kvfs?.stop();
 });
 function connect(options = {}) {
-  clients.push(new Redis({ port: kvfs.resp, password: 'key-of-one', ...options }));
+  clients.push(new Redis({ host: '127.0.0.1', port: kvfs.resp, password: 'key-of-one', ...options }));
   return clients.at(-1);
 }
 

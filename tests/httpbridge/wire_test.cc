@@ -312,6 +312,16 @@ TEST(Server, ListensOnSeveralAddressesAndAUnixSocket) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(Server, AnAddressThatMayBeMissingIsLeftOut) {
+  HttpOptions options;
+  options.listen = {"-[2001:db8::5]:0", "127.0.0.1:0"};
+  WireServer server(options);
+  ASSERT_EQ(server.server().ports().size(), 1u);
+  Wire wire(server.port());
+  wire.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(wire.receive().status, 200);
+}
+
 TEST(Server, ListensOnIpv6) {
   HttpOptions options;
   options.listen = {"[::1]:0"};
@@ -394,6 +404,8 @@ TEST(Server, SaysWhatToDoWhereItCannotListen) {
   EXPECT_EQ(error_of({"127.0.0.1:99999"}).code, Errc::invalid);
   EXPECT_EQ(error_of({"::1:3300"}).code, Errc::invalid);
   EXPECT_EQ(error_of({"tls:127.0.0.1:0"}).code, Errc::invalid);
+  EXPECT_EQ(error_of({"[2001:db8::5]:0"}).code, Errc::invalid);
+  EXPECT_EQ(error_of({"-127.0.0.1:" + std::to_string(first.port())}).code, Errc::busy) << "it is not missing";
   const Error open = error_of({"0.0.0.0:0"});
   EXPECT_EQ(open.code, Errc::invalid);
   EXPECT_NE(open.detail.find("anonymous = yes"), std::string::npos);
