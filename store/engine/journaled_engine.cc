@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kSlowDownMs = 1;    // a commit's delay while the memtable is far too large
 constexpr uint64_t kRoomWaitMs = 100;  // how often a waiting writer looks whether the engine failed
 constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each time would cost more
+// Likewise, versions that were replaced: their memory is used again while the processor's caches still hold it.
+constexpr uint64_t kForgetReplaced = 512;
 constexpr uint64_t kSegmentDiskShare = 64;
 constexpr uint64_t kOrderEach = 25'000;  // new keys: so many may be left for a reader to put in order
 
@@ -171,17 +173,13 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
     if (auto admitted = admit_locked(reading); !admitted) return admitted.error();
     commit.sequence += 1;
     if (auto appended = append_locked(commit.sequence, reading); !appended) return appended.error();
-    for (const auto& [key, change] : writes_.changes()) {
-      if (change.erased) {
-        active_->erase(commit.sequence, key);
-      } else {
-        active_->put(commit.sequence, key, change.value);
-      }
-    }
+    for (const auto& [key, change, hash] : writes_.changes())
+      active_->add(commit.sequence, key, hash, change.value, change.erased);
     active_journal_bytes_ += batch_.bytes();
     if (!writes_.released.empty()) released_.add(commit.sequence, std::exchange(writes_.released, {}));
     visible_ = commit.sequence;
-    if (commit.sequence % kForgetEach == 0) forget_old_versions_locked();
+    if (commit.sequence % kForgetEach == 0 || active_->replaced() - forgotten_at_ >= kForgetReplaced)
+      forget_old_versions_locked();
     const uint64_t now_ms = coarse_now_ms();
     if (active_since_ms_ == 0) active_since_ms_ = now_ms;
     const SyncTracker::Demand demand = tracker_.committed(commit.sequence, durability, now_ms);
@@ -195,12 +193,13 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
 
 Result<void> JournaledEngine::admit_locked(const Reading& reading) {
   uint64_t bytes = 0;
-  for (const auto& [key, change] : writes_.changes()) bytes += key.size() + change.value.size();
+  for (const auto& [key, change, hash] : writes_.changes()) bytes += key.size() + change.value.size();
   if (space_->plenty_for(bytes)) return {};
   int64_t growth = 0;
-  for (const auto& [key, change] : writes_.changes()) {
+  for (const auto& [key, change, hash] : writes_.changes()) {
     if (!change.erased) growth += static_cast<int64_t>(key.size() + change.value.size());
-    if (const auto old = reading.get(key, visible_.load())) growth -= static_cast<int64_t>(key.size() + old->size());
+    if (const auto old = reading.get(key, hash, visible_.load()))
+      growth -= static_cast<int64_t>(key.size() + old->size());
   }
   for (const ChunkRef& ref : writes_.released) growth -= static_cast<int64_t>(ref.length);
   auto admitted = space_->admit(growth);
@@ -214,7 +213,7 @@ Result<void> JournaledEngine::admit_locked(const Reading& reading) {
 
 Result<void> JournaledEngine::append_locked(Sequence sequence, const Reading& reading) {
   batch_.clear();
-  for (const auto& [key, change] : writes_.changes()) {
+  for (const auto& [key, change, hash] : writes_.changes()) {
     if (change.erased) {
       batch_.erase(key);
     } else {
@@ -271,6 +270,7 @@ void JournaledEngine::order_ahead_locked() {
 void JournaledEngine::forget_old_versions_locked() {
   // A reader that enters from now on is at the newest commit or later.
   active_->forget_before(std::min(readers_.oldest(), visible_.load()));
+  forgotten_at_ = active_->replaced();
 }
 
 void JournaledEngine::freeze_if_full_locked() {
@@ -289,6 +289,7 @@ bool JournaledEngine::freeze_locked() {
   active_ = layers.active;
   active_since_ms_ = 0;
   active_journal_bytes_ = 0;
+  forgotten_at_ = 0;
   order_from_ = kOrderEach;
   frozen_ = true;
   journal_->rotate();

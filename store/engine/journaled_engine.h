@@ -117,6 +117,7 @@ class JournaledEngine final : public Engine {
   std::optional<Error> fold_error_;    // guarded by commit_mutex_: why the last fold failed
   uint64_t folds_ended_ = 0;           // guarded by commit_mutex_
   bool checkpoint_wanted_ = false;     // guarded by commit_mutex_
+  uint64_t forgotten_at_ = 0;          // guarded by commit_mutex_: versions of the active memtable replaced until then
   uint64_t order_from_ = 0;            // guarded by commit_mutex_: the active memtable is put in order at so many keys
 
   std::mutex sync_mutex_;           // not held during a sync

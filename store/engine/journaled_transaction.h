@@ -41,8 +41,10 @@ class JournaledTransaction final : public Transaction, public Prefetching {
       : reading_(reading), sequence_(sequence), writes_(writes), durability_(durability) {}
 
   std::optional<std::string_view> get(std::string_view key) const override {
-    if (const WriteSet::Change* own = writes_.find(key)) return own->erased ? std::nullopt : std::optional(own->value);
-    return reading_.get(key, sequence_);
+    const uint64_t hash = row_hash(key);
+    if (const WriteSet::Change* own = writes_.find(key, hash))
+      return own->erased ? std::nullopt : std::optional(own->value);
+    return reading_.get(key, hash, sequence_);
   }
   std::unique_ptr<Cursor> cursor() const override { return reading_.cursor(&writes_, sequence_); }
   Sequence sequence() const override { return sequence_; }

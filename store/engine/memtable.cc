@@ -1,8 +1,5 @@
 #include "store/engine/memtable.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -48,7 +45,6 @@ Memtable::Memtable(size_t entries_expected)
       random_state_(random_seed() | 1),
       head_(make_node({}, 0, kHeightMax)),
       bucket_mask_(std::bit_ceil(entries_expected < 16 ? size_t{16} : 2 * entries_expected) - 1),
-      hash_seed_(random_seed()),
       buckets_(make_buckets(bucket_mask_ + 1), &std::free) {}
 
 Memtable::~Memtable() = default;
@@ -59,8 +55,6 @@ std::atomic<Memtable::Node*>* Memtable::make_buckets(size_t count) {
   if (zeros == nullptr) throw std::bad_alloc();
   return static_cast<std::atomic<Node*>*>(zeros);
 }
-
-uint64_t Memtable::hash(std::string_view key) const { return XXH3_64bits_withSeed(key.data(), key.size(), hash_seed_); }
 
 int Memtable::random_height() {
   // xorshift64; each further level has a quarter of the nodes.
@@ -86,8 +80,7 @@ Memtable::Node* Memtable::find_key(std::string_view key, uint64_t key_hash) cons
   return node;
 }
 
-void Memtable::add(Sequence sequence, std::string_view key, std::string_view value, bool erased) {
-  const uint64_t key_hash = hash(key);
+void Memtable::add(Sequence sequence, std::string_view key, uint64_t key_hash, std::string_view value, bool erased) {
   if (entries_.load(std::memory_order_relaxed) == 0) first_sequence_.store(sequence, std::memory_order_relaxed);
   last_sequence_.store(sequence, std::memory_order_relaxed);
   if (Node* const present = find_key(key, key_hash)) {
@@ -108,8 +101,8 @@ void Memtable::add(Sequence sequence, std::string_view key, std::string_view val
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
-std::optional<Memtable::Version> Memtable::get(std::string_view key, Sequence snapshot) const {
-  const Node* const node = find_key(key, hash(key));
+std::optional<Memtable::Version> Memtable::get(std::string_view key, uint64_t key_hash, Sequence snapshot) const {
+  const Node* const node = find_key(key, key_hash);
   if (node == nullptr) return std::nullopt;
   const StoredVersion* const version = node->visible(snapshot);
   if (version == nullptr) return std::nullopt;
@@ -128,7 +121,7 @@ void Memtable::prefetch(std::span<const std::string_view> keys) const {
   for (; !keys.empty(); keys = keys.subspan(std::min(keys.size(), kAtOnceMax))) {
     const size_t count = std::min(keys.size(), kAtOnceMax);
     for (size_t i = 0; i < count; ++i) {
-      hashes[i] = hash(keys[i]);
+      hashes[i] = row_hash(keys[i]);
       fetch(&buckets_[hashes[i] & bucket_mask_], 1);
     }
     for (size_t i = 0; i < count; ++i) {

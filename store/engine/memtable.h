@@ -17,6 +17,7 @@
 
 #include "store/engine/arena.h"
 #include "store/engine/engine.h"
+#include "store/engine/row_hash.h"
 #include "store/engine/version_pool.h"
 
 namespace kvfs {
@@ -38,12 +39,18 @@ class Memtable {
 
   /// Of two versions of one key with the same sequence, the one added later counts.
   /// REQUIRES: `sequence` >= that of all versions of this key so far.
-  void put(Sequence sequence, std::string_view key, std::string_view value) { add(sequence, key, value, false); }
-  void erase(Sequence sequence, std::string_view key) { add(sequence, key, {}, true); }
+  void put(Sequence sequence, std::string_view key, std::string_view value) {
+    add(sequence, key, row_hash(key), value, false);
+  }
+  void erase(Sequence sequence, std::string_view key) { add(sequence, key, row_hash(key), {}, true); }
+  /// Either, where row_hash(key) is known.
+  void add(Sequence sequence, std::string_view key, uint64_t key_hash, std::string_view value, bool erased);
 
   /// Nobody reads at a sequence below `horizon`, nor will: the memory of versions that were replaced at or before it is
   /// used again.
   void forget_before(Sequence horizon) { horizon_ = horizon; }
+  /// How many versions were replaced since it was made.
+  uint64_t replaced() const { return versions_.retired(); }
 
   struct Version {
     Sequence sequence = 0;
@@ -51,7 +58,11 @@ class Memtable {
     std::string_view value;  // empty if erased
   };
   /// The newest version of `key` at `snapshot`; nullopt if this memtable knows none (the base may).
-  std::optional<Version> get(std::string_view key, Sequence snapshot) const;
+  std::optional<Version> get(std::string_view key, Sequence snapshot) const {
+    return get(key, row_hash(key), snapshot);
+  }
+  /// `key_hash` is row_hash(key).
+  std::optional<Version> get(std::string_view key, uint64_t key_hash, Sequence snapshot) const;
 
   /// Fetches into the processor's caches what get() of these keys will look at: the waits for memory overlap.
   void prefetch(std::span<const std::string_view> keys) const;
@@ -78,10 +89,8 @@ class Memtable {
   static constexpr int kHeightMax = 12;
 
   static std::atomic<Node*>* make_buckets(size_t count);
-  void add(Sequence sequence, std::string_view key, std::string_view value, bool erased);
   Node* make_node(std::string_view key, uint64_t key_hash, int height);
   int random_height();
-  uint64_t hash(std::string_view key) const;
   Node* find_key(std::string_view key, uint64_t key_hash) const;
   void link_in_order(const std::vector<Node*>& sorted) const;
   /// First node with a key at or after `key`.
@@ -97,7 +106,6 @@ class Memtable {
   // Constant after construction.
   Node* const head_;
   const size_t bucket_mask_;
-  const uint64_t hash_seed_;
   const std::unique_ptr<std::atomic<Node*>[], decltype(&std::free)> buckets_;  // pages of it come when used
 
   // Written by the writer, read by all.

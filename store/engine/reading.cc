@@ -9,10 +9,10 @@ constexpr size_t kSpareReadingsMax = 256;
 
 }  // namespace
 
-std::optional<std::string_view> Reading::get(std::string_view key, Sequence sequence) const {
+std::optional<std::string_view> Reading::get(std::string_view key, uint64_t key_hash, Sequence sequence) const {
   for (const Memtable* memtable : {static_cast<const Memtable*>(layers_->active.get()), layers_->frozen.get()}) {
     if (memtable == nullptr || memtable->entries() == 0) continue;
-    if (const auto version = memtable->get(key, sequence)) {
+    if (const auto version = memtable->get(key, key_hash, sequence)) {
       if (version->erased) return std::nullopt;
       return version->value;
     }

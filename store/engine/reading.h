@@ -28,7 +28,11 @@ class Reading {
   Reading& operator=(const Reading&) = delete;
 
   /// The newest version of the row that is not newer than `sequence`.
-  std::optional<std::string_view> get(std::string_view key, Sequence sequence) const;
+  std::optional<std::string_view> get(std::string_view key, Sequence sequence) const {
+    return get(key, row_hash(key), sequence);
+  }
+  /// `key_hash` is row_hash(key).
+  std::optional<std::string_view> get(std::string_view key, uint64_t key_hash, Sequence sequence) const;
   /// Of rows that get() is asked for next.
   void prefetch(std::span<const std::string_view> keys) const;
   /// `own` may be null; it hides what lies below.

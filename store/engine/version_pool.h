@@ -29,7 +29,11 @@ class VersionPool {
   /// Uses the memory of versions that were retired at or before `horizon`.
   Version* make(Sequence sequence, std::string_view value, bool erased, Sequence horizon);
   /// The version was replaced by one of sequence `at`. REQUIRES: `at` does not go back.
-  void retire(const Version* version, Sequence at) { retired_.push_back({const_cast<Version*>(version), at}); }
+  void retire(const Version* version, Sequence at) {
+    retired_.push_back({const_cast<Version*>(version), at});
+    ++retired_count_;
+  }
+  uint64_t retired() const { return retired_count_; }  // in all
 
  private:
   // Pieces of alike sizes share a list: in steps of 32 bytes, and beyond 1 KiB of 1 KiB; larger ones are not reused.
@@ -52,6 +56,7 @@ class VersionPool {
 
   Arena& arena_;
   std::deque<Retired> retired_;  // by ascending sequences
+  uint64_t retired_count_ = 0;
   std::array<Version*, kClasses> free_{};
 };
 

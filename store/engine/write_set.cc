@@ -1,10 +1,6 @@
 #include "store/engine/write_set.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <cstring>
-#include <random>
 
 namespace kvfs {
 namespace {
@@ -13,20 +9,9 @@ constexpr size_t kSlotsFirst = 256;
 constexpr size_t kSlotsKept = 1024;  // of a set that is used again
 constexpr size_t kItemsKept = kSlotsKept / 2;
 
-/// Nobody outside knows it, so that nobody can choose keys that share a slot.
-uint64_t seed() {
-  static const uint64_t drawn = [] {
-    std::random_device device;
-    return (uint64_t{device()} << 32) | device();
-  }();
-  return drawn;
-}
-
 }  // namespace
 
 WriteSet::WriteSet() : slots_(kSlotsFirst) {}
-
-uint64_t WriteSet::hash(std::string_view key) { return XXH3_64bits_withSeed(key.data(), key.size(), seed()); }
 
 std::string_view WriteSet::copy(std::string_view bytes) {
   if (bytes.empty()) return {};
@@ -39,22 +24,22 @@ size_t WriteSet::slot_of(std::string_view key, uint64_t hash) const {
   const size_t mask = slots_.size() - 1;
   for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
     if (slots_[slot] == 0) return slot;
-    const size_t item = slots_[slot] - 1;
-    if (hashes_[item] == hash && items_[item].key == key) return slot;
+    const Item& item = items_[slots_[slot] - 1];
+    if (item.hash == hash && item.key == key) return slot;
   }
 }
 
-const WriteSet::Change* WriteSet::find(std::string_view key) const {
+const WriteSet::Change* WriteSet::find(std::string_view key, uint64_t hash) const {
   if (items_.empty()) return nullptr;
-  const uint32_t place = slots_[slot_of(key, hash(key))];
+  const uint32_t place = slots_[slot_of(key, hash)];
   return place != 0 ? &items_[place - 1].change : nullptr;
 }
 
 void WriteSet::grow() {
   const size_t mask = slots_.size() * 2 - 1;
   slots_.assign(mask + 1, 0);
-  for (size_t item = 0; item < hashes_.size(); ++item) {
-    size_t slot = hashes_[item] & mask;
+  for (size_t item = 0; item < items_.size(); ++item) {
+    size_t slot = items_[item].hash & mask;
     while (slots_[slot] != 0) slot = (slot + 1) & mask;
     slots_[slot] = static_cast<uint32_t>(item + 1);
   }
@@ -62,11 +47,10 @@ void WriteSet::grow() {
 
 WriteSet::Change& WriteSet::at(std::string_view key) {
   if ((items_.size() + 1) * 2 > slots_.size()) grow();
-  const uint64_t key_hash = hash(key);
-  uint32_t& place = slots_[slot_of(key, key_hash)];
+  const uint64_t hash = row_hash(key);
+  uint32_t& place = slots_[slot_of(key, hash)];
   if (place != 0) return items_[place - 1].change;
-  items_.push_back({copy(key), {}});
-  hashes_.push_back(key_hash);
+  items_.push_back({copy(key), {}, hash});
   place = static_cast<uint32_t>(items_.size());
   if (is_ordered_) ordered_.emplace(items_.back().key, items_.size() - 1);
   return items_.back().change;
@@ -90,12 +74,8 @@ void WriteSet::clear() {
   is_ordered_ = false;
   ordered_.clear();
   arena_.release();
-  if (items_.capacity() > kItemsKept) {
-    items_ = {};
-    hashes_ = {};
-  }
+  if (items_.capacity() > kItemsKept) items_ = {};
   items_.clear();
-  hashes_.clear();
   slots_.assign(slots_.size() > kSlotsKept ? kSlotsFirst : slots_.size(), 0);
   used.clear();
   released.clear();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/engine/chunk_store.h"
+#include "store/engine/row_hash.h"
 
 namespace kvfs {
 
@@ -24,6 +25,7 @@ class WriteSet {
   struct Item {
     std::string_view key;
     Change change;
+    uint64_t hash = 0;  // row_hash(key)
   };
   using Ordered = std::pmr::map<std::string_view, size_t>;  // key -> place in changes()
 
@@ -39,7 +41,9 @@ class WriteSet {
   /// One for each key, in the order in which they were first changed.
   const std::vector<Item>& changes() const { return items_; }
   /// Null: the key was not changed. Valid until the next change.
-  const Change* find(std::string_view key) const;
+  const Change* find(std::string_view key) const { return items_.empty() ? nullptr : find(key, row_hash(key)); }
+  /// `hash` is row_hash(key).
+  const Change* find(std::string_view key, uint64_t hash) const;
   /// Of all changes, those to come included, until clear().
   const Ordered& ordered() const;
   bool empty() const { return items_.empty() && released.empty(); }
@@ -48,7 +52,6 @@ class WriteSet {
   std::vector<ChunkRef> released;
 
  private:
-  static uint64_t hash(std::string_view key);
   std::string_view copy(std::string_view bytes);
   Change& at(std::string_view key);
   /// Where the key is in slots_, or the empty place where it belongs.
@@ -58,8 +61,7 @@ class WriteSet {
   std::array<std::byte, 16 * 1024> first_block_;
   mutable std::pmr::monotonic_buffer_resource arena_{first_block_.data(), first_block_.size()};
   std::vector<Item> items_;
-  std::vector<uint64_t> hashes_;  // of items_
-  std::vector<uint32_t> slots_;   // places in items_ plus one, by hash; 0: empty; at least half of them are
+  std::vector<uint32_t> slots_;  // places in items_ plus one, by hash; 0: empty; at least half of them are
   mutable bool is_ordered_ = false;
   mutable Ordered ordered_{&arena_};
 };
