@@ -159,23 +159,31 @@ Result<void> Session::run_gathered(WriteTxn& txn) {
   return {};
 }
 
-/// Of those that work where the first one does; the others wait for memory key by key.
-void Session::fetch_keys(WriteTxn& txn, const std::vector<std::shared_ptr<Session>>& sessions) {
+/// Of a few sessions, so that what is fetched is still there when they run, and of those among them that work where the
+/// first one does; the others wait for memory key by key. Returns how many were looked at.
+size_t Session::fetch_keys(WriteTxn& txn, std::span<const std::shared_ptr<Session>> sessions) {
+  constexpr size_t kKeysAtOnce = 64;
   Session& first = *sessions.front();
   std::vector<std::string_view> keys;
-  for (const auto& session : sessions)
-    if (!session->closed_ && session->client_.database == first.client_.database &&
-        session->client_.identity.tenant == first.client_.identity.tenant)
-      session->executor_.add_gathered_keys(session->commands_, keys);
+  size_t count = 0;
+  for (; count < sessions.size() && keys.size() < kKeysAtOnce; ++count) {
+    Session& session = *sessions[count];
+    if (!session.closed_ && session.client_.database == first.client_.database &&
+        session.client_.identity.tenant == first.client_.identity.tenant)
+      session.executor_.add_gathered_keys(session.commands_, keys);
+  }
   first.executor_.fetch_gathered(txn, first.client_, first.commands_, keys);
+  return count;
 }
 
 void Session::run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions) {
   for (const auto& session : sessions) session->gathered_mark_ = session->out_.size();
   const auto run = [&](WriteTxn& txn) -> Result<void> {
-    fetch_keys(txn, sessions);
-    for (const auto& session : sessions)
-      if (Result<void> done = session->run_gathered(txn); !done) return done;
+    size_t fetched = 0;
+    for (size_t i = 0; i < sessions.size(); ++i) {
+      if (i == fetched) fetched += fetch_keys(txn, std::span(sessions).subspan(i));
+      if (Result<void> done = sessions[i]->run_gathered(txn); !done) return done;
+    }
     return {};
   };
   Result<void> committed;

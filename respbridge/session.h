@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,7 +69,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void take_commands();
   bool run_commands();
   Result<void> run_gathered(WriteTxn& txn);
-  static void fetch_keys(WriteTxn& txn, const std::vector<std::shared_ptr<Session>>& sessions);
+  static size_t fetch_keys(WriteTxn& txn, std::span<const std::shared_ptr<Session>> sessions);
   void finish_input();
   void protocol_error();
   void flush();
