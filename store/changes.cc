@@ -44,12 +44,12 @@ Feed::Feed(size_t capacity, uint64_t start) : ring_(std::make_unique<ChangeRing>
 
 Feed::~Feed() = default;
 
-void Feed::publish(const std::vector<Change>& changes) {
+void Feed::publish(const ChangeLog& changes) {
   if (changes.empty()) return;
   std::vector<std::shared_ptr<Listener>> listeners;
   {
     const std::lock_guard lock(mutex_);
-    for (const Change& change : changes) ring_->push(change);
+    ring_->push(changes);
     std::erase_if(listeners_, [&](const std::weak_ptr<Listener>& each) {
       auto listener = each.lock();
       if (!listener) return true;
@@ -116,11 +116,12 @@ std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)>
   return std::make_unique<Observer>(*this, std::move(tell), except);
 }
 
-void Feed::tell_observers(const std::vector<Change>& changes) {
+void Feed::tell_observers(const ChangeLog& changes) {
   if (changes.empty() || observers_count_.load(std::memory_order_acquire) == 0) return;
+  const std::vector<Change> told = changes.all();
   const std::shared_lock lock(observers_mutex_);
   for (const Observer* observer : observers_)
-    for (const Change& change : changes)
+    for (const Change& change : told)
       if (change.origin != observer->except_ || change.origin == kNoOrigin) observer->tell_(change);
 }
 

@@ -12,56 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "store/entry.h"
+#include "store/change_log.h"
 
 namespace kvfs {
-
-/// Who made a change, so that a door can pass over its own. Doors take theirs from Store::new_origin().
-using Origin = uint32_t;
-inline constexpr Origin kNoOrigin = 0;
-
-enum class ChangeKind : uint8_t {
-  put,         // a value was made or replaced
-  remove,      // a value was removed
-  expire,      // a value was removed because its time had come
-  attributes,  // mode, owner, times, xattrs, TTL
-  make,        // a directory or special file was made
-  remove_dir,  // a directory was removed
-  rename,      // `key` became `to_key`; the subtree moved with it
-  link,        // another name for a file
-  evict,       // a value was removed to make room
-};
-std::string_view to_string(ChangeKind kind);
-
-struct Change {
-  uint64_t id = 0;  // feed position: the version of the change, strictly growing, also across restarts
-  ChangeKind kind = ChangeKind::put;
-  Origin origin = kNoOrigin;
-  bool created = false;  // put: the key did not exist before
-  ValueType type = ValueType::bytes;
-  Kind node = Kind::file;
-
-  std::string tenant;
-  std::string collection;  // empty: the change is to a tenant or a collection's own directory
-  std::string key;         // full key; of a directory without the trailing '/'
-
-  /// For kernel invalidation: the row that changed, and its inode (0 where not known).
-  DirId dir = 0;
-  std::string name;
-  Inode inode = 0;
-  uint64_t size = 0;
-  Version version = 0;
-  /// What the client's command calls this change ("incrby"), for keyspace events; static storage; empty: the kind says.
-  std::string_view event;
-
-  /// rename and link only: where to. (collection stays within the tenant but may differ.)
-  std::string to_collection;
-  std::string to_key;
-  DirId to_dir = 0;
-  std::string to_name;
-  Inode replaced_inode = 0;  // what the rename replaced, 0: nothing
-};
-using ChangePtr = std::shared_ptr<const Change>;
 
 class ChangeRing;
 
@@ -73,7 +26,7 @@ class Feed {
   ~Feed();
 
   /// Publishes in commit order. Wakes waiters; calls no foreign code but the listeners' wake functions.
-  void publish(const std::vector<Change>& changes);
+  void publish(const ChangeLog& changes);
 
   struct Batch {
     std::vector<ChangePtr> changes;
@@ -101,7 +54,7 @@ class Feed {
   class Observer;
   std::unique_ptr<Observer> observe(std::function<void(const Change&)> tell, Origin except);
   /// For the store: calls the observers.
-  void tell_observers(const std::vector<Change>& changes);
+  void tell_observers(const ChangeLog& changes);
 
   /// Ends all waits, at shutdown.
   void close();

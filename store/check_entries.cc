@@ -192,8 +192,15 @@ void CheckScan::check_link_row(const Item& item) {
 }
 
 void CheckScan::check_expiry_of(const Item& item, const Entry& resolved) {
+  if (resolved.indexed_early_ms != 0 && resolved.indexed_early_ms >= resolved.expires_ms) {
+    found(path_of(item.slot), "its expiry is indexed after it expires", true);
+    Entry mended = resolved;
+    mended.indexed_early_ms = 0;
+    fix(item.entry.kind == Kind::link ? inode_row(resolved.inode) : item.row, encode_entry(mended));
+    return;
+  }
   if (resolved.expires_ms == 0 || !group_.place) return;
-  std::string row = expiry_row(group_.place->tenant, resolved.expires_ms, item.slot);
+  std::string row = expiry_row(group_.place->tenant, resolved.indexed_ms(), item.slot);
   if (rows_.get(row)) return;
   found(path_of(item.slot), "its expiry is not in the index", true);
   fix(std::move(row), std::string());

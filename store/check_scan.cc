@@ -308,7 +308,7 @@ void CheckScan::check_expiry_rows() {
     if (row) {
       const std::optional<Entry> entry = resolved_at(row->slot);
       const std::optional<Place> place = place_of(row->slot.dir);
-      if (entry && entry->expires_ms == row->expires_ms && (!place || place->tenant == row->tenant)) return;
+      if (entry && entry->indexed_ms() == row->expires_ms && (!place || place->tenant == row->tenant)) return;
     }
     found(row ? path_of(row->slot) : "expiry row " + printable(key), "an expiry that is not the value's", true);
     fix(std::string(key), std::nullopt);

@@ -23,8 +23,11 @@ enum Flag : uint8_t {
   counters_flag = 16,  // keys and bytes follow
   state_flag = 32,     // the state of a counter or set follows
   elements_flag = 64,  // the members are element rows
-  known_flags = 127,
+  early_flag = 128,    // where the row of the expiry index stands follows
 };
+
+// Of format, kind, type, flags, four numbers of 4 bytes and eight of 8.
+constexpr size_t kFixedBytes = 84;
 
 bool has_extras(const Entry& entry) {
   return entry.rdev != 0 || entry.default_ttl_ms != 0 || !entry.content_type.empty() || !entry.xattrs.empty();
@@ -45,7 +48,8 @@ std::string encode_entry(const Entry& entry) {
 void encode_entry(const Entry& entry, std::string& out) {
   const bool extras = has_extras(entry);
   const bool counters = entry.keys != 0 || entry.bytes != 0;
-  const size_t fixed_bytes = 84 + (counters ? 16 : 0) + (extras ? 18 : 0);
+  const bool early = entry.indexed_early_ms != 0;
+  const size_t fixed_bytes = kFixedBytes + (early ? 8 : 0) + (counters ? 16 : 0) + (extras ? 18 : 0);
   out.resize(fixed_bytes);
   char* at = out.data();
   const auto field = [&at](auto value) {
@@ -58,7 +62,7 @@ void encode_entry(const Entry& entry, std::string& out) {
   field(static_cast<uint8_t>((entry.implicit ? implicit_flag : 0) | (entry.shadowed ? shadowed_flag : 0) |
                              (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
                              (counters ? counters_flag : 0) | (entry.state.empty() ? 0 : state_flag) |
-                             (entry.elements ? elements_flag : 0)));
+                             (entry.elements ? elements_flag : 0) | (early ? early_flag : 0)));
   field(entry.mode);
   field(entry.uid);
   field(entry.gid);
@@ -71,6 +75,7 @@ void encode_entry(const Entry& entry, std::string& out) {
   field(entry.mtime_ns);
   field(entry.ctime_ns);
   field(entry.btime_ns);
+  if (early) field(entry.indexed_early_ms);
   if (counters) {
     field(entry.keys);
     field(entry.bytes);
@@ -90,34 +95,42 @@ void encode_entry(const Entry& entry, std::string& out) {
   out.append(entry.inline_value);
 }
 
-Result<Entry> decode_entry(std::string_view row) {
-  FieldReader in(row);
-  Entry entry;
-  const auto format = in.take<uint8_t>();
-  const auto kind = in.take<uint8_t>();
-  const auto type = in.take<uint8_t>();
-  const auto flags = in.take<uint8_t>();
-  if (in.failed() || format != kEntryFormat) return {Errc::corrupt, "an entry row of an unknown format"};
-  if (!known_kind(kind) || type > static_cast<uint8_t>(ValueType::set) || (flags & ~known_flags) != 0)
-    return {Errc::corrupt, "an entry row with an unknown kind, type or flag"};
+std::string_view decode_entry(std::string_view row, Entry& entry) {
+  if (row.size() < 4 || static_cast<uint8_t>(row[0]) != kEntryFormat) return "an entry row of an unknown format";
+  if (row.size() < kFixedBytes) return "a truncated entry row";
+  const char* at = row.data() + 1;
+  const auto field = [&at](auto& value) {
+    std::memcpy(&value, at, sizeof value);
+    at += sizeof value;
+  };
+  uint8_t kind = 0;
+  uint8_t type = 0;
+  uint8_t flags = 0;
+  field(kind);
+  field(type);
+  field(flags);
+  if (!known_kind(kind) || type > static_cast<uint8_t>(ValueType::set))
+    return "an entry row with an unknown kind or type";
   entry.kind = static_cast<Kind>(kind);
   entry.type = static_cast<ValueType>(type);
   entry.implicit = (flags & implicit_flag) != 0;
   entry.shadowed = (flags & shadowed_flag) != 0;
   entry.elements = (flags & elements_flag) != 0;
   entry.chunked = entry.elements || (flags & chunked_flag) != 0;
-  entry.mode = in.take<uint32_t>();
-  entry.uid = in.take<uint32_t>();
-  entry.gid = in.take<uint32_t>();
-  entry.nlink = in.take<uint32_t>();
-  entry.inode = in.take<uint64_t>();
-  entry.version = in.take<uint64_t>();
-  entry.expires_ms = in.take<uint64_t>();
-  entry.size = in.take<uint64_t>();
-  entry.atime_ns = in.take<int64_t>();
-  entry.mtime_ns = in.take<int64_t>();
-  entry.ctime_ns = in.take<int64_t>();
-  entry.btime_ns = in.take<int64_t>();
+  field(entry.mode);
+  field(entry.uid);
+  field(entry.gid);
+  field(entry.nlink);
+  field(entry.inode);
+  field(entry.version);
+  field(entry.expires_ms);
+  field(entry.size);
+  field(entry.atime_ns);
+  field(entry.mtime_ns);
+  field(entry.ctime_ns);
+  field(entry.btime_ns);
+  FieldReader in(row.substr(kFixedBytes));
+  if ((flags & early_flag) != 0) entry.indexed_early_ms = in.take<uint64_t>();
   if ((flags & counters_flag) != 0) {
     entry.keys = in.take<uint64_t>();
     entry.bytes = in.take<uint64_t>();
@@ -134,16 +147,22 @@ Result<Entry> decode_entry(std::string_view row) {
     const auto state_bytes = in.take<uint32_t>();
     entry.state = in.take_bytes(state_bytes);
   }
-  if (in.failed()) return {Errc::corrupt, "a truncated entry row"};
+  if (in.failed()) return "a truncated entry row";
   if ((!entry.state.empty() && entry.type == ValueType::bytes) ||
       (entry.elements && (entry.type != ValueType::set || entry.state.empty())))
-    return {Errc::corrupt, "an entry row with a state that its type has not"};
+    return "an entry row with a state that its type has not";
   entry.inline_value = in.rest();
   const bool has_value = entry.kind == Kind::file || entry.kind == Kind::symlink;
   if (has_value && !entry.chunked && entry.inline_value.size() != entry.size)
-    return {Errc::corrupt, "an entry row whose value has not the size it states"};
-  if ((!has_value || entry.chunked) && !entry.inline_value.empty())
-    return {Errc::corrupt, "an entry row with bytes after its end"};
+    return "an entry row whose value has not the size it states";
+  if ((!has_value || entry.chunked) && !entry.inline_value.empty()) return "an entry row with bytes after its end";
+  return {};
+}
+
+Result<Entry> decode_entry(std::string_view row) {
+  Entry entry;
+  if (const std::string_view wrong = decode_entry(row, entry); !wrong.empty())
+    return {Errc::corrupt, std::string(wrong)};
   return entry;
 }
 

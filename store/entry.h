@@ -61,11 +61,12 @@ struct Entry {
   int64_t btime_ns = 0;
 
   Version version = 0;
-  uint64_t expires_ms = 0;      // since 1970; 0: never
-  uint64_t default_ttl_ms = 0;  // of a directory: given to values made below it; 0: none
-  uint64_t size = 0;            // bytes of the value, or of the symlink's target
-  uint64_t keys = 0;            // of a collection's or tenant's directory: values below it; of a set: its members
-  uint64_t bytes = 0;           // of such a directory: what they occupy; of a chunked value: bytes that are stored
+  uint64_t expires_ms = 0;        // since 1970; 0: never
+  uint64_t indexed_early_ms = 0;  // where its row of the expiry index stands, if before expires_ms; 0: there
+  uint64_t default_ttl_ms = 0;    // of a directory: given to values made below it; 0: none
+  uint64_t size = 0;              // bytes of the value, or of the symlink's target
+  uint64_t keys = 0;              // of a collection's or tenant's directory: values below it; of a set: its members
+  uint64_t bytes = 0;             // of such a directory: what they occupy; of a chunked value: bytes that are stored
 
   /// Views: into the row the entry was decoded from, or whatever the caller set them to.
   std::string_view content_type;
@@ -80,6 +81,8 @@ struct Entry {
   /// Bytes counted against quotas: holes are free.
   uint64_t bytes_charged() const { return chunked ? bytes : size; }
   bool expired(uint64_t now_ms) const { return expires_ms != 0 && expires_ms <= now_ms; }
+  /// Where its row of the expiry index stands; 0: it has none.
+  uint64_t indexed_ms() const { return indexed_early_ms != 0 ? indexed_early_ms : expires_ms; }
 };
 
 /// The row value of `entry`. REQUIRES: sizes within the limits above.
@@ -88,6 +91,8 @@ std::string encode_entry(const Entry& entry);
 void encode_entry(const Entry& entry, std::string& out);
 /// The returned views point into `row`. Any bytes are safe to pass. Errors: corrupt.
 Result<Entry> decode_entry(std::string_view row);
+/// Likewise, into an entry that is new; returns what is wrong, or nothing.
+std::string_view decode_entry(std::string_view row, Entry& entry);
 
 /// Chunk rows. Errors of decode: corrupt.
 std::string encode_chunk_row(const ChunkRef& ref);

@@ -1,6 +1,8 @@
 #include "store/eviction_sample.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 
 #include "store/access_history.h"
@@ -12,6 +14,7 @@ namespace kvfs {
 namespace {
 
 constexpr size_t kCollectionsWeighedMax = 10'000;
+constexpr size_t kSoonestMetShare = 8;        // rows of the index looked at for each value wanted
 constexpr size_t kCollectionsPassedMax = 64;  // empty ones, by one move of a hand
 
 EvictionCandidate candidate(const Slot& slot, const Entry& entry) {
@@ -150,23 +153,30 @@ void EvictionSample::move_by_expiry(const ReadTxn& txn, Hand& hand, size_t count
     const Result<ExpiryRow> row = parse_expiry_row(cursor->key());
     if (!row) throw StoreException(row.error());
     const std::optional<Entry> entry = rows::load(txn.rows(), row->slot);
-    if (entry && may_go(*entry) && entry->expires_ms == row->expires_ms) out.push_back(candidate(row->slot, *entry));
+    if (entry && may_go(*entry) && entry->indexed_ms() == row->expires_ms) out.push_back(candidate(row->slot, *entry));
     cursor->next();
   }
   hand.at = cursor->valid() ? std::string(cursor->key()) : prefix;
 }
 
+// The index may have them earlier than they expire, but not later: what follows a row expires after its moment.
 void EvictionSample::gather_soonest(const ReadTxn& txn, size_t count, std::vector<EvictionCandidate>& out) const {
+  const size_t met_max = count * kSoonestMetShare;
   const std::string prefix = expiry_row(tenant_, 0, {}).substr(0, 9);
   const auto cursor = txn.rows().cursor();
+  std::multimap<uint64_t, EvictionCandidate> soonest;  // by when they expire
   size_t met = 0;
-  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && met < count;
+  for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && met < met_max;
        cursor->next(), ++met) {
     const Result<ExpiryRow> row = parse_expiry_row(cursor->key());
     if (!row) throw StoreException(row.error());
+    if (soonest.size() >= count && std::prev(soonest.end())->first <= row->expires_ms) break;
     const std::optional<Entry> entry = rows::load(txn.rows(), row->slot);
-    if (entry && may_go(*entry) && entry->expires_ms == row->expires_ms) out.push_back(candidate(row->slot, *entry));
+    if (!entry || !may_go(*entry) || entry->indexed_ms() != row->expires_ms) continue;
+    soonest.emplace(entry->expires_ms, candidate(row->slot, *entry));
+    if (soonest.size() > count) soonest.erase(std::prev(soonest.end()));
   }
+  for (auto& [expires_ms, each] : soonest) out.push_back(std::move(each));
 }
 
 }  // namespace kvfs

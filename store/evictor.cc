@@ -167,7 +167,7 @@ size_t Evictor::evict_some(DirId tenant, DirId limited, const Goal& goal) {
   size_t went = 0;
   std::vector<bool> tried;
   std::vector<size_t> victims;
-  std::vector<Change> published;
+  ChangeLog published;
   const auto body = [&](WriteTxn& txn) -> Result<void> {
     went = 0;
     victims.clear();
@@ -191,7 +191,7 @@ size_t Evictor::evict_some(DirId tenant, DirId limited, const Goal& goal) {
     if (!tried[i] && !state.pool[i].once_listed) left.push_back(std::move(state.pool[i]));
   state.pool = std::move(left);
   if (!done) return 0;
-  tell(std::move(published));
+  tell(published);
   return went;
 }
 
@@ -287,11 +287,11 @@ size_t Evictor::keep_disk_room() {
   return before > after ? static_cast<size_t>(before - after) : 0;
 }
 
-void Evictor::tell(std::vector<Change> changes) {
+void Evictor::tell(const ChangeLog& changes) {
   if (!thread_.joinable()) return store_.feed().tell_observers(changes);
   {
     const std::lock_guard lock(wake_mutex_);
-    std::move(changes.begin(), changes.end(), std::back_inserter(untold_));
+    untold_.append(changes);
   }
   wake_.notify_all();
 }
@@ -301,7 +301,7 @@ void Evictor::run() {
   auto next_look = std::chrono::steady_clock::now();
   auto next_pressure = next_look;
   while (!stopping_) {
-    const std::vector<Change> untold = std::exchange(untold_, {});
+    const ChangeLog untold = std::exchange(untold_, {});
     lock.unlock();
     store_.feed().tell_observers(untold);
     if (std::chrono::steady_clock::now() >= next_look) {
@@ -321,7 +321,7 @@ void Evictor::run() {
     lock.lock();
     wake_.wait_until(lock, next_look, [&] { return stopping_ || !untold_.empty(); });
   }
-  const std::vector<Change> untold = std::exchange(untold_, {});
+  const ChangeLog untold = std::exchange(untold_, {});
   lock.unlock();
   store_.feed().tell_observers(untold);
 }

@@ -72,7 +72,7 @@ class Evictor {
   size_t keep_disk_room();
   bool make_disk_room();
   Goal goal_of(uint64_t keys_max, uint64_t bytes_max, bool near_enough) const;
-  void tell(std::vector<Change> changes);
+  void tell(const ChangeLog& changes);
   void run();
 
   Store& store_;
@@ -84,8 +84,8 @@ class Evictor {
 
   std::mutex wake_mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;          // guarded by wake_mutex_
-  std::vector<Change> untold_;  // guarded by wake_mutex_
+  bool stopping_ = false;  // guarded by wake_mutex_
+  ChangeLog untold_;       // guarded by wake_mutex_
   std::thread thread_;
 };
 

@@ -34,15 +34,26 @@ std::vector<std::string> due_rows(const ReadTxn& txn, DirId tenant, const std::s
   return due;
 }
 
-void expire(WriteTxn& txn, const std::string& index_row) {
+/// True: the value has expired and is gone. One whose expiry was put off is indexed anew.
+bool expire(WriteTxn& txn, const std::string& index_row) {
   const ExpiryRow due = *parse_expiry_row(index_row);
   const Result<DirPathPtr> path = dir_path(txn, due.slot.dir);
-  const std::optional<Entry> entry = path ? rows::load(txn.rows(), due.slot) : std::nullopt;
-  if (entry && entry->expires_ms == due.expires_ms && entry->expired(txn.now_ms())) {
-    rows::erase_value(txn, **path, due.slot, *entry, ChangeKind::expire);
-    rows::prune_implicit(txn, due.slot.dir);
+  std::optional<Entry> entry = path ? rows::load(txn.rows(), due.slot) : std::nullopt;
+  if (!entry || entry->indexed_ms() != due.expires_ms) {
+    txn.rows().erase(index_row);  // it pointed to nothing
+    return false;
   }
-  txn.rows().erase(index_row);  // also where it pointed to nothing
+  if (!entry->expired(txn.now_ms())) {
+    const uint64_t expires_ms = entry->expires_ms;
+    entry->indexed_early_ms = 0;
+    rows::store(txn, due.slot, *entry);
+    rows::move_index(txn, **path, due.slot, {due.expires_ms, expires_ms});
+    return false;
+  }
+  rows::erase_value(txn, **path, due.slot, *entry, ChangeKind::expire);
+  rows::prune_implicit(txn, due.slot.dir);
+  txn.rows().erase(index_row);
+  return true;
 }
 
 }  // namespace
@@ -56,14 +67,16 @@ Result<size_t> Store::sweep_expired() {
       const std::vector<std::string> due = read([&](const ReadTxn& txn) { return due_rows(txn, tenant, from, batch); });
       if (due.empty()) break;
       const auto begin = std::chrono::steady_clock::now();
+      size_t expired = 0;
       const Result<void> done = transact(
           [&](WriteTxn& txn) -> Result<void> {
-            for (const std::string& row : due) expire(txn, row);
+            expired = 0;
+            for (const std::string& row : due) expired += expire(txn, row) ? 1 : 0;
             return {};
           },
           {});
       if (!done) return done.error();
-      removed += due.size();
+      removed += expired;
       if (due.size() < batch) break;
       from = due.back();
       const auto took = std::chrono::steady_clock::now() - begin;

@@ -97,6 +97,14 @@ std::string member_row(uint64_t owner, uint64_t hash) {
   return out;
 }
 
+MemberRow::MemberRow(uint64_t owner, uint64_t hash) {
+  bytes_[0] = static_cast<char>(Table::element);
+  const uint64_t numbers[] = {__builtin_bswap64(owner), __builtin_bswap64(hash)};
+  std::memcpy(bytes_ + 1, &numbers[0], 8);
+  bytes_[9] = kMemberElement;
+  std::memcpy(bytes_ + 10, &numbers[1], 8);
+}
+
 std::string settings_row(DirId dir) { return row_of(Table::settings, dir); }
 
 std::string chunk_row(Inode inode, uint32_t chunk) {

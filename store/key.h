@@ -17,7 +17,8 @@ inline constexpr size_t kCollectionNameBytesMax = 255;
 using Inode = uint64_t;
 using DirId = Inode;  // a directory's rows are keyed by its inode number
 
-inline constexpr uint64_t kRowsFormat = 2;  // of all rows; 1 had neither types with state nor elements
+// Of all rows; 1 had neither types with state nor elements, 2 had every expiry in the index at its very moment.
+inline constexpr uint64_t kRowsFormat = 3;
 
 inline constexpr DirId kRootDir = 1;        // holds the tenants
 inline constexpr Inode kFirstInode = 1024;  // smaller ones are reserved (control directory)
@@ -91,6 +92,15 @@ std::string element_prefix(uint64_t owner);
 inline constexpr char kMemberElement = 'm';
 /// The row of a set's members that have this hash.
 std::string member_row(uint64_t owner, uint64_t hash);
+/// Likewise, without an allocation.
+class MemberRow {
+ public:
+  MemberRow(uint64_t owner, uint64_t hash);
+  operator std::string_view() const { return {bytes_, sizeof bytes_}; }
+
+ private:
+  char bytes_[1 + 8 + 1 + 8];
+};
 std::string garbage_row(uint64_t owner);
 
 /// Decoders of row keys met in scans. Errors: corrupt.

@@ -43,21 +43,34 @@ Result<DirPathPtr> ensure_directory(WriteTxn& txn, const DirPath& parent, std::s
   return dir_path(txn, made->inode);
 }
 
-struct Place {
-  DirPathPtr path;
-  Slot slot;
-};
-
-Result<Place> ensure_place(WriteTxn& txn, DirId collection, std::string_view key) {
+/// The row of a key, its directories made. Errors: not_found (the collection).
+Result<DirPathPtr> ensure_place(WriteTxn& txn, DirId collection, std::string_view key, Slot& slot) {
   Result<DirPathPtr> path = dir_path(txn, collection);
   if (!path) return Errc::not_found;
   KeyComponents components(key);
   std::string_view component;
   while (components.next_directory(component)) {
     path = ensure_directory(txn, **path, component);
-    if (!path) return path.error();
+    if (!path) return path;
   }
-  return Place{*path, {(*path)->id, components.last(), false}};
+  slot = {(*path)->id, components.last(), false};
+  return path;
+}
+
+/// Small bytes in the place of the entry's value.
+void assign_bytes(WriteTxn& txn, const DirPath& path, Entry& entry, std::string_view value) {
+  const auto before = static_cast<int64_t>(entry.bytes_charged());
+  if (entry.type != ValueType::bytes) rows::drop_value(txn, entry);
+  if (entry.chunked) rows::erase_chunks(txn, entry.inode);
+  entry.chunked = false;
+  entry.bytes = 0;
+  entry.inline_value = value;
+  entry.size = value.size();
+  rows::count(txn, path, 0, static_cast<int64_t>(value.size()) - before);
+}
+
+Error too_large_for_row(std::string_view value) {
+  return {Errc::value_too_large, fmt::format("{} bytes are too many to be kept in a row", value.size())};
 }
 
 /// The value put at a new key, before its bytes are set.
@@ -78,10 +91,10 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   if (Result<void> ok = check_key(key); !ok) return ok.error();
   if (options.content_type && options.content_type->size() > kContentTypeBytesMax)
     return {Errc::invalid, fmt::format("a content type has at most {} bytes", kContentTypeBytesMax)};
-  Result<Place> place = ensure_place(txn, collection, key);
+  Slot slot;
+  const Result<DirPathPtr> place = ensure_place(txn, collection, key, slot);
   if (!place) return place.error();
-  const DirPath& path = *place->path;
-  const Slot& slot = place->slot;
+  const DirPath& path = **place;
 
   std::optional<Entry> present = rows::load_live(txn, path, slot);
   const bool is_value = present && present->kind == Kind::file;
@@ -99,9 +112,11 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   Entry entry = present ? *present : new_value(txn, path);
   if (options.type != ValueType::bytes && outcome.created) entry.state = former;
   if (!present) entry.shadowed = rows::is_shadowed(txn, path, slot);
-  const uint64_t expires_before = present ? present->expires_ms : 0;
-  if (!(options.keep_expiry && present))
-    entry.expires_ms = options.expires_ms.value_or(path.default_ttl_ms != 0 ? txn.now_ms() + path.default_ttl_ms : 0);
+  rows::IndexMove index;
+  if (!(options.keep_expiry && present)) {
+    const uint64_t default_ms = path.default_ttl_ms != 0 ? txn.now_ms() + path.default_ttl_ms : 0;
+    index = rows::expires_at(entry, options.expires_ms.value_or(default_ms), txn.now_ms());
+  }
   if (entry.expires_ms != 0 && entry.nlink > 1) return {Errc::not_permitted, "a file with several names cannot expire"};
   // Views into the row end when apply() writes chunk rows.
   std::string kept;
@@ -118,7 +133,7 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   const Version version = txn.next_version();
   entry.version = options.version.value_or(version);
   rows::store(txn, slot, entry);
-  rows::index_expiry(txn, path, slot, expires_before, entry.expires_ms);
+  rows::move_index(txn, path, slot, index);
   note_write(txn, path, slot, outcome.created);
   if (outcome.created) {
     rows::count(txn, path, 1, 0);
@@ -127,7 +142,7 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
   outcome.version = entry.version;
   outcome.expires_ms = entry.expires_ms;
-  Change change = rows::describe(txn, ChangeKind::put, path, slot, entry);
+  ChangeView change = rows::describe(txn, ChangeKind::put, path, slot, entry);
   change.id = version;
   change.created = outcome.created;
   txn.record(std::move(change));
@@ -249,17 +264,20 @@ Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, st
       return ok;
     });
   }
-  if (value.size() > kInlineBytesMax)
-    return {Errc::value_too_large, fmt::format("{} bytes are too many to be kept in a row", value.size())};
+  if (value.size() > kInlineBytesMax) return too_large_for_row(value);
   return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
-    const auto before = static_cast<int64_t>(entry.bytes_charged());
-    if (entry.type != ValueType::bytes) rows::drop_value(txn, entry);
-    if (entry.chunked) rows::erase_chunks(txn, entry.inode);
-    entry.chunked = false;
-    entry.bytes = 0;
-    entry.inline_value = value;
-    entry.size = value.size();
-    rows::count(txn, path, 0, static_cast<int64_t>(value.size()) - before);
+    assign_bytes(txn, path, entry, value);
+    return {};
+  });
+}
+
+Result<PutOutcome> update(WriteTxn& txn, DirId collection, std::string_view key, const MakeValue& make,
+                          const PutOptions& options) {
+  return put_with(txn, collection, key, options, [&](Entry& entry, const DirPath& path) -> Result<void> {
+    const Result<std::string_view> value = make(entry.version != 0 ? &entry : nullptr);
+    if (!value) return value.error();
+    if (value->size() > kInlineBytesMax) return too_large_for_row(*value);
+    assign_bytes(txn, path, entry, *value);
     return {};
   });
 }
@@ -286,13 +304,12 @@ Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key
   if (expires_ms != 0 && entry->nlink != 1) return {Errc::not_permitted, "a file with several names cannot expire"};
   const Result<DirPathPtr> path = dir_path(txn, slot->dir);
   if (!path) return Errc::not_found;
-  const uint64_t expires_before = entry->expires_ms;
-  entry->expires_ms = expires_ms;
+  const rows::IndexMove index = rows::expires_at(*entry, expires_ms, txn.now_ms());
   entry->ctime_ns = txn.now_ns();
   entry->version = txn.next_version();
   txn.record(rows::describe(txn, ChangeKind::attributes, **path, *slot, *entry));
   rows::store(txn, *slot, *entry);
-  rows::index_expiry(txn, **path, *slot, expires_before, expires_ms);
+  rows::move_index(txn, **path, *slot, index);
   return entry->version;
 }
 
@@ -325,10 +342,11 @@ Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_
   if (!source) return source.error();
   if (Result<void> ok = check_target(txn, to_collection, to, on_target, outcome.created); !ok) return ok.error();
   const Slot from_slot = source->slot;
-  const Result<Place> place = ensure_place(txn, to_collection, to);
+  Slot to_slot;
+  const Result<DirPathPtr> place = ensure_place(txn, to_collection, to, to_slot);
   if (!place) return place.error();
-  if (Result<void> ok = rename_value(txn, from_slot, place->slot, RenameMode::replace); !ok) return ok.error();
-  const Result<Entry> moved = find_entry(txn, place->slot);
+  if (Result<void> ok = rename_value(txn, from_slot, to_slot, RenameMode::replace); !ok) return ok.error();
+  const Result<Entry> moved = find_entry(txn, to_slot);
   if (!moved) return moved.error();
   outcome.version = moved->version;
   outcome.expires_ms = moved->expires_ms;

@@ -70,6 +70,13 @@ Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, co
 Result<PutOutcome> put(WriteTxn& txn, DirId collection, std::string_view key, std::string_view value,
                        const PutOptions& options = {});
 
+/// Likewise with bytes that depend on the value there is, which is looked up once: `make` is given its entry (null:
+/// there is none) and returns them as a view that lives until the call ends. Errors: as put(), and those of `make`;
+/// where there was a value, nothing has been written then.
+using MakeValue = std::function<Result<std::string_view>(const Entry* present)>;
+Result<PutOutcome> update(WriteTxn& txn, DirId collection, std::string_view key, const MakeValue& make,
+                          const PutOptions& options = {});
+
 /// Errors: not_found, precondition_failed. Returns the version of the removal.
 Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, const Precondition& precondition = {});
 

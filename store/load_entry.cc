@@ -191,9 +191,9 @@ Result<void> load_node(WriteTxn& txn, const DirPath& parent, const Slot& slot, c
     links.add(line.link_id, entry.inode);
   }
   rows::store(txn, slot, entry);
-  rows::index_expiry(txn, parent, slot, 0, entry.expires_ms);
+  rows::move_index(txn, parent, slot, {0, entry.expires_ms});
   rows::count(txn, parent, rows::keys_of(entry), 0);
-  Change change =
+  ChangeView change =
       rows::describe(txn, entry.kind == Kind::file ? ChangeKind::put : ChangeKind::make, parent, slot, entry);
   change.created = true;
   change.id = txn.next_version();
@@ -209,7 +209,7 @@ Result<void> load_name(WriteTxn& txn, const DirPath& parent, const Slot& slot, c
   if (entry->nlink >= kLinksMax)
     return {Errc::too_many_links, fmt::format("a file can have at most {} names", kLinksMax)};
   entry->nlink += 1;
-  Change change = rows::describe(txn, ChangeKind::link, parent, slot, *entry);
+  ChangeView change = rows::describe(txn, ChangeKind::link, parent, slot, *entry);
   const int64_t keys = rows::keys_of(*entry);
   Entry name;
   name.kind = Kind::link;

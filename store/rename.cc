@@ -61,12 +61,12 @@ Result<Ends> resolve(const ReadTxn& txn, const Slot& from, const Slot& to) {
   return Ends{*from_path, *to_path};
 }
 
-Change describe_move(WriteTxn& txn, const Ends& ends, const Slot& from, const Slot& to, const Entry& entry,
-                     Inode replaced) {
-  Change change = rows::describe(txn, ChangeKind::rename, *ends.from, from, entry);
+ChangeView describe_move(WriteTxn& txn, const Ends& ends, const Slot& from, const Slot& to, const Entry& entry,
+                         Inode replaced) {
+  ChangeView change = rows::describe(txn, ChangeKind::rename, *ends.from, from, entry);
   rows::require_durability(txn, *ends.to);
   change.to_collection = ends.to->collection_name;
-  if (ends.to->depth >= 2) change.to_key = ends.to->key_prefix + std::string(to.name);
+  if (ends.to->depth >= 2) change.to_key = rows::join(ends.to->key_prefix, to.name, change.joined_to_key);
   change.to_dir = to.dir;
   change.to_name = to.name;
   change.replaced_inode = replaced;
@@ -83,8 +83,13 @@ MovingValue lift(const WriteTxn& txn, const Slot& slot, const Entry& resolved) {
   return {std::string(*txn.rows().get(dirent_row(slot))), resolved};
 }
 
-/// Writes a lifted value at `to`; the row at `from` is not touched.
-void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const Slot& from, const Slot& to) {
+/// The lifted value no longer expires where it was.
+void unindex(WriteTxn& txn, const DirPath& path, const Slot& slot, const MovingValue& value) {
+  rows::move_index(txn, path, slot, {value.resolved.indexed_ms(), 0});
+}
+
+/// Writes a lifted value at `to`; the rows at where it was are not touched.
+void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const Slot& to) {
   Entry row = *decode_entry(value.raw);
   row.shadowed = txn.rows().get(dirent_row({to.dir, to.name, true})).has_value();
   const Version version = txn.next_version();
@@ -97,9 +102,9 @@ void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const S
     row.ctime_ns = txn.now_ns();
     row.version = version;
   }
+  row.indexed_early_ms = 0;
   txn.rows().put(dirent_row(to), encode_entry(row));
-  rows::index_expiry(txn, *ends.from, from, value.resolved.expires_ms, 0);
-  rows::index_expiry(txn, *ends.to, to, 0, value.resolved.expires_ms);
+  rows::move_index(txn, *ends.to, to, {0, value.resolved.expires_ms});
   move_count(txn, *ends.from, *ends.to, load_of(value.resolved));
   txn.inode_moved(row.inode, to);
 }
@@ -160,7 +165,8 @@ Result<void> move_directory(WriteTxn& txn, const Ends& ends, const Slot& from, c
   if (std::optional<Entry> own = rows::load(txn.rows(), from_value)) {
     const MovingValue value = lift(txn, from_value, *own);
     txn.rows().erase(dirent_row(from_value));
-    put_down(txn, ends, value, from_value, to_value);
+    unindex(txn, *ends.from, from_value, value);
+    put_down(txn, ends, value, to_value);
   }
   move_count(txn, *ends.from, *ends.to, load);
   txn.delta(from.dir).subdirs -= 1;
@@ -180,8 +186,10 @@ Result<void> exchange_values(WriteTxn& txn, const Ends& ends, const Slot& from, 
   const MovingValue second = lift(txn, to, b);
   const Ends back{ends.to, ends.from};
   Entry described = *decode_entry(first.raw);
-  put_down(txn, ends, first, from, to);
-  put_down(txn, back, second, to, from);
+  unindex(txn, *ends.from, from, first);
+  unindex(txn, *ends.to, to, second);
+  put_down(txn, ends, first, to);
+  put_down(txn, back, second, from);
   touch_both(txn, from, to);
   described.version = txn.next_version();
   txn.record(describe_move(txn, ends, from, to, described, second.resolved.inode));
@@ -232,7 +240,8 @@ Result<void> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, Renam
     changes.pop_back();
   }
   txn.rows().erase(dirent_row(from));
-  put_down(txn, *ends, value, from, to);
+  unindex(txn, *ends->from, from, value);
+  put_down(txn, *ends, value, to);
   touch_both(txn, from, to);
   Entry moved = value.resolved;
   moved.version = txn.next_version();

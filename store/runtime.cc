@@ -9,8 +9,8 @@ Runtime::Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const R
   apply_policy(0, options_.eviction);
 }
 
-Version Runtime::next_version() {
-  const Version wall = (clock_ns_() / 1'000'000) << 16;
+Version Runtime::next_version(uint64_t now_ms) {
+  const Version wall = now_ms << 16;
   Version last = last_version_.load();
   Version next = 0;
   do {
@@ -230,7 +230,7 @@ std::pair<DirId, std::string> Runtime::held_slot(Inode inode) const {
 
 // WriteTxn
 
-Version WriteTxn::next_version() { return runtime().next_version(); }
+Version WriteTxn::next_version() { return runtime().next_version(now_ms()); }
 Inode WriteTxn::next_inode() { return runtime().next_inode(); }
 
 void WriteTxn::inode_moved(Inode inode, std::optional<Slot> slot) {

@@ -37,8 +37,9 @@ class Runtime {
   uint64_t now_ns() const { return clock_ns_(); }
 
   /// Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): the wall clock in milliseconds where it
-  /// is ahead, otherwise one more than the last. Only within a transaction, so that versions grow in commit order.
-  Version next_version();
+  /// is ahead, otherwise one more than the last. Only within a transaction, so that versions grow in commit order;
+  /// `now_ms` is the transaction's.
+  Version next_version(uint64_t now_ms);
   Version last_version() const { return last_version_.load(); }
   /// This store among those it merges with: drawn when the store is made; a restored copy draws its own.
   ReplicaId replica() const { return replica_; }

@@ -76,7 +76,7 @@ std::string without(std::string_view row, std::string_view member, bool& was_the
 uint64_t SetRows::hash(std::string_view member) const { return siphash(seed_, member); }
 
 bool SetRows::contains(const Snapshot& rows, std::string_view member) const {
-  const auto row = rows.get(member_row(owner_, hash(member)));
+  const auto row = rows.get(MemberRow(owner_, hash(member)));
   bool found = false;
   if (row)
     for_each_member(*row, [&](std::string_view present, std::string_view) { return !(found = present == member); });

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <random>
+#include <utility>
 
 #include "store/byte_order.h"
 #include "store/tree_rows.h"
@@ -125,22 +126,31 @@ Result<void> Store::load() {
   return {};
 }
 
+namespace {
+
+/// The memory of the changes of this thread's last transaction.
+thread_local ChangeLog spare_log;
+
+}  // namespace
+
 Result<void> Store::transact(const WriteBody& body, const WriteOptions& options) {
   constexpr int kTriesMax = 8;  // others may take the room that was made
   for (int tries = 1;; ++tries) {
-    std::vector<Change> published;
+    ChangeLog published;
     std::optional<Shortage> shortage;
     const bool last = tries == kTriesMax || !evictor_;
     const Result<void> done = commit(body, options, published, last ? nullptr : &shortage);
     if (done) {
       feed_->tell_observers(published);
+      published.clear();
+      spare_log = std::move(published);
       return {};
     }
     if (last || !evictor_->make_room(done.error().code, shortage)) return done.error();
   }
 }
 
-Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, std::vector<Change>& published,
+Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, ChangeLog& published,
                            std::optional<Shortage>* shortage) {
   WriteTxn::Effects effects;
   const auto discard_appended = [&] {
@@ -159,6 +169,7 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, s
     const auto now_ns = static_cast<int64_t>(options_.clock_ns());
     WriteTxn txn(*runtime_, rows, static_cast<uint64_t>(now_ns) / 1'000'000, now_ns, options.origin,
                  cache_generation());
+    txn.effects().changes = std::exchange(spare_log, {});
     Result<void> done;
     try {
       done = body(txn);
@@ -173,7 +184,7 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, s
     return done;
   };
   try {
-    const Result<Sequence> done = engine_->transact(run, commit);
+    const Result<Sequence> done = engine_->transact(std::ref(run), commit);
     if (!done) {
       discard_appended();
       return done.error();

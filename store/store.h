@@ -150,7 +150,7 @@ class Store {
   /// Commits, with others evicted for it where that is needed and allowed, and tells the observers.
   Result<void> transact(const WriteBody& body, const WriteOptions& options);
   /// Commits as things are, and tells nobody. `shortage` given: filled in if room is all that was missing.
-  Result<void> commit(const WriteBody& body, const WriteOptions& options, std::vector<Change>& published,
+  Result<void> commit(const WriteBody& body, const WriteOptions& options, ChangeLog& published,
                       std::optional<Shortage>* shortage);
   void sweep_until_stopped();
   Result<void> remove_orphans();

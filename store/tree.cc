@@ -182,10 +182,10 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
   entry.atime_ns = entry.mtime_ns = entry.ctime_ns = entry.btime_ns = txn.now_ns();
   if (node.kind == Kind::file && parent.default_ttl_ms != 0) entry.expires_ms = txn.now_ms() + parent.default_ttl_ms;
   rows::store(txn, slot, entry);
-  rows::index_expiry(txn, parent, slot, 0, entry.expires_ms);
+  rows::move_index(txn, parent, slot, {0, entry.expires_ms});
   rows::count(txn, parent, rows::keys_of(entry), static_cast<int64_t>(entry.bytes_charged()));
   txn.delta(dir).touched = true;
-  Change change =
+  ChangeView change =
       rows::describe(txn, node.kind == Kind::file ? ChangeKind::put : ChangeKind::make, parent, slot, entry);
   change.created = true;
   txn.record(std::move(change));
@@ -271,7 +271,7 @@ Result<Entry> link(WriteTxn& txn, const Located& file, DirId dir, std::string_vi
   entry.nlink += 1;
   entry.ctime_ns = txn.now_ns();
   entry.version = txn.next_version();
-  Change change = rows::describe(txn, ChangeKind::link, **path, slot, entry);
+  ChangeView change = rows::describe(txn, ChangeKind::link, **path, slot, entry);
   change.created = true;
   const int64_t keys = rows::keys_of(entry);
   const int64_t bytes = static_cast<int64_t>(entry.bytes_charged());
@@ -340,7 +340,6 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
     return {Errc::no_space, fmt::format("the extended attributes would take more than {} bytes", kXattrsBytesMax)};
   if (change.content_type && change.content_type->size() > kContentTypeBytesMax)
     return {Errc::invalid, fmt::format("a content type has at most {} bytes", kContentTypeBytesMax)};
-  const uint64_t expires_before = entry.expires_ms;
   if (change.expires_ms && *change.expires_ms != 0) {
     if (entry.kind != Kind::file) return {Errc::invalid, "only values can expire"};
     if (entry.nlink != 1) return {Errc::not_permitted, "a file with several names cannot expire"};
@@ -355,7 +354,8 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
   if (change.gid) entry.gid = *change.gid;
   if (change.atime_ns) entry.atime_ns = *change.atime_ns;
   if (change.mtime_ns) entry.mtime_ns = *change.mtime_ns;
-  if (change.expires_ms) entry.expires_ms = *change.expires_ms;
+  rows::IndexMove index;
+  if (change.expires_ms) index = rows::expires_at(entry, *change.expires_ms, txn.now_ms());
   if (change.content_type) entry.content_type = *change.content_type;
   if (change.xattrs) entry.xattrs = *change.xattrs;
   if (entry.implicit) entry.implicit = false;  // somebody cares for it
@@ -365,13 +365,12 @@ Result<Entry> set_attributes(WriteTxn& txn, const Located& node, const Attribute
   if (!change.keeps_ctime) entry.ctime_ns = txn.now_ns();
   if (!change.keeps_version) entry.version = txn.next_version();
   if (target->path && entry.inode != kRootDir) {
-    Change described = rows::describe(txn, ChangeKind::attributes, *target->path, target->slot, entry);
+    ChangeView described = rows::describe(txn, ChangeKind::attributes, *target->path, target->slot, entry);
     if (change.keeps_version) described.id = txn.next_version();
     txn.record(std::move(described));
   }
   write_target(txn, *target);
-  if (target->path && entry.inode != kRootDir)
-    rows::index_expiry(txn, *target->path, target->slot, expires_before, entry.expires_ms);
+  if (target->path && entry.inode != kRootDir) rows::move_index(txn, *target->path, target->slot, index);
   const Result<Target> written = reload(txn, node);
   if (!written) return written.error();
   return written->entry;

@@ -17,9 +17,10 @@ constexpr uint32_t kEmptyDirectoryLinks = 2;  // of one that has no directories 
 constexpr size_t kKeptRowBytesMax = 64 * 1024;
 
 Entry decoded(std::string_view row) {
-  Result<Entry> entry = decode_entry(row);
-  if (!entry) throw StoreException(entry.error());
-  return *entry;
+  Entry entry;
+  if (const std::string_view wrong = decode_entry(row, entry); !wrong.empty())
+    throw StoreException({Errc::corrupt, std::string(wrong)});
+  return entry;
 }
 
 }  // namespace
@@ -36,12 +37,14 @@ std::optional<Entry> load(const Snapshot& rows, const Slot& slot) {
   if (slot.name.size() > kComponentBytesMax) return std::nullopt;
   const auto row = rows.get(DirentRow(slot));
   if (!row) return std::nullopt;
-  Entry entry = decoded(*row);
-  if (entry.kind != Kind::link) return entry;
-  std::optional<Entry> linked = load_inode(rows, entry.inode);
+  std::optional<Entry> entry(std::in_place);
+  if (const std::string_view wrong = decode_entry(*row, *entry); !wrong.empty())
+    throw StoreException({Errc::corrupt, std::string(wrong)});
+  if (entry->kind != Kind::link) return entry;
+  std::optional<Entry> linked = load_inode(rows, entry->inode);
   if (!linked)
-    throw StoreException({Errc::corrupt, fmt::format("a hard link to inode {}, which has no row", entry.inode)});
-  linked->shadowed = entry.shadowed;
+    throw StoreException({Errc::corrupt, fmt::format("a hard link to inode {}, which has no row", entry->inode)});
+  linked->shadowed = entry->shadowed;
   return linked;
 }
 
@@ -61,10 +64,15 @@ void require_durability(WriteTxn& txn, const DirPath& path) {
     if (const auto durability = txn.runtime().durability(dir)) txn.rows().require(*durability);
 }
 
-Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry) {
+std::string_view join(std::string_view prefix, std::string_view name, std::unique_ptr<std::string>& storage) {
+  storage = std::make_unique<std::string>(prefix);
+  return storage->append(name);
+}
+
+ChangeView describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry) {
   // What expired and comes back after a power loss expires again.
   if (kind != ChangeKind::expire) require_durability(txn, path);
-  Change change;
+  ChangeView change;
   change.id = entry.version;
   change.kind = kind;
   change.origin = txn.origin();
@@ -72,7 +80,8 @@ Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot&
   change.node = entry.kind;
   change.tenant = path.tenant_name;
   change.collection = path.collection_name;
-  if (path.depth >= 2) change.key = path.key_prefix + std::string(slot.name);
+  if (path.depth >= 2)
+    change.key = path.key_prefix.empty() ? slot.name : join(path.key_prefix, slot.name, change.joined_key);
   change.dir = slot.dir;
   change.name = slot.name;
   change.inode = entry.inode;
@@ -81,10 +90,22 @@ Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot&
   return change;
 }
 
-void index_expiry(WriteTxn& txn, const DirPath& path, const Slot& slot, uint64_t before_ms, uint64_t after_ms) {
-  if (before_ms == after_ms) return;
-  if (before_ms != 0) txn.rows().erase(expiry_row(path.tenant, before_ms, slot));
-  if (after_ms != 0) txn.rows().put(expiry_row(path.tenant, after_ms, slot), {});
+IndexMove expires_at(Entry& entry, uint64_t expires_ms, uint64_t now_ms) {
+  const uint64_t indexed_ms = entry.indexed_ms();
+  entry.expires_ms = expires_ms;
+  if (indexed_ms != 0 && indexed_ms > now_ms && expires_ms >= indexed_ms &&
+      expires_ms - indexed_ms <= indexed_ms - now_ms) {
+    entry.indexed_early_ms = expires_ms == indexed_ms ? 0 : indexed_ms;
+    return {};
+  }
+  entry.indexed_early_ms = 0;
+  return {indexed_ms, expires_ms};
+}
+
+void move_index(WriteTxn& txn, const DirPath& path, const Slot& slot, const IndexMove& move) {
+  if (move.from_ms == move.to_ms) return;
+  if (move.from_ms != 0) txn.rows().erase(expiry_row(path.tenant, move.from_ms, slot));
+  if (move.to_ms != 0) txn.rows().put(expiry_row(path.tenant, move.to_ms, slot), {});
 }
 
 int64_t keys_of(const Entry& entry) { return entry.kind == Kind::file ? 1 : 0; }
@@ -115,12 +136,12 @@ void erase_chunks(WriteTxn& txn, Inode inode) {
 Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& loaded, ChangeKind kind) {
   // The views in `loaded` end with the first write; what is kept of it is encoded before.
   Entry entry = loaded;
-  Change change = describe(txn, kind, path, slot, entry);
+  ChangeView change = describe(txn, kind, path, slot, entry);
   change.version = change.id = txn.next_version();
   const bool open = txn.runtime().is_held(entry.inode);
   entry.version = change.version;
   entry.ctime_ns = txn.now_ns();
-  const uint64_t expires_ms = entry.expires_ms;
+  const uint64_t indexed_ms = entry.indexed_ms();
   const int64_t bytes = static_cast<int64_t>(entry.bytes_charged());
   const bool last_name = entry.nlink <= 1;
   std::optional<KeyState> tombstone;
@@ -131,7 +152,7 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
   } else if (open) {
     entry.nlink = 0;
-    entry.expires_ms = 0;
+    entry.expires_ms = entry.indexed_early_ms = 0;
     entry.shadowed = false;
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
     txn.rows().put(orphan_row(entry.inode), {});
@@ -141,7 +162,7 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     if (entry.by_inode) txn.rows().erase(inode_row(entry.inode));
   }
   txn.rows().erase(dirent_row(slot));
-  index_expiry(txn, path, slot, expires_ms, 0);
+  move_index(txn, path, slot, {indexed_ms, 0});
   count(txn, path, -keys_of(entry), last_name ? -bytes : 0);
   txn.delta(slot.dir).touched = true;
   if (kind == ChangeKind::expire) ++txn.effects().removals[path.tenant].expired;
@@ -196,7 +217,7 @@ Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_v
   auto& delta = txn.delta(parent.id);
   delta.subdirs += 1;
   delta.touched = true;
-  Change change = describe(txn, ChangeKind::make, parent, slot, entry);
+  ChangeView change = describe(txn, ChangeKind::make, parent, slot, entry);
   change.created = true;
   if (parent.depth == 0) change.tenant = component;
   if (parent.depth == 1) change.collection = component;
@@ -212,7 +233,7 @@ void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry) {
 
 void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, const Entry& entry) {
   const Slot slot{path.parent, path.name, true};
-  Change change = describe(txn, ChangeKind::remove_dir, parent, slot, entry);
+  ChangeView change = describe(txn, ChangeKind::remove_dir, parent, slot, entry);
   change.version = change.id = txn.next_version();
   if (path.depth == 1) change.tenant = path.name;
   if (path.depth == 2) change.collection = path.name;

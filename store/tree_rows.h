@@ -1,6 +1,7 @@
 // Internal to store/: the row operations that tree.cc, rename.cc, keyspace.cc and expiry.cc share.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,15 +17,27 @@ std::optional<Entry> load_inode(const Snapshot& rows, Inode inode);
 /// Writes the entry to the row it was read from.
 void store(WriteTxn& txn, const Slot& slot, const Entry& entry);
 
-/// A change of the row at `slot`, its path filled in; give it to txn.record(). Every change comes by here, so this is
-/// where the transaction is held to the durability of where the change is.
-Change describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry);
+/// A change of the row at `slot`, its path filled in; give it to txn.record() while `path` and the slot's name live.
+/// Every change comes by here, so this is where the transaction is held to the durability of where the change is.
+ChangeView describe(WriteTxn& txn, ChangeKind kind, const DirPath& path, const Slot& slot, const Entry& entry);
+
+/// `prefix` and `name` in one text, which `storage` keeps.
+std::string_view join(std::string_view prefix, std::string_view name, std::unique_ptr<std::string>& storage);
 
 /// The transaction is at least as durable as the tenant and the collection that `path` is in demand.
 void require_durability(WriteTxn& txn, const DirPath& path);
 
-/// Keeps the expiry index in step when the expiry of the entry at `slot` goes from `before` to `after`.
-void index_expiry(WriteTxn& txn, const DirPath& path, const Slot& slot, uint64_t before_ms, uint64_t after_ms);
+/// What a change of an entry's expiry does to the expiry index; 0: nothing there.
+struct IndexMove {
+  uint64_t from_ms = 0;
+  uint64_t to_ms = 0;
+};
+/// Sets the expiry of `entry`, which is then to be stored, and after that the index to be moved. A row of the index may
+/// stay where it is when the expiry is put off: whoever finds it due moves it. It is early by no more than the time
+/// that it had still to go, so that the index tells about what expires next.
+IndexMove expires_at(Entry& entry, uint64_t expires_ms, uint64_t now_ms);
+/// Moves the row of the expiry index of the entry at `slot`.
+void move_index(WriteTxn& txn, const DirPath& path, const Slot& slot, const IndexMove& move);
 
 /// Adds to the counters of the collection that `path` is in, and of its tenant.
 void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes);

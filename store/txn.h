@@ -96,9 +96,9 @@ class WriteTxn : public ReadTxn {
   DirDelta& delta(DirId dir) { return effects_.deltas[dir]; }
   void drop_delta(DirId dir) { effects_.deltas.erase(dir); }
 
-  void record(Change change) {
+  void record(ChangeView change) {
     change.event = event_;
-    effects_.changes.push_back(std::move(change));
+    effects_.changes.add(change);
   }
   /// What Change::event of the following changes is; static storage.
   void name_event(std::string_view event) { event_ = event; }
@@ -127,7 +127,7 @@ class WriteTxn : public ReadTxn {
     std::map<DirId, Removals> removals;  // per tenant
     bool over_limit = false;             // beyond a limit, where others may go for it: judged at the end
     std::optional<Shortage> shortage;    // then: how many
-    std::vector<Change> changes;
+    ChangeLog changes;
     std::vector<std::pair<Inode, std::optional<std::pair<DirId, std::string>>>> moved_inodes;
     std::vector<DirId> removed_paths;
     bool paths_changed = false;

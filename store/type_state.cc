@@ -86,6 +86,17 @@ Result<TypeState> decode_set_head(std::string_view bytes) {
   return state;
 }
 
+Result<SetPlace> decode_set_place(std::string_view bytes) {
+  FieldReader in(bytes);
+  TypeState state;
+  if (Result<void> ok = take_head(in, state); !ok) return ok.error();
+  SetPlace place;
+  place.owner = in.take<uint64_t>();
+  place.seed = in.take<uint64_t>();
+  if (in.failed()) return {Errc::corrupt, "a truncated state"};
+  return place;
+}
+
 Result<TypeState> decode_set_state(std::string_view bytes, std::string_view text) {
   FieldReader in(bytes);
   TypeState state;

@@ -33,5 +33,11 @@ Result<TypeState> decode_counter_state(std::string_view state);
 Result<TypeState> decode_set_state(std::string_view state, std::string_view text);
 /// Without the members: cheap.
 Result<TypeState> decode_set_head(std::string_view state);
+/// Where the members of a large set are; cheaper.
+struct SetPlace {
+  uint64_t owner = 0;
+  uint64_t seed = 0;
+};
+Result<SetPlace> decode_set_place(std::string_view state);
 
 }  // namespace kvfs

@@ -9,12 +9,13 @@
 namespace kvfs {
 namespace {
 
-std::vector<Change> changes(uint64_t first, uint64_t last) {
-  std::vector<Change> out;
+ChangeLog changes(uint64_t first, uint64_t last, Origin origin_of_second = kNoOrigin) {
+  ChangeLog out;
   for (uint64_t id = first; id <= last; ++id) {
     Change change;
     change.id = id;
-    out.push_back(change);
+    if (id == first + 1) change.origin = origin_of_second;
+    out.add(change);
   }
   return out;
 }
@@ -64,7 +65,9 @@ TEST(FeedTest, ChangesComeBackWithAllTheySay) {
     change.to_dir = id + 5;
     change.replaced_inode = id + 6;
     change.event = "rename_from";
-    feed.publish({change});
+    ChangeLog one;
+    one.add(change);
+    feed.publish(one);
   }
   const Feed::Batch batch = feed.read(0, 2 * kKept);
   EXPECT_TRUE(batch.missed);
@@ -115,8 +118,7 @@ TEST(FeedTest, ObserversAreToldOfTheChangesOfOthers) {
   Feed feed(10, 0);
   std::vector<uint64_t> told;
   auto observer = feed.observe([&](const Change& change) { told.push_back(change.id); }, 7);
-  std::vector<Change> mixed = changes(1, 3);
-  mixed[1].origin = 7;
+  const ChangeLog mixed = changes(1, 3, 7);
   feed.publish(mixed);
   feed.tell_observers(mixed);
   EXPECT_EQ(told, (std::vector<uint64_t>{1, 3}));

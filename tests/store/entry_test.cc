@@ -24,6 +24,7 @@ Entry full_entry() {
   entry.btime_ns = 3;
   entry.version = 99;
   entry.expires_ms = 4;
+  entry.indexed_early_ms = 3;
   entry.default_ttl_ms = 5;
   entry.keys = 6;
   entry.bytes = 7;
@@ -46,6 +47,7 @@ TEST(EntryCodecTest, KeepsEveryField) {
   EXPECT_EQ(back->atime_ns, -1);
   EXPECT_EQ(back->mtime_ns, entry.mtime_ns);
   EXPECT_EQ(back->rdev, 7U);
+  EXPECT_EQ(back->indexed_early_ms, 3U);
   EXPECT_EQ(back->default_ttl_ms, 5U);
   EXPECT_EQ(back->keys, 6U);
   EXPECT_EQ(back->content_type, "text/plain");
