@@ -144,15 +144,18 @@ bool Call::patch(std::string_view key, const std::optional<Entry>& entry, uint64
 }
 
 std::optional<SetOutcome> Call::change_set(std::string_view key, Args members, bool add) {
-  std::optional<Entry> entry;
-  if (!find_set(key, entry)) return std::nullopt;
-  if (!entry && !add) return SetOutcome{};
-  const Result<DirId> dir = make_collection(client.database);
+  const Result<DirId> dir = add ? make_collection(client.database) : Result<DirId>(collection());
   if (!dir) return fail(dir.error()), std::nullopt;
-  const Result<SetOutcome> done =
-      add ? add_members(writer(), *dir, key, members, keep_all(entry)) : remove_members(writer(), *dir, key, members);
-  if (!done) return fail(done.error()), std::nullopt;
-  return *done;
+  if (*dir == 0) return SetOutcome{};
+  const Result<SetOutcome> done = add ? add_members(writer(), *dir, key, members, keep_all(std::nullopt))
+                                      : remove_members(writer(), *dir, key, members);
+  if (done) return *done;
+  if (!add && (done.error().code == Errc::not_found || !check_key(key))) return SetOutcome{};
+  if (done.error().code == Errc::wrong_type)
+    wrong_type();
+  else
+    fail(done.error());
+  return std::nullopt;
 }
 
 bool Call::remove(std::string_view key) {

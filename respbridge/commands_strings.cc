@@ -1,5 +1,6 @@
 // Commands on string values: reading and writing them whole, in parts, and as numbers.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "respbridge/commands.h"
@@ -90,28 +91,67 @@ void set_value(Call& call, std::string_view key, std::string_view value, const S
   if (call.put(key, value, put) && !options.get) call.reply.ok();
 }
 
-void change_by(Call& call, int64_t delta) {
+/// The sum of a number that is a string and another one.
+class Sum {
+ public:
+  enum class Refusal { none, typed, not_an_integer, overflow };
+
+  explicit Sum(int64_t delta) : number_(delta) {}
+
+  /// The digits; errors only say that there is a refusal.
+  Result<std::string_view> add_to(const Entry* present) {
+    if (present != nullptr) {
+      if (present->type != ValueType::bytes) return refuse(Refusal::typed);
+      const std::optional<int64_t> number =
+          present->size <= sizeof digits_ && !present->chunked ? parse_integer(present->inline_value) : std::nullopt;
+      if (!number) return refuse(Refusal::not_an_integer);
+      if (__builtin_add_overflow(*number, number_, &number_)) return refuse(Refusal::overflow);
+    }
+    const auto end = std::to_chars(digits_, digits_ + sizeof digits_, number_).ptr;
+    return std::string_view(digits_, static_cast<size_t>(end - digits_));
+  }
+  int64_t number() const { return number_; }
+  Refusal refusal() const { return refusal_; }
+
+ private:
+  Errc refuse(Refusal why) {
+    refusal_ = why;
+    return Errc::wrong_type;
+  }
+
+  int64_t number_;
+  char digits_[20];  // the longest number
+  Refusal refusal_ = Refusal::none;
+};
+
+void change_counter_by(Call& call, int64_t delta) {
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
-  int64_t number = 0;
-  if (entry && entry->type == ValueType::counter) {
-    call.event("incrby");
-    const Result<CounterOutcome> sum =
-        add_to_counter(call.writer(), call.collection(), call.args[1], delta, keep_all(entry));
-    if (sum) return call.reply.integer(sum->value);
-    if (sum.error().code == Errc::out_of_range) return call.reply.error(kOverflow);
-    return call.fail(sum.error());
-  }
-  if (entry) {
-    constexpr uint64_t kDigitsMax = 20;
-    const std::optional<int64_t> present =
-        entry->size <= kDigitsMax && !entry->chunked ? parse_integer(entry->inline_value) : std::nullopt;
-    if (!present) return call.not_an_integer();
-    number = *present;
-  }
-  if (__builtin_add_overflow(number, delta, &number)) return call.reply.error(kOverflow);
+  const Result<CounterOutcome> sum =
+      add_to_counter(call.writer(), call.collection(), call.args[1], delta, keep_all(entry));
+  if (sum) return call.reply.integer(sum->value);
+  if (sum.error().code == Errc::out_of_range) return call.reply.error(kOverflow);
+  call.fail(sum.error());
+}
+
+void change_by(Call& call, int64_t delta) {
+  const Result<DirId> dir = call.make_collection(call.client.database);
+  if (!dir) return call.fail(dir.error());
   call.event("incrby");
-  if (call.put(call.args[1], std::to_string(number), keep_all(entry))) call.reply.integer(number);
+  Sum sum(delta);
+  const auto add = [&sum](const Entry* present) { return sum.add_to(present); };
+  const Result<PutOutcome> done = update(call.writer(), *dir, call.args[1], add, keep_all(std::nullopt));
+  if (done) return call.reply.integer(sum.number());
+  switch (sum.refusal()) {
+    case Sum::Refusal::none:
+      return call.fail(done.error());
+    case Sum::Refusal::typed:
+      return change_counter_by(call, delta);
+    case Sum::Refusal::not_an_integer:
+      return call.not_an_integer();
+    case Sum::Refusal::overflow:
+      return call.reply.error(kOverflow);
+  }
 }
 
 /// GETRANGE's and SETRANGE's idea of a range: from and to (inclusive), from the end where negative.

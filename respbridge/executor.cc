@@ -291,9 +291,14 @@ bool Executor::gathers(const Client& client, std::span<const Args> commands) {
   return writes;
 }
 
-Result<size_t> Executor::run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, std::string& out) {
+Result<size_t> Executor::run_within(WriteTxn& txn, Client& client, std::span<const Args> commands,
+                                    const Executor* before, std::string& out) {
   const size_t start = out.size();
   gathered_scope_ = Scope{};
+  if (before != nullptr) {
+    gathered_scope_.tenant = before->gathered_scope_.tenant;
+    gathered_scope_.collections = before->gathered_scope_.collections;
+  }
   gathered_scope_.reader = gathered_scope_.writer = &txn;
   size_t done = 0;
   for (; done < commands.size(); ++done) {

@@ -32,8 +32,10 @@ class Executor {
   void fetch_gathered(WriteTxn& txn, Client& client, std::span<const Args> commands,
                       std::span<const std::string_view> keys);
   /// Runs the commands that gathers() was asked about last within a transaction that others run in, too; again if it
-  /// runs again. Returns how many were executed; an error drops the transaction.
-  Result<size_t> run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, std::string& out);
+  /// runs again. `before`: one that has run within it for the same tenant, or null; what it found need not be looked
+  /// for again. Returns how many were executed; an error drops the transaction.
+  Result<size_t> run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, const Executor* before,
+                            std::string& out);
   /// The transaction of run_within() is committed.
   void after_commit() { committed(gathered_scope_); }
 

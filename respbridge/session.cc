@@ -149,11 +149,12 @@ void Session::on_read(const error_code& error, size_t count) {
   finish_input();
 }
 
-Result<void> Session::run_gathered(WriteTxn& txn) {
+Result<void> Session::run_gathered(WriteTxn& txn, const Session* before) {
   out_.resize(gathered_mark_);
   gathered_done_ = 0;
   if (closed_) return {};
-  const Result<size_t> done = executor_.run_within(txn, client_, commands_, out_);
+  const bool alike = before != nullptr && before->client_.identity.tenant == client_.identity.tenant;
+  const Result<size_t> done = executor_.run_within(txn, client_, commands_, alike ? &before->executor_ : nullptr, out_);
   if (!done) return done.error();
   gathered_done_ = *done;
   return {};
@@ -180,9 +181,11 @@ void Session::run_together(Service& service, const std::vector<std::shared_ptr<S
   for (const auto& session : sessions) session->gathered_mark_ = session->out_.size();
   const auto run = [&](WriteTxn& txn) -> Result<void> {
     size_t fetched = 0;
+    const Session* before = nullptr;
     for (size_t i = 0; i < sessions.size(); ++i) {
       if (i == fetched) fetched += fetch_keys(txn, std::span(sessions).subspan(i));
-      if (Result<void> done = sessions[i]->run_gathered(txn); !done) return done;
+      if (Result<void> done = sessions[i]->run_gathered(txn, before); !done) return done;
+      before = sessions[i]->closed_ ? nullptr : sessions[i].get();
     }
     return {};
   };

@@ -68,7 +68,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void on_read(const error_code& error, size_t count);
   void take_commands();
   bool run_commands();
-  Result<void> run_gathered(WriteTxn& txn);
+  /// `before`: the one that ran before in this transaction, or null.
+  Result<void> run_gathered(WriteTxn& txn, const Session* before);
   static size_t fetch_keys(WriteTxn& txn, std::span<const std::shared_ptr<Session>> sessions);
   void finish_input();
   void protocol_error();

@@ -40,7 +40,8 @@ TEST_F(PipelineTest, WritesOfSeveralClientsCanBeOneCommit) {
   const uint64_t before = commits();
   const auto run = [&](WriteTxn& txn) -> Result<void> {
     for (Gathered* each : {&a, &b}) {
-      const Result<size_t> done = each->executor.run_within(txn, each->client, each->commands, each->out);
+      const Executor* neighbour = each == &b ? &a.executor : nullptr;
+      const Result<size_t> done = each->executor.run_within(txn, each->client, each->commands, neighbour, each->out);
       if (!done) return done.error();
       EXPECT_EQ(*done, each->commands.size());
     }
