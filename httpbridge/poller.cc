@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <system_error>
+#include <utility>
 
 namespace kvfs::http {
 
@@ -19,7 +20,7 @@ int make_set() {
 
 }  // namespace
 
-Poller::Poller(net::IoContext& io) : set_(io, make_set()) {}
+Poller::Poller(net::IoContext& io, std::function<void()> after) : set_(io, make_set()), after_(std::move(after)) {}
 
 bool Poller::add(int fd, Handler& handler) {
   epoll_event wanted{};
@@ -41,6 +42,7 @@ void Poller::start() {
 int Poller::dispatch() {
   epoll_event events[kEventsAtOnce];
   const int count = ::epoll_wait(set_.native_handle(), events, kEventsAtOnce, 0);
+  dispatching_ = true;
   for (int i = 0; i < count; ++i) {
     const uint32_t what = events[i].events;
     Event event;
@@ -48,6 +50,8 @@ int Poller::dispatch() {
     event.hung_up = (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     static_cast<Handler*>(events[i].data.ptr)->on_ready(event);
   }
+  dispatching_ = false;
+  after_();
   return count;
 }
 

@@ -25,7 +25,8 @@ class Poller {
     ~Handler() = default;
   };
 
-  explicit Poller(net::IoContext& io);
+  /// `after` is called when all handlers that were ready at once have been.
+  Poller(net::IoContext& io, std::function<void()> after);
 
   /// `handler` is called whenever something becomes possible on `fd` that was not before, until `fd` is closed.
   /// It must outlive the turn of the loop in which `fd` is closed. False: out of resources.
@@ -33,12 +34,16 @@ class Poller {
   void start();
   /// After the events at hand, what has been posted has its turn.
   void yield() { yields_ = true; }
+  /// Whether a handler is being called.
+  bool dispatching() const { return dispatching_; }
 
  private:
   /// How many events there were.
   int dispatch();
   net::asio::posix::basic_stream_descriptor<net::Executor> set_;
+  const std::function<void()> after_;
   bool yields_ = false;
+  bool dispatching_ = false;
 };
 
 }  // namespace kvfs::http

@@ -7,6 +7,8 @@
 
 #include "httpbridge/compression.h"
 #include "httpbridge/url.h"
+#include "httpbridge/v1.h"
+#include "httpbridge/value_put.h"
 #include "httpbridge/watch_hub.h"
 
 namespace kvfs::http {
@@ -333,6 +335,10 @@ Result<void> Service::took_upload(Request& request, size_t bytes) {
   } catch (const StoreException& e) {
     return e.error();
   }
+}
+
+bool Service::may_gather(const Request& request) {
+  return request.route->handler == v1_put && ValuePut::can_share(request);
 }
 
 void Service::handle(Context& context, Request& request, Response& response) {

@@ -75,6 +75,9 @@ class Service {
   /// Runs the handler. Throws nothing.
   void handle(Context& context, Request& request, Response& response);
 
+  /// Whether the handler may be left out and the request carried out as a ValuePut, with those of others.
+  static bool may_gather(const Request& request);
+
   /// An error that was found outside of a handler, in the style of the request's route.
   void fail(const Request& request, Response& response, int status, std::string_view detail) const;
   void fail(const Request& request, Response& response, const Error& error) const;

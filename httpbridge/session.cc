@@ -87,7 +87,7 @@ void Session::run() {
     }
     if (stage_ == Stage::closed || !flush()) return;
     if (stage_ == Stage::source) return await_source();
-    if (stage_ == Stage::sync) return;
+    if (stage_ == Stage::sync || stage_ == Stage::gathered) return;
     if (close_after_ && stage_ == Stage::head) linger();
     if (!fill()) return;
     if (stage_ == Stage::body && --budget == 0) return yield();
@@ -107,6 +107,7 @@ Session::Step Session::advance() {
       return advance_body();
     case Stage::source:
       return advance_source();
+    case Stage::gathered:
     case Stage::sync:
     case Stage::linger:
     case Stage::closed:
@@ -161,14 +162,49 @@ void Session::finish_request() {
     worker_.context().metrics.timeouts.add();
     worker_.service().fail(request_, response_, 504, "its turn came after request_timeout; it was not carried out");
   } else if (!answered_early_) {
-    worker_.service().handle(worker_.context(), request_, response_);
-    if (worker_.awaits_sync(shared_from_this())) {
-      stage_ = Stage::sync;
-      set_deadline(0);
-      return;
-    }
+    if (!gather()) handle();
+    return;
   }
   answer();
+}
+
+bool Session::gather() {
+  if (!worker_.service().may_gather(request_)) return false;
+  Result<ValuePut> put = ValuePut::make(worker_.context(), request_);
+  if (!put) return false;  // the handler says so
+  put_.emplace(std::move(*put));
+  stage_ = Stage::gathered;
+  set_deadline(0);
+  worker_.gather(shared_from_this());
+  return true;
+}
+
+Result<void> Session::run_put(WriteTxn& txn) { return stage_ == Stage::gathered ? put_->run(txn) : Result<void>(); }
+
+void Session::put_done() {
+  if (stage_ != Stage::gathered) return;
+  (void)put_->finish(Result<void>(), response_, worker_.service().store().now_ms());
+  put_.reset();
+  answer_handled();
+  run_guarded();
+}
+
+void Session::put_alone() {
+  if (stage_ != Stage::gathered) return;
+  put_.reset();
+  handle();
+  run_guarded();
+}
+
+void Session::handle() {
+  worker_.service().handle(worker_.context(), request_, response_);
+  answer_handled();
+}
+
+void Session::answer_handled() {
+  if (!worker_.awaits_sync(shared_from_this())) return answer();
+  stage_ = Stage::sync;
+  set_deadline(0);
 }
 
 void Session::synced(const Result<void>& done) {
@@ -411,6 +447,7 @@ void Session::check_deadline(int64_t now_ms) {
     source_waits_ = false;
     return run_guarded();
   }
+  if (stage_ == Stage::gathered) return;  // its turn is next
   if (stage_ == Stage::sync) {
     if (request_end_ms_ == 0 || now_ms < request_end_ms_) return;
     worker_.context().metrics.timeouts.add();

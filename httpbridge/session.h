@@ -10,6 +10,7 @@
 #include "httpbridge/request_parser.h"
 #include "httpbridge/service.h"
 #include "httpbridge/transport.h"
+#include "httpbridge/value_put.h"
 #include "httpbridge/worker.h"
 
 namespace kvfs::http {
@@ -28,11 +29,18 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   void abort();
   /// What the request wrote is durable, or may not be: it can be answered.
   void synced(const Result<void>& done);
+  // Of a session that was given to Worker::gather().
+  /// Within a transaction with others. Errors: those of the request.
+  Result<void> run_put(WriteTxn& txn);
+  /// The transaction has committed.
+  void put_done();
+  /// Carries the request out by itself.
+  void put_alone();
 
   size_t worker_slot = 0;
 
  private:
-  enum class Stage { head, body, sync, source, linger, closed };
+  enum class Stage { head, body, gathered, sync, source, linger, closed };
   /// upload: its length is known, and its bytes go from the socket into the store's chunks without a copy.
   enum class BodyMode { memory, upload, chunked_upload, discard };
   /// What run() does after a step.
@@ -54,6 +62,11 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   std::span<char> body_room();
   void body_came(size_t bytes);
   void finish_request();
+  /// True: the request is carried out together with those of others.
+  bool gather();
+  void handle();
+  /// Answers what has been handled, when it is durable as demanded.
+  void answer_handled();
   void answer();
   void refuse(int status, std::string_view detail);
   void after_answer();
@@ -73,6 +86,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   Connection connection_;
   Request request_;
   Response response_;
+  std::optional<ValuePut> put_;  // while it is gathered
   std::optional<RequestParser> parser_;
 
   Stage stage_ = Stage::head;

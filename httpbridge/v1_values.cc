@@ -5,7 +5,9 @@
 #include "httpbridge/ttl.h"
 #include "httpbridge/v1.h"
 #include "httpbridge/v1_types.h"
+#include "httpbridge/value_put.h"
 #include "httpbridge/value_source.h"
+#include "store/runtime.h"
 #include "store/typed_value.h"
 
 namespace kvfs::http {
@@ -108,7 +110,8 @@ WriteOptions write_options_of(const Context& context, const Request& request) {
 }
 
 bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request) {
-  return !has_precondition(request.headers) && settings_of(txn, collection).require_preconditions;
+  return !has_precondition(request.headers) && txn.runtime().has_settings() &&
+         settings_of(txn, collection).require_preconditions;
 }
 
 void fail_precondition_required(Response& response) {
@@ -135,41 +138,11 @@ Result<void> v1_get(Context& context, Request& request, Response& response) {
 }
 
 Result<void> v1_put(Context& context, Request& request, Response& response) {
-  PutOptions options;
-  auto precondition = precondition_of(request.headers);
-  if (!precondition) return precondition.error();
-  options.precondition = std::move(*precondition);
-  options.content_type = content_type_of(request.headers);
-  if (options.content_type && options.content_type->size() > kContentTypeBytesMax)
-    return {Errc::invalid, "Content-Type may have at most 255 bytes"};
-  const auto expiry = expiry_of(request, context.store.now_ms());
-  if (!expiry) return expiry.error();
-  options.expires_ms = *expiry;
-  const auto type = type_asked_for(request);
-  if (!type) return type.error();
-  options.type = *type;
-
-  auto payload = request.upload ? Payload::make(*request.upload)
-                                : Payload::make(context.store, request.body, context.options.value_bytes_max);
-  if (!payload) return payload.error();
-  bool demanded = false;
-  auto outcome = context.store.write(
-      [&](WriteTxn& txn) -> Result<PutOutcome> {
-        const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
-        if (!collection) return collection.error();
-        demanded = lacks_demanded_precondition(txn, *collection, request);
-        if (demanded) return {Errc::precondition_failed, {}};
-        return payload->put(txn, *collection, request.key, options);
-      },
-      write_options_of(context, request));
-  if (demanded) {
-    fail_precondition_required(response);
-    return {};
-  }
-  if (!outcome) return outcome.error();
-  payload->published();
-  tell_put(response, *outcome, context.store.now_ms());
-  return {};
+  auto put = ValuePut::make(context, request);
+  if (!put) return put.error();
+  const Result<void> done =
+      context.store.write([&](WriteTxn& txn) { return put->run(txn); }, write_options_of(context, request));
+  return put->finish(done, response, context.store.now_ms());
 }
 
 Result<void> v1_check(Context& context, Request& request, Response& response) {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <ctime>
 #include <utility>
@@ -13,7 +14,8 @@ namespace kvfs::http {
 
 namespace {
 constexpr auto kTick = std::chrono::milliseconds(250);
-}
+constexpr size_t kPutsAtOnceMax = 64;  // larger write sets leave the processor's caches
+}  // namespace
 
 Worker::Worker(Shared& shared, MetricsShard& metrics)
     : shared_(shared),
@@ -80,6 +82,47 @@ bool Worker::awaits_sync(const std::shared_ptr<Session>& session) {
   // Together with those who are ready now.
   net::asio::post(io_, [this] { unsynced_.ask(service().store()); });
   poller_.yield();
+  return true;
+}
+
+void Worker::gather(std::shared_ptr<Session> session) {
+  gathered_.push_back(std::move(session));
+  if (poller_.dispatching() || gathered_.size() > 1) return;
+  // Not in a turn of the poller: with those who are ready now.
+  net::asio::post(io_, [this] { run_gathered(); });
+  poller_.yield();
+}
+
+void Worker::run_gathered() {
+  const std::vector<std::shared_ptr<Session>> sessions = std::exchange(gathered_, {});
+  for (std::span<const std::shared_ptr<Session>> rest(sessions); !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), kPutsAtOnceMax));
+    rest = rest.subspan(part.size());
+    if (part.size() > 1 && run_together(part)) continue;
+    for (const auto& session : part) session->put_alone();
+  }
+}
+
+/// False: at least one of them failed, and nothing was written.
+bool Worker::run_together(std::span<const std::shared_ptr<Session>> sessions) {
+  try {
+    const Result<void> done = service().store().write(
+        [&](WriteTxn& txn) -> Result<void> {
+          for (const auto& session : sessions)
+            if (Result<void> ok = session->run_put(txn); !ok) return ok;
+          return {};
+        },
+        context_.write_options);
+    if (!done) return false;
+  } catch (const std::exception&) {
+    return false;  // whoever brought it about meets it again, alone
+  }
+  const Sequence awaits_sync = std::exchange(context_.awaits_sync, 0);
+  for (const auto& session : sessions) {
+    context_.awaits_sync = awaits_sync;
+    session->put_done();
+  }
+  context_.awaits_sync = 0;
   return true;
 }
 

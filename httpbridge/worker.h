@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -50,6 +51,9 @@ class Worker {
   /// True: what the request under way has written is to be durable before it is answered, and session.synced() will be
   /// called. Sessions that come at once share a sync.
   bool awaits_sync(const std::shared_ptr<Session>& session);
+  /// session.run_put() is called, with those of other sessions in one transaction, when all that are ready now have
+  /// been looked at; then session.put_done(). Where they cannot share it after all, session.put_alone() is.
+  void gather(std::shared_ptr<Session> session);
   /// For a body's bytes between source and socket.
   std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
 
@@ -63,14 +67,17 @@ class Worker {
   using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   void tick();
+  void run_gathered();
+  bool run_together(std::span<const std::shared_ptr<Session>> sessions);
 
   Shared& shared_;
   net::IoContext io_{1};
-  Poller poller_{io_};
+  Poller poller_{io_, [this] { run_gathered(); }};
   Context context_;
   Timer timer_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::unique_ptr<char[]> scratch_;
+  std::vector<std::shared_ptr<Session>> gathered_;
   Unsynced<Session> unsynced_{io_};
   std::thread thread_;
 };
