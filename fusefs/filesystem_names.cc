@@ -291,23 +291,23 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         const auto to_row = row_of(txn, *to);
         if (!to_row) return to_row.error();
         if (auto kept = keep_directory(txn, from->dir); !kept) return kept.error();
-        const auto source = find(txn, *from);
-        if (!source) return source.error();
-        Moved result{source->entry.inode, source->slot.directory, *to_row, 0, false, *from_row};
+        Moved result{0, false, *to_row, 0, false, *from_row};
         if (flag == RenameFlag::exchange) {
           const auto other = find(txn, *to);
           if (!other) return other.error();
           result.other = other->entry.inode;
           result.other_directory = other->slot.directory;
         }
-        if (flag == RenameFlag::none && result.directory)
-          if (const auto other = find(txn, *to); other && other->entry.inode != result.inode)
-            result.replaced = to_node(txn, other->entry).attributes;
         const bool values_only = from->own_value || to->own_value;
-        if (values_only && result.directory) return Error{Errc::is_directory, "%:value cannot be a directory"};
+        if (values_only)
+          if (const auto source = find(txn, *from); source && source->slot.directory)
+            return Error{Errc::is_directory, "%:value cannot be a directory"};
         const auto done = values_only ? rename_value(txn, from_row->slot(), to_row->slot(), mode_of(flag))
                                       : kvfs::rename(txn, from_row->slot(), to_row->slot(), mode_of(flag));
         if (!done) return done.error();
+        result.inode = done->inode;
+        result.directory = done->directory;
+        if (done->replaced) result.replaced = to_node(txn, *done->replaced).attributes;
         if (result.directory)
           if (const auto own = own_value(txn, result.inode)) result.own_value = own->entry.inode;
         return result;

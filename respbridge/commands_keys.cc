@@ -162,8 +162,7 @@ void swapdb(Call& call) {
   const std::pair<std::string_view, std::string_view> steps[] = {{first, aside}, {second, first}, {aside, second}};
   if (first != second)
     for (const auto& [from, to] : steps)
-      if (Result<void> ok =
-              kvfs::rename(call.writer(), {tenant, from, true}, {tenant, to, true}, RenameMode::no_replace);
+      if (const auto ok = kvfs::rename(call.writer(), {tenant, from, true}, {tenant, to, true}, RenameMode::no_replace);
           !ok)
         return call.fail(ok.error());
   call.scope.collections.clear();  // they have changed places

@@ -345,7 +345,7 @@ Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_
   Slot to_slot;
   const Result<DirPathPtr> place = ensure_place(txn, to_collection, to, to_slot);
   if (!place) return place.error();
-  if (Result<void> ok = rename_value(txn, from_slot, to_slot, RenameMode::replace); !ok) return ok.error();
+  if (const auto ok = rename_value(txn, from_slot, to_slot, RenameMode::replace); !ok) return ok.error();
   const Result<Entry> moved = find_entry(txn, to_slot);
   if (!moved) return moved.error();
   outcome.version = moved->version;

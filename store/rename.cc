@@ -88,10 +88,11 @@ void unindex(WriteTxn& txn, const DirPath& path, const Slot& slot, const MovingV
   rows::move_index(txn, path, slot, {value.resolved.indexed_ms(), 0});
 }
 
-/// Writes a lifted value at `to`; the rows at where it was are not touched.
-void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const Slot& to) {
+/// Writes a lifted value at `to`, beside a directory of that name if it is `shadowed`; the rows at where it was are not
+/// touched.
+void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const Slot& to, bool shadowed) {
   Entry row = *decode_entry(value.raw);
-  row.shadowed = txn.rows().get(dirent_row({to.dir, to.name, true})).has_value();
+  row.shadowed = shadowed;
   const Version version = txn.next_version();
   if (row.kind == Kind::link) {
     Entry target = *rows::load_inode(txn.rows(), row.inode);
@@ -166,7 +167,7 @@ Result<void> move_directory(WriteTxn& txn, const Ends& ends, const Slot& from, c
     const MovingValue value = lift(txn, from_value, *own);
     txn.rows().erase(dirent_row(from_value));
     unindex(txn, *ends.from, from_value, value);
-    put_down(txn, ends, value, to_value);
+    put_down(txn, ends, value, to_value, true);
   }
   move_count(txn, *ends.from, *ends.to, load);
   txn.delta(from.dir).subdirs -= 1;
@@ -188,8 +189,8 @@ Result<void> exchange_values(WriteTxn& txn, const Ends& ends, const Slot& from, 
   Entry described = *decode_entry(first.raw);
   unindex(txn, *ends.from, from, first);
   unindex(txn, *ends.to, to, second);
-  put_down(txn, ends, first, to);
-  put_down(txn, back, second, from);
+  put_down(txn, ends, first, to, rows::is_shadowed(txn, *ends.to, to));
+  put_down(txn, back, second, from, rows::is_shadowed(txn, *ends.from, from));
   touch_both(txn, from, to);
   described.version = txn.next_version();
   txn.record(describe_move(txn, ends, from, to, described, second.resolved.inode));
@@ -203,84 +204,103 @@ Result<void> exchange_values(WriteTxn& txn, const Ends& ends, const Slot& from, 
 Result<void> exchange_mixed(WriteTxn& txn, const Slot& from, const Slot& to) {
   const std::string aside_name = fmt::format(".exchange-{}", txn.next_version());
   const Slot aside{from.dir, aside_name, false};
-  if (Result<void> ok = rename(txn, from, aside, RenameMode::replace); !ok) return ok;
-  if (Result<void> ok = rename(txn, to, from, RenameMode::no_replace); !ok) return ok;
-  return rename(txn, aside, to, RenameMode::no_replace);
+  if (const auto ok = rename(txn, from, aside, RenameMode::replace); !ok) return ok.error();
+  if (const auto ok = rename(txn, to, from, RenameMode::no_replace); !ok) return ok.error();
+  if (const auto ok = rename(txn, aside, to, RenameMode::no_replace); !ok) return ok.error();
+  return {};
 }
 
-}  // namespace
-
-Result<void> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
-  const Result<Ends> ends = resolve(txn, from, to);
-  if (!ends) return ends.error();
-  std::optional<Entry> target = rows::load_live(txn, *ends->to, to);
-  const std::optional<Entry> source = rows::load_live(txn, *ends->from, from);
-  if (!source) return Errc::not_found;
-  if (Result<void> ok = check_level(*ends, false, to.name); !ok) return ok;
-  const bool crosses = ends->from->collection != ends->to->collection;
-  if (crosses && source->by_inode) return {Errc::cross_tenant, "hard-linked files stay in their collection"};
+/// The value `source` at `from` to `to`, where `target` is now. `shadowed`: a directory stands there, too.
+Result<void> move_value(WriteTxn& txn, const Ends& ends, const Slot& from, const Slot& to, RenameMode mode,
+                        const Entry& source, const std::optional<Entry>& target, bool shadowed) {
+  if (Result<void> ok = check_level(ends, false, to.name); !ok) return ok;
+  const bool crosses = ends.from->collection != ends.to->collection;
+  if (crosses && source.by_inode) return {Errc::cross_tenant, "hard-linked files stay in their collection"};
   if (mode == RenameMode::exchange) {
-    target = rows::load(txn.rows(), to);
     if (!target) return Errc::not_found;
     if (crosses && target->by_inode) return {Errc::cross_tenant, "hard-linked files stay in their collection"};
-    if (target->inode == source->inode) return {};
-    return exchange_values(txn, *ends, from, to, *rows::load(txn.rows(), from), *target);
+    if (target->inode == source.inode) return {};
+    return exchange_values(txn, ends, from, to, source, *target);
   }
   Inode replaced = 0;
   if (target) {
     if (mode == RenameMode::no_replace) return Errc::exists;
-    if (target->inode == source->inode) return {};  // names of one file: POSIX says to do nothing
+    if (target->inode == source.inode) return {};  // names of one file: POSIX says to do nothing
     replaced = target->inode;
   }
-  const MovingValue value = lift(txn, from, *source);
+  const MovingValue value = lift(txn, from, source);
   if (replaced != 0) {
     // Not announced by itself: the rename's change names the inode that was replaced.
     auto& changes = txn.effects().changes;
-    rows::erase_value(txn, *ends->to, to, *rows::load(txn.rows(), to), ChangeKind::remove);
+    rows::erase_value(txn, *ends.to, to, *target, ChangeKind::remove);
     changes.pop_back();
   }
-  txn.rows().erase(dirent_row(from));
-  unindex(txn, *ends->from, from, value);
-  put_down(txn, *ends, value, to);
+  txn.rows().erase(DirentRow(from));
+  unindex(txn, *ends.from, from, value);
+  put_down(txn, ends, value, to, shadowed);
   touch_both(txn, from, to);
   Entry moved = value.resolved;
   moved.version = txn.next_version();
-  txn.record(describe_move(txn, *ends, from, to, moved, replaced));
+  txn.record(describe_move(txn, ends, from, to, moved, replaced));
   rows::prune_implicit(txn, from.dir);
   return {};
 }
 
-Result<void> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
+}  // namespace
+
+Result<Renamed> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
   const Result<Ends> ends = resolve(txn, from, to);
   if (!ends) return ends.error();
+  const bool there = rows::load_live(txn, *ends->to, to).has_value();
+  const std::optional<Entry> source = rows::load_live(txn, *ends->from, from);
+  if (!source) return Errc::not_found;
+  const std::optional<Entry> target = there ? rows::load(txn.rows(), to) : std::nullopt;
+  const Renamed moved{source->inode, false, {}};
+  const bool shadowed = rows::is_shadowed(txn, *ends->to, to);
+  if (auto ok = move_value(txn, *ends, from, to, mode, *source, target, shadowed); !ok) return ok.error();
+  return moved;
+}
+
+Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
+  const Result<Ends> ends = resolve(txn, from, to);
+  if (!ends) return ends.error();
+  const Slot to_value{to.dir, to.name, false};
+  const std::optional<Entry> value_there = rows::load_live(txn, *ends->to, to_value);
+  const bool to_directory = (!value_there || value_there->shadowed) && rows::is_shadowed(txn, *ends->to, to_value);
   Result<Found> source = find_name(txn, from.dir, from.name);
   if (!source) return source.error();
-  Result<Found> target = find_name(txn, to.dir, to.name);
-  if (target && mode == RenameMode::no_replace) return Errc::exists;
   const bool from_directory = source->slot.directory;
-  const bool to_directory = target && target->slot.directory;
-  if (!from_directory && !to_directory)
-    return rename_value(txn, {from.dir, from.name, false}, {to.dir, to.name, false}, mode);
-  if (Result<void> ok = check_level(*ends, from_directory, to.name); !ok) return ok;
+  Renamed renamed{source->entry.inode, from_directory, {}};
+  if ((value_there || to_directory) && mode == RenameMode::no_replace) return Errc::exists;
+  if (!from_directory && !to_directory) {
+    const Slot from_value{from.dir, from.name, false};
+    if (auto ok = move_value(txn, *ends, from_value, to_value, mode, source->entry, value_there, false); !ok)
+      return ok.error();
+    return renamed;
+  }
+  const Result<Found> target = find_name(txn, to.dir, to.name);
+  if (Result<void> ok = check_level(*ends, from_directory, to.name); !ok) return ok.error();
   if (mode == RenameMode::exchange) {
     if (!target) return Errc::not_found;
-    if (source->entry.inode == target->entry.inode) return {};
+    if (source->entry.inode == target->entry.inode) return renamed;
     if (is_below(txn, to.dir, source->entry.inode) || is_below(txn, from.dir, target->entry.inode))
       return {Errc::invalid, "a directory cannot move below itself"};
-    return exchange_mixed(txn, from, to);
+    if (Result<void> ok = exchange_mixed(txn, from, to); !ok) return ok.error();
+    return renamed;
   }
   if (!from_directory) return Errc::is_directory;
   if (target) {
     if (!to_directory) return Errc::not_directory;
-    if (target->entry.inode == source->entry.inode) return {};
+    if (target->entry.inode == source->entry.inode) return renamed;
     if (is_below(txn, to.dir, source->entry.inode)) return {Errc::invalid, "a directory cannot move below itself"};
-    if (Result<void> ok = remove_directory(txn, to.dir, to.name); !ok) return ok;
+    renamed.replaced = target->entry;
+    if (Result<void> ok = remove_directory(txn, to.dir, to.name); !ok) return ok.error();
     source = find_name(txn, from.dir, from.name);
     if (!source) return source.error();
   }
-  if (Result<void> ok = move_directory(txn, *ends, from, to, source->entry); !ok) return ok;
+  if (Result<void> ok = move_directory(txn, *ends, from, to, source->entry); !ok) return ok.error();
   rows::prune_implicit(txn, from.dir);
-  return {};
+  return renamed;
 }
 
 }  // namespace kvfs

@@ -229,9 +229,10 @@ Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view compone
   const Entry directory = *entry;
   const Result<DirPathPtr> path = dir_path(txn, directory.inode);
   if (!path) return Errc::not_found;
-  if (!is_empty_directory(txn, directory.inode)) return Errc::not_empty;
+  const bool holds_expired = rows::has_rows(txn, directory.inode);
+  if (holds_expired && !is_empty_directory(txn, directory.inode)) return Errc::not_empty;
   if (find_entry(txn, {dir, component, false})) return {Errc::not_empty, "the directory has a value of its own"};
-  erase_expired(txn, **path);
+  if (holds_expired) erase_expired(txn, **path);
   rows::erase_directory(txn, **path, directory);
   rows::prune_implicit(txn, dir);
   return {};

@@ -63,15 +63,21 @@ Result<void> unlink(WriteTxn& txn, const Slot& slot);
 Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view component);
 
 enum class RenameMode { replace, no_replace, exchange };
+struct Renamed {
+  Inode inode = 0;         // of what had the name `from`
+  bool directory = false;  // likewise
+  /// A directory that was replaced, as it was; its numbers only, the views have ended.
+  std::optional<Entry> replaced;
+};
 /// rename(2), renameat2(2). `from` and `to` name rows as found by find_name (`to.directory` is ignored: what is there
 /// decides). A directory's own value moves with it.
 /// Errors: not_found, exists, is_directory, not_directory, not_empty, invalid / loop (below itself), cross_tenant,
 /// not_permitted (tenants and collections are renamed only within their level).
-Result<void> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
+Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
 
 /// Likewise for the values in exactly these rows, whether directories of these names exist or not; `no_replace` and
 /// `exchange` as above. Errors: not_found, exists, cross_tenant (hard-linked files stay in their collection).
-Result<void> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
+Result<Renamed> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode);
 
 /// Another name for a file (never for a directory). Errors: exists, not_permitted, too_many_links, cross_tenant.
 Result<Entry> link(WriteTxn& txn, const Located& file, DirId dir, std::string_view component);

@@ -239,8 +239,10 @@ void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, 
   if (path.depth == 2) change.collection = path.name;
   txn.rows().erase(dirent_row(slot));
   txn.rows().erase(parent_row(path.id));
-  txn.rows().erase(settings_row(path.id));
-  if (path.depth <= 2 && txn.runtime().has_settings()) txn.settings_changed(path.id, {});
+  if (path.depth <= 2) {
+    txn.rows().erase(settings_row(path.id));
+    if (txn.runtime().has_settings()) txn.settings_changed(path.id, {});
+  }
   mark_shadowed(txn, {path.parent, path.name, false}, false);
   txn.drop_delta(path.id);
   auto& delta = txn.delta(path.parent);
@@ -250,17 +252,13 @@ void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, 
   txn.record(std::move(change));
 }
 
-namespace {
-
-/// Also values that have expired and were not swept yet: whoever sweeps the last of them prunes the directory.
+// Whoever sweeps the last expired value prunes the directory.
 bool has_rows(const WriteTxn& txn, DirId dir) {
   const std::string prefix = dirent_prefix(dir);
   const auto cursor = txn.rows().cursor();
   cursor->seek(prefix);
   return cursor->valid() && cursor->key().starts_with(prefix);
 }
-
-}  // namespace
 
 void prune_implicit(WriteTxn& txn, DirId dir) {
   const auto prunable = [&txn](const DirPath& path) -> std::optional<Entry> {

@@ -69,6 +69,8 @@ Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_v
 
 /// Removes directories upwards from `dir` as long as they are implicit and empty.
 void prune_implicit(WriteTxn& txn, DirId dir);
+/// Whether the directory has rows, be they of values that have expired and were not swept yet.
+bool has_rows(const WriteTxn& txn, DirId dir);
 /// Removes an empty directory's rows; records remove_dir.
 void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry);
 /// Likewise, where the directory above is known already.

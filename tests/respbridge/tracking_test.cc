@@ -54,7 +54,7 @@ TEST_F(TrackingTest, ARenamedDirectoryTellsOfTheKeysInIt) {
   write("MSET d/a 1 e 2");
   cmd("CLIENT TRACKING ON");
   cmd("MGET d/a e");
-  const Result<void> moved = store_->write([](WriteTxn& txn) -> Result<void> {
+  const Result<Renamed> moved = store_->write([](WriteTxn& txn) -> Result<Renamed> {
     const Result<DirId> tenant = find_tenant(txn, "default");
     const Result<DirId> dir = find_collection(txn, *tenant, "default");
     return rename(txn, {*dir, "d", true}, {*dir, "f", true}, RenameMode::replace);

@@ -98,7 +98,7 @@ class DurabilityTest : public testing::Test {
         {"link", [](WriteTxn& txn, DirId dir) { return outcome(link(txn, located(txn, dir, "a"), dir, "b")); }},
         {"rename",
          [](WriteTxn& txn, DirId dir) {
-           return rename(txn, {dir, "b", false}, {dir, "c", false}, RenameMode::replace);
+           return outcome(rename(txn, {dir, "b", false}, {dir, "c", false}, RenameMode::replace));
          }},
         {"unlink",
          [](WriteTxn& txn, DirId dir) {
