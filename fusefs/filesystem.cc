@@ -131,10 +131,11 @@ void Filesystem::hold_special(const Node& node, const Slot& slot) {
   if (held_nodes_.add(node.inode)) store_.hold_inode(node.inode, slot);
 }
 
-void Filesystem::forget_live(Inode inode, uint64_t lookups) {
-  if (!nodes_.forget(inode, lookups)) return;
+bool Filesystem::forget_live(Inode inode, uint64_t lookups) {
+  if (!nodes_.forget(inode, lookups)) return false;
   removed_directories_.drop(inode);
   if (held_nodes_.drop(inode)) store_.release_inode(inode);
+  return true;
 }
 
 DirId Filesystem::tenant_of(Inode node) const {

@@ -23,6 +23,7 @@
 #include "fusefs/control_dir.h"
 #include "fusefs/control_tree.h"
 #include "fusefs/directory_positions.h"
+#include "fusefs/forgotten_places.h"
 #include "fusefs/held_nodes.h"
 #include "fusefs/last_errors.h"
 #include "fusefs/node_table.h"
@@ -271,9 +272,10 @@ class Filesystem {
   void show_as_told(struct stat& st) const;
   /// Lays staged size and times over what the store says. False: nothing is staged.
   bool apply_staged(struct stat& st) const;
-  /// "." and "..", which only a re-exporting server asks for. Errors: stale (a file that has not been looked up by
-  /// name).
+  /// "." and "..", which only a server asks for that re-exports the mount. Errors: stale (it is gone).
   Result<Node> lookup_again(Inode node, bool parent);
+  /// Where an inode is now, whether the kernel knows it or not.
+  Result<Located> locate_again(const ReadTxn& txn, Inode node);
   // Control directories (filesystem_control.cc). REQUIRES: the inode (of the parent) is of one.
   void set_control_owner(struct stat& st, DirId tenant) const;
   Result<struct stat> member_attributes(const ControlTree::Member& member, Inode inode) const;
@@ -310,8 +312,8 @@ class Filesystem {
   void remember(Node& node, const Slot& slot, uint64_t seen_change);
   /// The kernel has been told of the node: a special file that loses its last name stays while the kernel knows it.
   void hold_special(const Node& node, const Slot& slot);
-  /// REQUIRES: no transaction is under way.
-  void forget_live(Inode inode, uint64_t lookups);
+  /// True: the kernel does not know it any more. REQUIRES: no transaction is under way.
+  bool forget_live(Inode inode, uint64_t lookups);
 
   // All below REQUIRE file.mutex to be held exclusively, or shared by const ones.
   OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;
@@ -336,6 +338,7 @@ class Filesystem {
   const FilesystemOptions options_;
   const Origin origin_;
   NodeTable nodes_;
+  ForgottenPlaces forgotten_;
   OpenFiles open_files_;
   RecentPublications published_;
   AccessTimes access_times_;

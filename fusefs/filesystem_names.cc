@@ -5,6 +5,7 @@
 #include "fusefs/attributes.h"
 #include "fusefs/file_name.h"
 #include "fusefs/filesystem.h"
+#include "store/inode_search.h"
 
 namespace kvfs {
 
@@ -33,7 +34,23 @@ Result<Node> Filesystem::lookup(Inode parent, std::string_view name) {
   });
 }
 
+Result<Located> Filesystem::locate_again(const ReadTxn& txn, Inode node) {
+  const Inode inode = inode_in_view(node);
+  if (const auto path = dir_path(txn, inode)) return find_inode(txn, inode, {(*path)->parent, (*path)->name, true});
+  auto place = nodes_.place(node);
+  if (!place) place = forgotten_.find(node);
+  if (place && place->dir == 0) return Errc::stale;
+  const auto located = find_inode(txn, inode, place ? place->slot() : Slot{});
+  if (located && (located->slot.dir != 0 || located->entry.nlink == 0)) return located;
+  before_blocking();
+  auto found = search_inode(txn, inode);
+  if (!found) forgotten_.add(node, {});
+  return found;
+}
+
 Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
+  forgotten_.begin();
+  const uint64_t seen = store_.feed().last();
   const Inode view = view_of(node);
   return read_in(node, [&](const ReadTxn& txn) -> Result<Node> {
     Inode wanted = inode_in_view(node);
@@ -46,24 +63,19 @@ Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
       nodes_.remember(view | kRootDir, {});
       return to_node(txn, root_entry(txn), view);
     }
-    Slot slot;
-    const auto path = dir_path(txn, wanted);
-    const auto place = nodes_.place(view | wanted);
-    if (path)
-      slot = {(*path)->parent, (*path)->name, true};
-    else if (place)
-      slot = place->slot();
-    const auto located = find_inode(txn, wanted, slot);
+    const auto located = locate_again(txn, view | wanted);
     if (!located) return located.error();
-    const Node found = to_node(txn, located->entry, view);
-    nodes_.remember(found.inode, {located->slot.dir, located->name, located->slot.directory});
+    Node found = to_node(txn, located->entry, view);
+    remember(found, {located->slot.dir, located->name, located->slot.directory}, seen);
     return found;
   });
 }
 
 void Filesystem::forget(Inode inode, uint64_t lookups) {
   if (is_in_subtree(inode)) return control_tree_.forget(inode, lookups);
-  forget_live(inode, lookups);
+  const auto place = forgotten_.wanted() ? nodes_.place(inode) : std::nullopt;
+  if (!forget_live(inode, lookups)) return;
+  if (place && place->dir != 0) forgotten_.add(inode, *place);
 }
 
 Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const {

@@ -36,6 +36,27 @@ TEST_F(FilesystemNamesTest, KeysThatAreNoFileNamesAppearEscaped) {
   EXPECT_EQ(names_in(collection_), (std::vector<std::string>{"%:.", "a", "http:", "%:nul%00key"}));
 }
 
+TEST_F(FilesystemNamesTest, AnInodeNumberAloneLeadsToItsFileAsLongAsItExists) {
+  const Inode inode = write_file(collection_, "file", "content");
+  const auto by_number = [&] {
+    const auto found = fs().lookup(inode, ".");
+    if (found) fs().forget(inode, 1);
+    return found ? found->inode : 0;
+  };
+  fs().forget(inode, 1);
+  EXPECT_EQ(by_number(), inode);
+  EXPECT_EQ(by_number(), inode);
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) {
+    return rename(txn, {collection_, "file", false}, {collection_, "moved", false}, RenameMode::replace);
+  }));
+  EXPECT_EQ(by_number(), inode);
+  open_filesystem({});
+  EXPECT_EQ(by_number(), inode);
+  ASSERT_TRUE(fs().unlink(collection_, "moved"));
+  EXPECT_EQ(fs().lookup(inode, ".").error().code, Errc::stale);
+  EXPECT_EQ(fs().lookup(inode, ".").error().code, Errc::stale);
+}
+
 TEST_F(FilesystemNamesTest, AFileMadeUnderAnEscapedNameIsTheKeyItStandsFor) {
   write_file(collection_, "%:..", "dots");
   EXPECT_EQ(value_of(".."), "dots");
