@@ -90,7 +90,9 @@ void setbit(Call& call) {
   if (!byte) return;
   const auto mask = static_cast<uint8_t>(0x80 >> (*offset % 8));
   const char changed = static_cast<char>(on ? *byte | mask : *byte & ~mask);
-  if (call.patch(call.args[1], entry, *offset / 8, {&changed, 1})) call.reply.integer((*byte & mask) != 0 ? 1 : 0);
+  const bool same = entry && *offset / 8 < entry->size && changed == static_cast<char>(*byte);
+  if (same || call.patch(call.args[1], entry, *offset / 8, {&changed, 1}))
+    call.reply.integer((*byte & mask) != 0 ? 1 : 0);
 }
 
 void getbit(Call& call) {
@@ -332,14 +334,11 @@ std::optional<std::vector<FieldOperation>> parse_operations(Call& call) {
   return out;
 }
 
-/// Executes one operation on `bytes`; replies its result. True where it wrote.
-bool run_operation(Call& call, std::string& bytes, const FieldOperation& operation) {
+/// Executes one operation on `bytes`; replies its result.
+void run_operation(Call& call, std::string& bytes, const FieldOperation& operation) {
   const FieldType& type = operation.type;
   const int64_t before = as_signed(read_field(bytes, operation.offset, type.bits), type);
-  if (operation.kind == FieldOperation::Kind::get) {
-    call.reply.integer(before);
-    return false;
-  }
+  if (operation.kind == FieldOperation::Kind::get) return call.reply.integer(before);
   const bool adds = operation.kind == FieldOperation::Kind::increment;
   Wide wanted = operation.value;
   if (adds)
@@ -347,13 +346,9 @@ bool run_operation(Call& call, std::string& bytes, const FieldOperation& operati
   else if (!type.is_signed)
     wanted = static_cast<uint64_t>(operation.value);
   const std::optional<int64_t> after = fit_in_type(wanted, type, operation.overflow);
-  if (!after) {
-    call.reply.null();
-    return false;
-  }
+  if (!after) return call.reply.null();
   write_field(bytes, operation.offset, type.bits, static_cast<uint64_t>(*after));
   call.reply.integer(adds ? *after : before);
-  return true;
 }
 
 }  // namespace
@@ -375,12 +370,13 @@ void bitfield(Call& call) {
     if (!present) return;
     bytes = std::move(*present);
   }
+  const std::string before = written_bits != 0 ? bytes : std::string();
   if (bytes.size() * 8 < written_bits) bytes.resize((written_bits + 7) / 8, '\0');
   call.reply.array(operations->size());
-  bool wrote = written_bits != 0;  // the value grows even where every operation fails
-  for (const FieldOperation& operation : *operations) wrote |= run_operation(call, bytes, operation);
+  for (const FieldOperation& operation : *operations) run_operation(call, bytes, operation);
   call.event("setbit");
-  if (wrote) call.put(call.args[1], bytes, keep_all(entry));
+  // The value grows even where every operation fails.
+  if (written_bits != 0 && (!entry || bytes != before)) call.put(call.args[1], bytes, keep_all(entry));
 }
 
 }  // namespace kvfs::resp::commands

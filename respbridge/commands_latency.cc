@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "respbridge/commands.h"
+#include "respbridge/numbers.h"
 #include "respbridge/service.h"
 
 namespace kvfs::resp::commands {
@@ -67,14 +68,15 @@ void latency_histogram(Call& call) {
   std::vector<std::pair<std::string_view, LatencySeries::Reading>> found;
   for (const CommandSpec& spec : command_table()) {
     const auto names = [&](std::string_view wanted) {
-      const CommandSpec* named = find_command(wanted);
+      const size_t bar = wanted.find('|');
+      const CommandSpec* named = bar == wanted.npos
+                                     ? find_command(wanted)
+                                     : find_subcommand(lower_case(wanted.substr(0, bar)), wanted.substr(bar + 1));
       return named != nullptr && (named->name == spec.name || spec.name.starts_with(std::string(named->name) + "|"));
     };
     const Args wanted = call.args.subspan(2);
     if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), names)) continue;
-    const LatencySeries* series = call.service.known_latency_of(spec);
-    if (series == nullptr) continue;
-    const LatencySeries::Reading reading = series->read();
+    const LatencySeries::Reading reading = call.service.command_statistics().read(spec).calls;
     if (reading.count != 0) found.emplace_back(spec.name, reading);
   }
   call.reply.map(found.size());

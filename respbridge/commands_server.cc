@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <thread>
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
@@ -11,7 +10,7 @@
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "respbridge/service.h"
-#include "store/glob.h"
+#include "respbridge/value_encoding.h"
 
 namespace kvfs::resp::commands {
 
@@ -55,25 +54,6 @@ bool is_flush_mode(Call& call) {
     return true;
   call.syntax_error();
   return false;
-}
-
-std::string_view string_encoding(const Entry& entry) {
-  constexpr uint64_t kIntegerDigitsMax = 20;
-  constexpr uint64_t kEmbeddedBytesMax = 44;
-  if (!entry.chunked && entry.size <= kIntegerDigitsMax && parse_integer(entry.inline_value)) return "int";
-  return entry.size <= kEmbeddedBytesMax ? "embstr" : "raw";
-}
-
-std::string_view encoding(const Entry& entry) {
-  return entry.type == ValueType::set ? "hashtable" : string_encoding(entry);
-}
-
-/// DEBUG OBJECT, as far as test suites read it.
-void describe_object(Call& call) {
-  const std::optional<Entry> entry = call.find(call.args[2]);
-  if (!entry) return call.reply.error(kNoSuchKey);
-  call.reply.status(fmt::format("Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:0",
-                                encoding(*entry), entry->bytes_charged()));
 }
 
 /// The entry that OBJECT and MEMORY USAGE ask for; nullopt: null has been replied.
@@ -192,6 +172,7 @@ void config_set(Call& call) {
 
 void config_resetstat(Call& call) {
   call.service.statistics().reset();
+  call.service.command_statistics().reset();
   call.reply.ok();
 }
 
@@ -200,7 +181,7 @@ void config_rewrite(Call& call) { call.reply.error("ERR The server is running wi
 void object_encoding(Call& call) {
   const std::optional<Entry> entry = find_object(call);
   if (!entry) return;
-  call.reply.bulk(encoding(*entry));
+  call.reply.bulk(value_encoding(call, *entry));
 }
 
 void object_freq(Call& call) {
@@ -277,34 +258,5 @@ void slowlog_reset(Call& call) {
 }
 
 void acl_whoami(Call& call) { call.reply.bulk(call.client.identity.name); }
-
-void debug(Call& call) {
-  if (!call.service.options().enable_debug)
-    return call.reply.error("ERR DEBUG command not allowed. Set enable_debug in section [resp] to allow it.");
-  const std::string sub = lower_case(call.args[1]);
-  if (sub == "sleep" && call.args.size() == 3) {
-    constexpr long double kSecondsMax = 60;
-    const std::optional<long double> seconds = parse_float(call.args[2]);
-    if (!seconds || *seconds < 0 || *seconds > kSecondsMax) return call.reply.error(kNotAFloat);
-    std::this_thread::sleep_for(std::chrono::duration<double>(static_cast<double>(*seconds)));
-    return call.reply.ok();
-  }
-  if (sub == "stringmatch-len" && call.args.size() == 4)
-    return call.reply.integer(glob_matches(call.args[3], call.args[2]) ? 1 : 0);
-  if (sub == "object" && call.args.size() == 3) {
-    if (call.scope.reader != nullptr) return describe_object(call);
-    return call.service.store().read([&](const ReadTxn& txn) {
-      call.scope.reader = &txn;
-      describe_object(call);
-      call.scope = Scope{};
-    });
-  }
-  if (sub == "reload" || sub == "loadaof") return save(call);
-  for (const std::string_view known : {"jmap", "set-active-expire", "change-repl-id", "quicklist-packed-threshold",
-                                       "set-disable-deny-scripts", "replicate"})
-    if (sub == known) return call.reply.ok();
-  call.reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(call.args[1]) +
-                   "'. Try DEBUG HELP.");
-}
 
 }  // namespace kvfs::resp::commands

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "respbridge/config_accepted.h"
 #include "respbridge/numbers.h"
 #include "store/eviction_policy.h"
 #include "store/glob.h"
@@ -85,37 +88,35 @@ Config::Config(const RespOptions& options) {
   add("maxmemory-policy", Kind::policy, "noeviction");
   add("maxmemory-samples", Kind::number, "5", 1, 1000);
   add("maxkeys", Kind::number, "0");
-  // Accepted, without effect here: what Redis does by them is the store's own affair.
-  add("save", Kind::text, "");
-  add("appendonly", Kind::boolean, "yes");
-  add("appendfsync", Kind::text, "everysec");
-  add("lazyfree-lazy-user-del", Kind::boolean, "no");
-  add("set-max-intset-entries", Kind::number, "512");
-  add("hash-max-listpack-entries", Kind::number, "128");
-  add("hash-max-listpack-value", Kind::number, "64");
-  add("list-max-listpack-size", Kind::number, "-2", INT64_MIN);
-  add("zset-max-listpack-entries", Kind::number, "128");
+  add("set-max-intset-entries", Kind::number, std::to_string(set_intset_max_.load()));
+  for (const AcceptedNumber& each : kAcceptedNumbers)
+    add(std::string(each.name), Kind::number, std::to_string(each.value), each.min, INT32_MAX);
+  for (const auto& [name, value] : kAcceptedMemory) add(std::string(name), Kind::memory, std::string(value));
+  for (const auto& [name, on] : kAcceptedSwitches) add(std::string(name), Kind::boolean, on ? "yes" : "no");
+  for (const auto& [name, value] : kAcceptedTexts) add(std::string(name), Kind::text, std::string(value));
   add("client-output-buffer-limit", Kind::text,
       fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} 0 0", options.push_bytes_max));
-  add("stop-writes-on-bgsave-error", Kind::boolean, "no");
-  // Fixed.
-  add("lfu-log-factor", Kind::fixed, "10");
-  add("lfu-decay-time", Kind::fixed, "1");
+  // Set by kvfs.ini.
+  add("lfu-log-factor", Kind::settled, "10");
+  add("lfu-decay-time", Kind::settled, "1");
+  add("proto-max-bulk-len", Kind::settled, std::to_string(options.bulk_bytes_max));
+  add("client-query-buffer-limit", Kind::settled, std::to_string(options.query_buffer_bytes_max));
+  add("tcp-keepalive", Kind::settled, std::to_string(options.tcp_keepalive_s));
+  add("protected-mode", Kind::settled, options.anonymous ? "no" : "yes");
+  add("maxmemory-clients", Kind::settled, "0");
+  add("dir", Kind::settled, "");
+  add("dbfilename", Kind::settled, "");
+  add("bind", Kind::settled, "");
+  add("port", Kind::settled, "0");
+  add("requirepass", Kind::settled, "");
+  add("masterauth", Kind::settled, "");
+  // Fixed in Redis, too.
   add("databases", Kind::fixed, std::to_string(options.databases));
-  add("proto-max-bulk-len", Kind::fixed, std::to_string(options.bulk_bytes_max));
-  add("client-query-buffer-limit", Kind::fixed, std::to_string(options.query_buffer_bytes_max));
-  add("tcp-keepalive", Kind::fixed, std::to_string(options.tcp_keepalive_s));
   add("tcp-backlog", Kind::fixed, std::to_string(options.backlog));
   add("io-threads", Kind::fixed, std::to_string(options.threads));
-  add("protected-mode", Kind::fixed, options.anonymous ? "no" : "yes");
   add("cluster-enabled", Kind::fixed, "no");
-  add("maxmemory-clients", Kind::fixed, "0");
   add("daemonize", Kind::fixed, "no");
-  add("dir", Kind::fixed, "");
-  add("dbfilename", Kind::fixed, "");
   add("logfile", Kind::fixed, "");
-  add("bind", Kind::fixed, "");
-  add("port", Kind::fixed, "0");
   add("unixsocket", Kind::fixed, "");
   add("replicaof", Kind::fixed, "");
   for (const auto& [name, parameter] : parameters_) apply(name, parameter.value);
@@ -128,17 +129,23 @@ void Config::add(std::string name, Kind kind, std::string value, int64_t min, in
 std::vector<std::pair<std::string, std::string>> Config::get(const std::vector<std::string_view>& patterns) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<std::string, std::string>> out;
+  const auto matches = [&](std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](std::string_view pattern) { return glob_matches(pattern, name, true); });
+  };
   for (const auto& [name, parameter] : parameters_)
-    for (const std::string_view pattern : patterns)
-      if (glob_matches(pattern, name, true)) {
-        out.emplace_back(name, parameter.value);
-        break;
-      }
+    if (matches(name)) out.emplace_back(name, parameter.value);
+  for (const auto& [alias, name] : kConfigAliases)
+    if (matches(alias)) out.emplace_back(alias, parameters_.find(name)->second.value);
+  std::sort(out.begin(), out.end());
   return out;
 }
 
 Result<std::string> Config::checked(const std::string& name, const Parameter& parameter, std::string_view value) {
   switch (parameter.kind) {
+    case Kind::settled:
+      if (value == parameter.value) return std::string(value);
+      return failed(name, "can't be set at run time, but by kvfs.ini");
     case Kind::fixed:
       return failed(name, "can't set immutable config");
     case Kind::number: {
@@ -172,19 +179,35 @@ Result<std::string> Config::checked(const std::string& name, const Parameter& pa
   return std::string(value);
 }
 
-Result<void> Config::set(const std::vector<std::pair<std::string_view, std::string_view>>& values) {
-  const std::lock_guard lock(mutex_);
+Result<std::map<std::string, std::string>> Config::checked_all(const Values& values) const {
   std::map<std::string, std::string> accepted;
   for (const auto& [given, value] : values) {
-    const std::string name = lower_case(given);
+    std::string name = lower_case(given);
+    for (const auto& [alias, canonical] : kConfigAliases)
+      if (name == alias) name = canonical;
     const auto parameter = parameters_.find(name);
     if (parameter == parameters_.end())
-      return {Errc::invalid, fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", given)};
-    const Result<std::string> checked_value = checked(name, parameter->second, value);
+      return Error{Errc::invalid,
+                   fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", given)};
+    const Result<std::string> checked_value = checked(lower_case(given), parameter->second, value);
     if (!checked_value) return checked_value.error();
-    if (!accepted.emplace(name, *checked_value).second) return failed(name, "duplicate parameter");
+    if (!accepted.emplace(name, *checked_value).second) return failed(given, "duplicate parameter");
   }
-  for (const auto& [name, value] : accepted) {
+  return accepted;
+}
+
+Result<void> Config::check(const Values& values) const {
+  const std::lock_guard lock(mutex_);
+  const Result<std::map<std::string, std::string>> accepted = checked_all(values);
+  if (!accepted) return accepted.error();
+  return {};
+}
+
+Result<void> Config::set(const Values& values) {
+  const std::lock_guard lock(mutex_);
+  const Result<std::map<std::string, std::string>> accepted = checked_all(values);
+  if (!accepted) return accepted.error();
+  for (const auto& [name, value] : *accepted) {
     parameters_.find(name)->second.value = value;
     apply(name, value);
   }
@@ -199,6 +222,7 @@ void Config::apply(const std::string& name, const std::string& value) {
   if (name == "timeout") idle_timeout_ms_.store(static_cast<uint64_t>(number()) * 1000);
   if (name == "tracking-table-max-keys") tracked_keys_max_.store(static_cast<size_t>(number()));
   if (name == "latency-monitor-threshold") latency_threshold_ms_.store(static_cast<uint64_t>(number()));
+  if (name == "set-max-intset-entries") set_intset_max_.store(static_cast<size_t>(number()));
   if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
 }
 

@@ -38,8 +38,11 @@ class Config {
 
   /// Names and values of the parameters that match one of the patterns, in order of their names.
   std::vector<std::pair<std::string, std::string>> get(const std::vector<std::string_view>& patterns) const;
+  using Values = std::vector<std::pair<std::string_view, std::string_view>>;
   /// All or none. Errors (the whole reply, with its code): invalid.
-  Result<void> set(const std::vector<std::pair<std::string_view, std::string_view>>& values);
+  Result<void> set(const Values& values);
+  /// What set() would say.
+  Result<void> check(const Values& values) const;
 
   uint32_t event_classes() const { return event_classes_.load(std::memory_order_relaxed); }
   int64_t slower_than_us() const { return slower_than_us_.load(std::memory_order_relaxed); }
@@ -48,10 +51,12 @@ class Config {
   size_t connections_max() const { return connections_max_.load(std::memory_order_relaxed); }
   /// 0: spikes are not watched.
   uint64_t latency_threshold_ms() const { return latency_threshold_ms_.load(std::memory_order_relaxed); }
+  /// Sets of integers with at most so many members are said to be intsets.
+  size_t set_intset_max() const { return set_intset_max_.load(std::memory_order_relaxed); }
   size_t tracked_keys_max() const { return tracked_keys_max_.load(std::memory_order_relaxed); }
 
  private:
-  enum class Kind { fixed, number, memory, boolean, events, policy, text };
+  enum class Kind { fixed, settled, number, memory, boolean, events, policy, text };
   struct Parameter {
     Kind kind;
     std::string value;
@@ -60,6 +65,8 @@ class Config {
   };
   void add(std::string name, Kind kind, std::string value, int64_t min = 0, int64_t max = INT64_MAX);
   static Result<std::string> checked(const std::string& name, const Parameter& parameter, std::string_view value);
+  /// Under mutex_: values as they are kept, by the parameters' own names.
+  Result<std::map<std::string, std::string>> checked_all(const Values& values) const;
   void apply(const std::string& name, const std::string& value);
 
   mutable std::mutex mutex_;
@@ -71,6 +78,7 @@ class Config {
   std::atomic<size_t> connections_max_{10'000};
   std::atomic<uint64_t> latency_threshold_ms_{0};
   std::atomic<size_t> tracked_keys_max_{1'000'000};
+  std::atomic<size_t> set_intset_max_{512};
 };
 
 }  // namespace kvfs::resp

@@ -2,7 +2,9 @@
 
 #include <chrono>
 
+#include "respbridge/commands.h"
 #include "respbridge/errors.h"
+#include "respbridge/memory_config.h"
 #include "respbridge/numbers.h"
 #include "respbridge/watching.h"
 #include "store/prefetch.h"
@@ -24,6 +26,11 @@ std::string unknown_command(Args args) {
     shown += part.size() + 3;
   }
   return text;
+}
+
+std::string planned_command(std::string_view name) {
+  return "ERR unknown command '" + std::string(name) +
+         "': kvfs has no hashes, lists, sorted sets, streams and scripts yet";
 }
 
 /// A reply in the place of what a command wrote.
@@ -110,41 +117,48 @@ void Executor::remember_keys(Client& client, const CommandSpec& spec, Args args)
 Executor::Plan Executor::plan(const Client& client, Args args) const {
   const CommandSpec* spec = find_command(args[0]);
   if (spec == nullptr) {
-    if (!client.authenticated) return {nullptr, "NOAUTH Authentication required."};
-    if (is_planned_command(args[0]))
-      return {nullptr, "ERR unknown command '" + std::string(args[0]) +
-                           "': kvfs has no hashes, lists, sorted sets, streams and scripts yet"};
-    return {nullptr, unknown_command(args)};
+    if (!client.authenticated) return {nullptr, "NOAUTH Authentication required.", false, nullptr};
+    if (is_planned_command(args[0])) return {nullptr, planned_command(args[0]), false, nullptr};
+    return {nullptr, unknown_command(args), false, nullptr};
   }
   if ((spec->flags & kContainer) != 0 && args.size() >= 2) {
     const CommandSpec* sub = find_subcommand(spec->name, args[1]);
+    if (sub == nullptr && client.authenticated && spec->group == "scripting")
+      return {nullptr, planned_command(upper_case(spec->name) + " " + std::string(args[1].substr(0, 128))), false,
+              nullptr};
     if (sub == nullptr && (client.authenticated || (spec->flags & kNoAuth) != 0))
-      return {nullptr, "ERR unknown subcommand '" + std::string(args[1].substr(0, 128)) + "'. Try " +
-                           upper_case(spec->name) + " HELP."};
+      return {nullptr,
+              "ERR unknown subcommand '" + std::string(args[1].substr(0, 128)) + "'. Try " + upper_case(spec->name) +
+                  " HELP.",
+              false, nullptr};
     if (sub != nullptr) spec = sub;
   }
   if (!arity_fits(*spec, args.size()))
-    return {nullptr, "ERR wrong number of arguments for '" + std::string(spec->name) + "' command"};
-  if (!client.authenticated && (spec->flags & kNoAuth) == 0) return {nullptr, "NOAUTH Authentication required."};
+    return {nullptr, "ERR wrong number of arguments for '" + std::string(spec->name) + "' command", false, spec};
+  if (!client.authenticated && (spec->flags & kNoAuth) == 0)
+    return {nullptr, "NOAUTH Authentication required.", false, spec};
   const Identity& who = client.identity;
   if ((who.read_only && (spec->flags & (kWrites | kOwn | kBlindWrite)) != 0) ||
       ((spec->flags & kAdmin) != 0 && !who.admin))
-    return {nullptr, "NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command"};
+    return {nullptr, "NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command", false,
+            spec};
   if (client.protocol < 3 && client.subscriptions() > 0 && (spec->flags & kSubscribed) == 0)
-    return {nullptr, "ERR Can't execute '" + std::string(spec->name) +
-                         "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"};
+    return {nullptr,
+            "ERR Can't execute '" + std::string(spec->name) +
+                "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            false, spec};
   if (client.in_transaction && (spec->flags & kInQueue) == 0) {
-    if ((spec->flags & kNoMulti) != 0) return {nullptr, "ERR Command not allowed inside a transaction"};
-    return {spec, {}, true};
+    if ((spec->flags & kNoMulti) != 0) return {nullptr, "ERR Command not allowed inside a transaction", false, spec};
+    return {spec, {}, true, nullptr};
   }
-  return {spec, {}};
+  return {spec, {}, false, nullptr};
 }
 
 size_t Executor::run_some(Client& client, std::span<const Args> commands, std::string& out) {
   const Args args = commands[0];
   Plan first = plan(client, args);
   if (first.spec == nullptr) {
-    refuse(client, first.refusal, out);
+    refuse(client, first, out);
     return 1;
   }
   if (first.queue) {
@@ -327,10 +341,9 @@ void Executor::write_one(Client& client, const CommandSpec& spec, Args args, std
         return {};
       },
       service_.write_options(client.awaits_sync));
-  if (done)
-    committed(scope);
-  else if (replies == Client::Replies::on)
-    replace(out, mark, error_text(done.error()));
+  if (done) return committed(scope);
+  service_.command_statistics().failed(spec, error_text(done.error()));
+  if (replies == Client::Replies::on) replace(out, mark, error_text(done.error()));
 }
 
 void Executor::committed(Scope& scope) {
@@ -355,7 +368,9 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   }
   scope.ended = std::chrono::steady_clock::now();
   const auto took = scope.ended - begin;
-  service_.latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
+  service_.command_statistics().latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
+  if (out.size() > mark && out[mark] == '-')
+    service_.command_statistics().failed(spec, std::string_view(out).substr(mark));
   const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   const uint64_t spike_ms = service_.config().latency_threshold_ms();
   if (spike_ms != 0 && took_us >= static_cast<int64_t>(spike_ms) * 1000)
@@ -373,26 +388,28 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
     client.replies = Client::Replies::skip_this;
 }
 
-void Executor::refuse(Client& client, const std::string& refusal, std::string& out) {
+void Executor::refuse(Client& client, const Plan& plan, std::string& out) {
   if (client.in_transaction) client.transaction_failed = true;
-  service_.statistics().errors.fetch_add(1, std::memory_order_relaxed);
+  service_.command_statistics().rejected(plan.refused, plan.refusal);
   if (client.replies == Client::Replies::skip_this)
     client.replies = Client::Replies::on;
   else if (client.replies == Client::Replies::on)
-    Reply(out, client.protocol).error(refusal);
+    Reply(out, client.protocol).error(plan.refusal);
 }
 
 void Executor::enqueue(Client& client, const CommandSpec& spec, Args args, std::string& out) {
   QueuedCommand command{&spec, {args.begin(), args.end()}, {}};
+  command.args.assign(command.storage.begin(), command.storage.end());
   for (const std::string& arg : command.storage) client.queue_bytes += arg.size();
   if (client.queue.size() >= service_.options().transaction_commands_max ||
       client.queue_bytes > service_.options().transaction_bytes_max) {
-    return refuse(client,
-                  "ERR a transaction has at most " + std::to_string(service_.options().transaction_commands_max) +
-                      " commands and " + std::to_string(service_.options().transaction_bytes_max) + " bytes",
-                  out);
+    const std::string refusal = "ERR a transaction has at most " +
+                                std::to_string(service_.options().transaction_commands_max) + " commands and " +
+                                std::to_string(service_.options().transaction_bytes_max) + " bytes";
+    return refuse(client, {nullptr, refusal, false, &spec}, out);
   }
-  command.args.assign(command.storage.begin(), command.storage.end());
+  if (lacks_memory(service_, client, spec, command.args))
+    return refuse(client, {nullptr, std::string(kOutOfMemory), false, &spec}, out);
   client.queue.push_back(std::move(command));  // moves the vectors, not the strings that the views point into
   Reply(out, client.protocol).status("QUEUED");
 }
@@ -417,7 +434,14 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
     run_one(client, scope, spec, args, out);  // replies the refusal
     return;
   }
+  for (const QueuedCommand& command : client.queue)
+    if (lacks_memory(service_, client, *command.spec, command.args)) {
+      service_.command_statistics().rejected(&spec, "EXECABORT");
+      commands::discard_transaction(client);
+      return replace(out, mark, "EXECABORT Transaction discarded because of: " + std::string(kOutOfMemory));
+    }
   const uint32_t flags = flags_of(client.queue);
+  const bool flushes = (flags & kOwn) != 0;
   const uint32_t database = client.database;
   const int protocol = client.protocol;
   bool aborted = false;
@@ -435,6 +459,9 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
     scope.writer = writer;
     scope.in_exec = true;
   };
+  // Those who track keys are told of a flush once, which stands for everything else that changes with it.
+  std::optional<Tracking::Writing> flushing;
+  if (flushes) flushing.emplace(client.card->id, true);
   if ((flags & (kWrites | kOwn)) != 0)
     done = service_.store().write(
         [&](WriteTxn& txn) {
@@ -456,6 +483,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
     out.resize(mark);
     Reply(out, client.protocol).null_array();
   } else {
+    if (flushes) scope.flushed = client.identity.tenant;
     committed(scope);
   }
 }

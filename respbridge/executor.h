@@ -43,7 +43,8 @@ class Executor {
   struct Plan {
     const CommandSpec* spec = nullptr;  // null: `refusal` is the reply
     std::string refusal;
-    bool queue = false;  // MULTI is under way
+    bool queue = false;                    // MULTI is under way
+    const CommandSpec* refused = nullptr;  // the command of `refusal`, where there is such a command
   };
   Plan plan(const Client& client, Args args) const;
   /// The first of the commands, and those after it that share its transaction.
@@ -60,7 +61,7 @@ class Executor {
   size_t run_writes(Client& client, std::span<const Args> commands, const CommandSpec& first, std::string& out);
   void write_one(Client& client, const CommandSpec& spec, Args args, std::string& out);
   void run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out);
-  void refuse(Client& client, const std::string& refusal, std::string& out);
+  void refuse(Client& client, const Plan& plan, std::string& out);
   void enqueue(Client& client, const CommandSpec& spec, Args args, std::string& out);
   void exec(Client& client, const CommandSpec& spec, Args args, std::string& out);
   Result<void> exec_queue(Client& client, Scope& scope, std::string& out, bool& aborted);

@@ -5,8 +5,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
-#include <functional>
 
 #include "respbridge/commands.h"
 #include "respbridge/memory_config.h"
@@ -39,7 +39,9 @@ std::string server_section(Call& call) {
   uname(&system);
   const uint64_t up_s = (call.service.store().now_ms() - call.service.started_ms()) / 1000;
   return fmt::format(
-      "# Server\r\nredis_version:{}\r\nredis_mode:standalone\r\nkvfs_version:{}\r\nos:{} {} {}\r\narch_bits:64\r\n"
+      "# "
+      "Server\r\nredis_version:{}\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_mode:standalone\r\nkvfs_"
+      "version:{}\r\nos:{} {} {}\r\narch_bits:64\r\n"
       "multiplexing_api:epoll\r\nprocess_id:{}\r\nrun_id:{}\r\nserver_time_usec:{}\r\nuptime_in_seconds:{}\r\n"
       "uptime_in_days:{}\r\nexecutable:kvfs\r\n",
       commands::kRedisVersion, call.service.hooks().version, system.sysname, system.release, system.machine, getpid(),
@@ -48,8 +50,11 @@ std::string server_section(Call& call) {
 
 std::string clients_section(Call& call) {
   return fmt::format(
-      "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:0\r\ntracking_clients:{}\r\n",
-      call.service.clients().count(), call.service.config().connections_max(), call.service.tracking().use().clients);
+      "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:{}\r\nthrottled_clients:{}\r\n"
+      "tracking_clients:{}\r\n",
+      call.service.clients().count(), call.service.config().connections_max(),
+      call.service.statistics().blocked_clients.load(), call.service.statistics().throttled_clients.load(),
+      call.service.tracking().use().clients);
 }
 
 std::string memory_section(Call& call) {
@@ -59,16 +64,16 @@ std::string memory_section(Call& call) {
       "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\nused_memory_rss_human:{1}\r\n"
       "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
       "human:{3}\r\n"
-      "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\n",
+      "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\nlazyfree_pending_objects:0\r\n",
       bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes);
 }
 
 std::string persistence_section(Call& call) {
   return fmt::format(
-      "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\nrdb_bgsave_in_progress:0\r\n"
+      "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n"
       "rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
       "aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\n",
-      call.service.last_save_s());
+      call.service.commits_unsaved(), call.service.last_save_s());
 }
 
 std::string stats_section(Call& call) {
@@ -85,19 +90,19 @@ std::string stats_section(Call& call) {
       counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,
       counters.keyspace_hits.load(), counters.keyspace_misses.load(),
       call.service.store().channels().active(call.client.identity.tenant, "").size(),
-      call.service.store().channels().patterns(call.client.identity.tenant), counters.errors.load(), tracking.keys,
-      tracking.items, tracking.prefixes);
+      call.service.store().channels().patterns(call.client.identity.tenant),
+      call.service.command_statistics().errors_total(), tracking.keys, tracking.items, tracking.prefixes);
 }
 
 std::string command_statistics_section(Call& call) {
   std::string out = "# Commandstats\r\n";
   for (const CommandSpec& spec : command_table()) {
-    const LatencySeries* series = call.service.known_latency_of(spec);
-    const LatencySeries::Reading reading = series != nullptr ? series->read() : LatencySeries::Reading();
-    if (reading.count == 0) continue;
-    const double us = static_cast<double>(reading.sum_ns) / 1000;
-    out += fmt::format("cmdstat_{}:calls={},usec={:.0f},usec_per_call={:.2f},rejected_calls=0,failed_calls=0\r\n",
-                       spec.name, reading.count, us, us / static_cast<double>(reading.count));
+    const CommandStatistics::Reading reading = call.service.command_statistics().read(spec);
+    if (reading.calls.count + reading.rejected == 0) continue;
+    const double us = static_cast<double>(reading.calls.sum_ns) / 1000;
+    const auto calls = static_cast<double>(std::max<uint64_t>(reading.calls.count, 1));
+    out += fmt::format("cmdstat_{}:calls={},usec={:.0f},usec_per_call={:.2f},rejected_calls={},failed_calls={}\r\n",
+                       spec.name, reading.calls.count, us, us / calls, reading.rejected, reading.failed);
   }
   return out;
 }
@@ -118,7 +123,10 @@ std::string cpu_section(Call&) {
 
 std::string modules_section(Call&) { return "# Modules\r\n"; }
 std::string errors_section(Call& call) {
-  return fmt::format("# Errorstats\r\nerrorstat_ERR:count={}\r\n", call.service.statistics().errors.load());
+  std::string out = "# Errorstats\r\n";
+  for (const auto& [code, count] : call.service.command_statistics().errors())
+    out += fmt::format("errorstat_{}:count={}\r\n", code, count);
+  return out;
 }
 std::string cluster_section(Call&) { return "# Cluster\r\ncluster_enabled:0\r\n"; }
 

@@ -42,6 +42,17 @@ Store::Usage tenant_usage(Call& call) {
 
 EvictionPolicy eviction_policy(Call& call) { return call.service.store().runtime().eviction_policy(tenant_of(call)); }
 
+bool lacks_memory(Service& service, const Client& client, const CommandSpec& spec, Args args) {
+  if ((spec.flags & kDenyOom) == 0 || !service.store().runtime().has_settings()) return false;
+  const Result<DirId> tenant = service.store().find_tenant(client.identity.tenant);
+  if (!tenant) return false;
+  const Store::Usage usage = service.store().usage(*tenant);
+  if (usage.quota_bytes == 0 || usage.eviction != EvictionPolicy::noeviction) return false;
+  uint64_t argument_bytes = 0;
+  for (const std::string_view arg : args.subspan(1)) argument_bytes += arg.size();
+  return std::max(usage.bytes, argument_bytes) > usage.quota_bytes;
+}
+
 std::vector<std::pair<std::string, std::string>> effective_config(Call& call,
                                                                   const std::vector<std::string_view>& patterns) {
   auto found = call.service.config().get(patterns);
@@ -61,8 +72,11 @@ Result<void> configure(Call& call, const std::vector<std::pair<std::string_view,
   std::vector<std::string_view> ours;
   for (const auto& [name, value] : values)
     if (is_of_tenants(name)) ours.push_back(name);
-  if (!ours.empty() && call.scope.in_exec)
-    return {Errc::invalid, "ERR CONFIG SET of " + std::string(ours[0]) + " is not allowed inside a transaction"};
+  if (!ours.empty() && call.scope.in_exec) {
+    if (Result<void> ok = call.service.config().check(values); !ok) return ok;
+    return {Errc::invalid, "ERR CONFIG SET failed (possibly related to argument '" + std::string(ours[0]) +
+                               "') - can't be set inside a transaction"};
+  }
   if (Result<void> ok = call.service.configure(values); !ok || ours.empty()) return ok;
   const auto checked = call.service.config().get(ours);
   const Result<void> done = call.service.store().write(

@@ -22,6 +22,9 @@ Result<void> configure(Call& call, const std::vector<std::pair<std::string_view,
 /// Of the caller's tenant; empty where it does not exist yet.
 Store::Usage tenant_usage(Call& call);
 EvictionPolicy eviction_policy(Call& call);
+/// Whether MULTI refuses to queue the command, and EXEC to begin: where nothing may be evicted, the tenant holds more
+/// than its `maxmemory`, or the arguments alone are more than that.
+bool lacks_memory(Service& service, const Client& client, const CommandSpec& spec, Args args);
 /// What is known of the use of a key.
 std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key);
 

@@ -61,6 +61,8 @@ void Reply::map(size_t pairs) {
 void Reply::set(size_t count) { header(protocol_ >= 3 ? '~' : '*', count); }
 void Reply::push(size_t count) { header(protocol_ >= 3 ? '>' : '*', count); }
 
+void Reply::attribute(size_t pairs) { header('|', pairs); }
+
 void Reply::number(double value) {
   const std::string text = format_double(value);
   if (protocol_ >= 3)

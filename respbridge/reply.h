@@ -31,6 +31,8 @@ class Reply {
   void map(size_t pairs);
   void set(size_t count);
   void push(size_t count);
+  /// The pairs that follow tell of the reply after them. REQUIRES: version 3.
+  void attribute(size_t pairs);
   void number(double value);
   void boolean(bool value);
   void big_number(std::string_view digits);

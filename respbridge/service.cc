@@ -21,7 +21,7 @@ std::string random_id() {
 
 void Statistics::reset() {
   for (std::atomic<uint64_t>* counter :
-       {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections, &input_bytes, &output_bytes, &errors})
+       {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections, &input_bytes, &output_bytes})
     counter->store(0);
 }
 
@@ -36,8 +36,9 @@ Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
       cursors_(options_.scan_cursors_max),
       tracking_(store.feed(), clients_, [this](std::string_view name) { return database_of(name).has_value(); }),
       transaction_latency_(store.latencies().series("resp", "transaction")),
-      command_latencies_(command_table().size()),
-      last_save_s_(started_ms_ / 1000) {}
+      command_statistics_(store.latencies()),
+      last_save_s_(started_ms_ / 1000),
+      saved_commit_(store.last_commit()) {}
 
 Service::~Service() {
   if (saver_.joinable()) saver_.join();
@@ -59,20 +60,6 @@ Result<std::unique_ptr<Service>> Service::make(Store& store, RespOptions options
   }
   if (Result<void> ok = service->reload(service->options_); !ok) return ok.error();
   return service;
-}
-
-LatencySeries& Service::latency_of(const CommandSpec& spec) {
-  std::atomic<LatencySeries*>& slot = command_latencies_[static_cast<size_t>(&spec - command_table().data())];
-  LatencySeries* series = slot.load(std::memory_order_acquire);
-  if (series == nullptr) {
-    series = &store_.latencies().series("resp", spec.name);
-    slot.store(series, std::memory_order_release);
-  }
-  return *series;
-}
-
-const LatencySeries* Service::known_latency_of(const CommandSpec& spec) const {
-  return command_latencies_[static_cast<size_t>(&spec - command_table().data())].load(std::memory_order_acquire);
 }
 
 std::optional<uint32_t> Service::database_of(std::string_view collection) const {
@@ -132,10 +119,14 @@ Result<void> Service::configure(const std::vector<std::pair<std::string_view, st
   return config_.set(values);
 }
 
+uint64_t Service::commits_unsaved() const { return store_.last_commit() - saved_commit_.load(); }
+
 Result<void> Service::save() {
+  const Sequence commit = store_.last_commit();
   if (Result<void> ok = store_.sync(); !ok) return ok;
   if (Result<void> ok = store_.checkpoint(); !ok) return ok;
   last_save_s_.store(store_.now_ms() / 1000);
+  saved_commit_.store(commit);
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "respbridge/clients.h"
+#include "respbridge/command_statistics.h"
 #include "respbridge/config.h"
 #include "respbridge/latency_events.h"
 #include "respbridge/options.h"
@@ -33,8 +34,9 @@ struct Statistics {
   std::atomic<uint64_t> rejected_connections{0};
   std::atomic<uint64_t> input_bytes{0};
   std::atomic<uint64_t> output_bytes{0};
-  std::atomic<uint64_t> errors{0};
-  void reset();
+  std::atomic<uint64_t> blocked_clients{0};    // now: those that CLIENT PAUSE holds
+  std::atomic<uint64_t> throttled_clients{0};  // now: those beyond a rate of commands
+  void reset();                                // but for what is now
 };
 
 /// Thread safety: all functions may be called from any thread.
@@ -55,16 +57,16 @@ class Service {
   Pauses& pauses() { return pauses_; }
   Tracking& tracking() { return tracking_; }
   Statistics& statistics() { return statistics_; }
-  /// How long a command takes, without the commit of its transaction.
-  LatencySeries& latency_of(const CommandSpec& spec);
-  /// Null: it was never called.
-  const LatencySeries* known_latency_of(const CommandSpec& spec) const;
+  /// How long commands take, without the commits of their transactions, and how they fail.
+  CommandStatistics& command_statistics() { return command_statistics_; }
   /// How long a writing transaction takes from its first command to its commit.
   LatencySeries& transaction_latency() { return transaction_latency_; }
   /// Writes do not wait for the disk: `awaits_sync` tells what replies to them wait for.
   WriteOptions write_options(Sequence& awaits_sync) const { return {origin_, std::nullopt, &awaits_sync}; }
   uint64_t started_ms() const { return started_ms_; }
   uint64_t last_save_s() const { return last_save_s_.load(); }
+  /// Commits since the last save(), or since the start.
+  uint64_t commits_unsaved() const;
   const std::string& run_id() const { return run_id_; }
 
   /// Where SELECT `database` works.
@@ -108,9 +110,10 @@ class Service {
   Pauses pauses_;
   Tracking tracking_;
   LatencySeries& transaction_latency_;
-  std::vector<std::atomic<LatencySeries*>> command_latencies_;  // in the order of the command table; null: unused yet
+  CommandStatistics command_statistics_;
   Statistics statistics_;
   std::atomic<uint64_t> last_save_s_;
+  std::atomic<Sequence> saved_commit_;
   std::atomic<uint64_t> events_after_{0};
   std::mutex saver_mutex_;
   std::thread saver_;  // guarded by saver_mutex_

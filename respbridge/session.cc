@@ -79,7 +79,8 @@ void Session::close() {
   if (client_.monitor) service_.clients().remove_monitor(this);
   commands::unsubscribe_all(client_, service_);
   commands::end_tracking(client_, service_);
-  held_timer_.reset();
+  end_hold();
+  if (paused_) service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
   client_.outbox.reset();
   error_code ignored;
   socket_.close(ignored);
@@ -124,12 +125,14 @@ void Session::read() {
 /// Reads again in a while. What the client sends meanwhile waits in its own memory.
 void Session::pause(int64_t ns) {
   paused_ = true;
+  service_.statistics().throttled_clients.fetch_add(1, std::memory_order_relaxed);
   if (!pause_end_) pause_end_.emplace(socket_.get_executor());
   pause_end_->expires_after(std::chrono::nanoseconds(ns));
   pause_end_->async_wait([weak = weak_from_this()](const error_code&) {
     const auto self = weak.lock();
     if (!self || self->closed_) return;
     self->paused_ = false;
+    self->service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
     self->active_ms_ = self->service_.store().now_ms();
     self->read();
   });
@@ -298,6 +301,7 @@ void Session::hold() {
   const uint64_t wait_ms = client_.held_until_ms > now_ms ? client_.held_until_ms - now_ms : 0;
   constexpr uint64_t kWaitMsMax = 60'000;  // then it looks again
   held_timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  service_.statistics().blocked_clients.fetch_add(1, std::memory_order_relaxed);
   held_timer_->expires_after(std::chrono::milliseconds(std::min(wait_ms, kWaitMsMax) + 1));
   held_timer_->async_wait([weak = weak_from_this()](const error_code& error) {
     const auto session = std::static_pointer_cast<Session>(weak.lock());
@@ -305,9 +309,15 @@ void Session::hold() {
   });
 }
 
+void Session::end_hold() {
+  if (!held_timer_) return;
+  held_timer_.reset();
+  service_.statistics().blocked_clients.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void Session::resume() {
   if (closed_ || !held_timer_) return;
-  held_timer_.reset();
+  end_hold();
   finish_input();
 }
 

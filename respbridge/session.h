@@ -78,6 +78,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void on_pushed();
   void drain();
   void hold();
+  void end_hold();
   void resume();
   void set_up_card(bool loopback);
 

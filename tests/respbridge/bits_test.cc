@@ -52,5 +52,20 @@ TEST_F(BitsTest, FieldsOverflowAsTheyAreTold) {
   EXPECT_TRUE(cmd("BITFIELD f GET u64 0").starts_with("-ERR Invalid bitfield type."));
 }
 
+TEST_F(BitsTest, WhatChangesNoBitIsNoChange) {
+  TestClient other(*service_);
+  cmd("SETBIT b 3 0");
+  cmd("BITFIELD f SET u8 0 7");
+  other("WATCH b f");
+  EXPECT_EQ(cmd("SETBIT b 3 0"), ":0");
+  EXPECT_EQ(cmd("BITFIELD f SET u8 0 7"), "*1|:7");
+  other("MULTI");
+  EXPECT_EQ(other("EXEC"), "*0");
+  other("WATCH b");
+  EXPECT_EQ(cmd("SETBIT b 9 0"), ":0");  // it grows
+  other("MULTI");
+  EXPECT_EQ(other("EXEC"), "*-1");
+}
+
 }  // namespace
 }  // namespace kvfs::resp

@@ -33,6 +33,11 @@ class ClientsTest(unittest.TestCase):
         return subprocess.run(["redis-cli", "-p", self.port, *args], capture_output=True, timeout=60, check=True,
                               text=True, **more).stdout
 
+    def await_info(self, client, line):
+        """Until INFO clients has the line; the suite's time is the limit."""
+        while line not in client.call("INFO", "clients"):
+            pass
+
     def test_redis_cli_sets_gets_and_scans(self):
         self.assertEqual(self.cli("SET", "cli/a", "1"), "OK\n")
         self.assertEqual(self.cli("-3", "GET", "cli/a"), "1\n")
@@ -131,7 +136,9 @@ class ClientsTest(unittest.TestCase):
         writer.socket.sendall(b"PING\r\nSET paused 1\r\nGET paused\r\n")
         self.assertEqual(writer.read(), "PONG")
         self.assertIsNone(admin.call("GET", "paused"))
+        self.await_info(admin, b"blocked_clients:1")
         self.assertEqual(admin.call("CLIENT", "UNPAUSE"), "OK")
+        self.await_info(admin, b"blocked_clients:0")
         self.assertEqual([writer.read(), writer.read()], ["OK", b"1"])
         self.assertEqual(admin.call("CLIENT", "PAUSE", "50"), "OK")
         self.assertEqual(writer.call("DEL", "paused"), 1)

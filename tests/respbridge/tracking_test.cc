@@ -141,6 +141,15 @@ TEST_F(TrackingTest, FlushingTellsOfEverything) {
   EXPECT_EQ(pushed(), "");
 }
 
+TEST_F(TrackingTest, AFlushWithinATransactionIsToldOnce) {
+  cmd("CLIENT TRACKING ON");
+  write("MSET a 1 b 2");
+  cmd("MGET a b");
+  TestClient other(*service_);
+  other.send("MULTI\r\nSET a 2\r\nFLUSHDB\r\nEXEC\r\n");
+  EXPECT_EQ(pushed(), ">2|$10|invalidate|_");
+}
+
 TEST_F(TrackingTest, AFullTableGivesKeysUpByTellingOfThem) {
   cmd("CONFIG SET tracking-table-max-keys 2");
   cmd("CLIENT TRACKING ON");

@@ -1,0 +1,130 @@
+// What the door tells of itself: statistics of commands and errors, parameters, encodings, what test suites ask.
+#include "tests/respbridge/door_fixture.h"
+
+namespace kvfs::resp {
+namespace {
+
+class IntrospectionTest : public DoorTest {
+ protected:
+  RespOptions options() override {
+    RespOptions out;
+    out.enable_debug = true;
+    return out;
+  }
+
+  bool info_has(const std::string& section, const std::string& text) {
+    const std::string info = cmd("INFO " + section);
+    return info.find(text) != std::string::npos;
+  }
+};
+
+TEST_F(IntrospectionTest, FailuresAreCountedByCommandAndByCode) {
+  cmd("SADD set a");
+  cmd("GET set");
+  cmd("GET");
+  cmd("INCR set");
+  cmd("NONSENSE");
+  EXPECT_TRUE(info_has("commandstats", "cmdstat_get:calls=1,"));
+  EXPECT_TRUE(info_has("commandstats", "rejected_calls=1,failed_calls=1"));
+  EXPECT_TRUE(info_has("errorstats", "errorstat_ERR:count=2"));
+  EXPECT_TRUE(info_has("errorstats", "errorstat_WRONGTYPE:count=2"));
+  EXPECT_TRUE(info_has("stats", "total_error_replies:4"));
+}
+
+TEST_F(IntrospectionTest, WhatTheStoreRefusesCountsAsFailed) {
+  cmd("CONFIG SET maxkeys 1");
+  cmd("SET a 1");
+  EXPECT_EQ(cmd("SET b 1").substr(0, 4), "-OOM");
+  EXPECT_TRUE(info_has("errorstats", "errorstat_OOM:count=1"));
+}
+
+TEST_F(IntrospectionTest, ResetstatForgetsCallsTimesAndErrors) {
+  cmd("SET a 1");
+  cmd("NONSENSE");
+  EXPECT_EQ(cmd("CONFIG RESETSTAT"), "+OK");
+  EXPECT_FALSE(info_has("commandstats", "cmdstat_set"));
+  EXPECT_FALSE(info_has("errorstats", "errorstat_"));
+  EXPECT_EQ(cmd("LATENCY HISTOGRAM set"), "*0");
+  cmd("SET a 2");
+  EXPECT_TRUE(info_has("commandstats", "cmdstat_set:calls=1,"));
+  EXPECT_EQ(cmd("LATENCY HISTOGRAM config|resetstat").substr(0, 36), "*2|$16|config|resetstat|*4|$5|calls|");
+}
+
+TEST_F(IntrospectionTest, ScriptsAndFunctionsAreNone) {
+  EXPECT_EQ(cmd("FUNCTION FLUSH"), "+OK");
+  EXPECT_EQ(cmd("FUNCTION FLUSH ASYNC"), "+OK");
+  EXPECT_EQ(cmd("FUNCTION FLUSH NOW"), "-ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+  EXPECT_EQ(cmd("FUNCTION LIST"), "*0");
+  EXPECT_EQ(cmd("SCRIPT EXISTS a b"), "*2|:0|:0");
+  EXPECT_EQ(cmd("SCRIPT FLUSH"), "+OK");
+  EXPECT_EQ(cmd("SCRIPT KILL"), "-NOTBUSY No scripts in execution right now.");
+  EXPECT_EQ(cmd("FUNCTION LOAD x"),
+            "-ERR unknown command 'FUNCTION LOAD': kvfs has no hashes, lists, sorted sets, streams and scripts yet");
+  EXPECT_EQ(cmd("EVAL x 0"),
+            "-ERR unknown command 'EVAL': kvfs has no hashes, lists, sorted sets, streams and scripts yet");
+}
+
+TEST_F(IntrospectionTest, ParametersHaveTheirOlderNamesToo) {
+  EXPECT_EQ(cmd("CONFIG SET list-max-ziplist-size 32"), "+OK");
+  EXPECT_EQ(cmd("CONFIG GET list-max-*"), "*4|$22|list-max-listpack-size|$2|32|$21|list-max-ziplist-size|$2|32");
+  EXPECT_EQ(cmd("CONFIG SET list-max-ziplist-size 1 list-max-listpack-size 2"),
+            "-ERR CONFIG SET failed (possibly related to argument 'list-max-listpack-size') - duplicate parameter");
+}
+
+TEST_F(IntrospectionTest, EveryParameterThatMayChangeTakesItsOwnValue) {
+  for (const auto& [name, value] : service_->config().get({"*"})) {
+    const std::string reply = cmd({"CONFIG", "SET", name, value});
+    EXPECT_TRUE(reply == "+OK" || reply.ends_with("can't set immutable config")) << name << ": " << reply;
+  }
+  EXPECT_EQ(cmd("CONFIG SET requirepass secret"),
+            "-ERR CONFIG SET failed (possibly related to argument 'requirepass') - can't be set at run time, but by "
+            "kvfs.ini");
+}
+
+TEST_F(IntrospectionTest, SmallSetsOfIntegersAreSaidToBeIntsets) {
+  cmd("SADD set 1 2 -3");
+  EXPECT_EQ(cmd("OBJECT ENCODING set"), "$6|intset");
+  cmd("CONFIG SET set-max-intset-entries 2");
+  EXPECT_EQ(cmd("OBJECT ENCODING set"), "$9|hashtable");
+  cmd("CONFIG SET set-max-intset-entries 512");
+  cmd("SADD set 01");
+  EXPECT_EQ(cmd("OBJECT ENCODING set"), "$9|hashtable");
+}
+
+TEST_F(IntrospectionTest, DigestsTellWhetherDataAreTheSame) {
+  const std::string empty = cmd("DEBUG DIGEST");
+  EXPECT_EQ(empty, "$40|" + std::string(40, '0'));
+  cmd("SADD a 1 2 3");
+  cmd("SET b text");
+  const std::string before = cmd("DEBUG DIGEST");
+  EXPECT_NE(before, empty);
+  cmd("SADD c 3 2 1");
+  EXPECT_NE(cmd("DEBUG DIGEST"), before);
+  EXPECT_EQ(cmd("DEBUG DIGEST-VALUE a"), cmd("DEBUG DIGEST-VALUE c"));
+  EXPECT_NE(cmd("DEBUG DIGEST-VALUE a"), cmd("DEBUG DIGEST-VALUE b"));
+  cmd("DEL c");
+  EXPECT_EQ(cmd("DEBUG DIGEST"), before);
+}
+
+TEST_F(IntrospectionTest, DebugProtocolShowsEveryKindOfReply) {
+  EXPECT_EQ(cmd("DEBUG PROTOCOL true"), ":1");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL push"), "-ERR RESP2 is not supported by this command");
+  cmd("HELLO 3");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL true"), "#t");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL map"), "%3|:0|#f|:1|#t|:2|#f");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL null"), "_");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL attrib").substr(0, 4), "|1|$");
+  EXPECT_EQ(cmd("DEBUG PROTOCOL other").substr(0, 37), "-ERR Wrong protocol type name. Please");
+}
+
+TEST_F(IntrospectionTest, CommitsSinceTheLastSaveAreCounted) {
+  cmd("SAVE");
+  EXPECT_TRUE(info_has("persistence", "rdb_changes_since_last_save:0|"));
+  cmd("SETBIT bits 1 1");
+  cmd("SETBIT bits 1 1");  // changes nothing
+  cmd("SETBIT bits 1 0");
+  EXPECT_TRUE(info_has("persistence", "rdb_changes_since_last_save:2|")) << cmd("INFO persistence");
+}
+
+}  // namespace
+}  // namespace kvfs::resp
