@@ -132,7 +132,8 @@ inline constexpr std::array kStoreRows = {
               .key = "max_keys",
               .type = ConfigType::integer,
               .default_value = "0",
-              .help = "The most keys that all tenants may hold together; 0: no limit. At it eviction_policy decides."},
+              .help = "The most keys that all tenants may hold together; 0: no limit. At it eviction_policy decides.",
+              .reload = true},
     ConfigKey{
         .section = "store",
         .key = "eviction_policy",
@@ -142,6 +143,7 @@ inline constexpr std::array kStoreRows = {
                 "noeviction: nothing, the write fails. allkeys: the least recently (lru) or least frequently (lfu) "
                 "used, what adaptive replacement (arc) chooses, which a scan does not spoil, or any (random). "
                 "volatile: likewise, but only keys that expire; ttl: the soonest to expire.",
+        .reload = true,
         .choices = "noeviction, allkeys-lru, allkeys-lfu, allkeys-arc, allkeys-random, volatile-lru, volatile-lfu, "
                    "volatile-random, volatile-ttl"},
     ConfigKey{.section = "store",
@@ -149,6 +151,7 @@ inline constexpr std::array kStoreRows = {
               .type = ConfigType::integer,
               .default_value = "5",
               .help = "Keys looked at for each one that is evicted: more are more exact and slower.",
+              .reload = true,
               .minimum = 1,
               .maximum = 1000},
     ConfigKey{.section = "store",

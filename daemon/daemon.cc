@@ -180,6 +180,7 @@ Result<void> Daemon::reload(const Config& config) {
     if (auto done = resp_->reload(*resp); !done) return done;
   }
   if (auto done = apply_tenants(config, *store_); !done) return done;
+  store_->set_eviction(store_options(config).eviction);
   const std::lock_guard lock(config_mutex_);
   config_text_ = config.print();
   return {};

@@ -1,5 +1,6 @@
 #include "respbridge/command.h"
 #include "respbridge/errors.h"
+#include "respbridge/numbers.h"
 #include "respbridge/service.h"
 #include "store/typed_value.h"
 
@@ -183,6 +184,11 @@ void Call::syntax_error() { reply.error(kSyntaxError); }
 void Call::not_an_integer() { reply.error(kNotAnInteger); }
 
 void Call::wrong_arity() { reply.error("ERR wrong number of arguments for '" + std::string(spec.name) + "' command"); }
+
+void Call::wrong_subcommand_arity() {
+  reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(args[1]) + "'. Try " +
+              upper_case(args[0]) + " HELP.");
+}
 
 void Call::event(std::string_view name) {
   if (scope.writer != nullptr) scope.writer->name_event(name);

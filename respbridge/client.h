@@ -41,6 +41,7 @@ struct ClientCard {
   uint64_t created_ms = 0;
   std::atomic<uint64_t> active_ms{0};
   std::atomic<const CommandSpec*> last_command{nullptr};
+  std::atomic<size_t> input_bytes{0};  // received and not yet executed
   std::atomic<bool> no_evict{false};
   std::atomic<bool> no_touch{false};
   std::function<void()> kill;    // any thread; ends the connection soon

@@ -71,13 +71,13 @@ std::string describe(ClientCard& card, uint64_t now_ms) {
   if (card.no_evict) flags += 'e';
   if (flags.empty()) flags = "N";
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
       "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} "
       "redir={} resp={}",
       card.id, card.address, card.local_address, card.fd, card.name,
       now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
       now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
-      card.shard_channels, card.queued, command != nullptr ? command->name : "NULL", card.user,
+      card.shard_channels, card.queued, card.input_bytes.load(), command != nullptr ? command->name : "NULL", card.user,
       card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol);
 }
 

@@ -144,6 +144,8 @@ class Call {
   void syntax_error();
   void not_an_integer();
   void wrong_arity();
+  /// Of a subcommand that takes no more than it was given.
+  void wrong_subcommand_arity();
   /// What keyspace events call this change; static storage.
   void event(std::string_view name);
 };

@@ -281,6 +281,8 @@ void client_kill(Call& call) {
       if (!is_known_type(*type)) return call.reply.error(fmt::format("ERR Unknown client type '{}'", *type));
       std::erase_if(cards, [&](const auto& card) { return !has_type(*card, *type); });
     } else if (const auto user = words.take_value("user")) {
+      if (*user != "default" && !call.service.keys()->names(*user))
+        return call.reply.error(fmt::format("ERR No such user '{}'", *user));
       std::erase_if(cards, [&](const auto& card) {
         const std::lock_guard lock(card->mutex);
         return card->user != *user;
@@ -325,8 +327,7 @@ void client_reply(Call& call) {
 }
 
 void client_pause(Call& call) {
-  if (call.args.size() > 4)
-    return call.reply.error("ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.");
+  if (call.args.size() > 4) return call.wrong_subcommand_arity();
   const std::optional<int64_t> timeout_ms = parse_integer(call.args[2]);
   if (!timeout_ms) return call.reply.error("ERR timeout is not an integer or out of range");
   if (*timeout_ms < 0) return call.reply.error("ERR timeout is negative");
@@ -350,6 +351,7 @@ void client_unpause(Call& call) {
 
 /// No command of kvfs waits for others to write: there is nobody to unblock.
 void client_unblock(Call& call) {
+  if (call.args.size() > 4) return call.wrong_subcommand_arity();
   const std::optional<int64_t> id = parse_integer(call.args[2]);
   if (call.args.size() == 4 && !equals_ignoring_case(call.args[3], "timeout") &&
       !equals_ignoring_case(call.args[3], "error"))

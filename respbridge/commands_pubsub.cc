@@ -133,8 +133,14 @@ void sunsubscribe(Call& call) { unsubscribe_from(call, kSharded); }
 void publish(Call& call) { publish_to(call, call.client.identity.tenant); }
 void spublish(Call& call) { publish_to(call, shard_space(call.client.identity.tenant)); }
 
-void pubsub_channels(Call& call) { list_channels(call, call.client.identity.tenant); }
-void pubsub_shardchannels(Call& call) { list_channels(call, shard_space(call.client.identity.tenant)); }
+void pubsub_channels(Call& call) {
+  if (call.args.size() > 3) return call.wrong_subcommand_arity();
+  list_channels(call, call.client.identity.tenant);
+}
+void pubsub_shardchannels(Call& call) {
+  if (call.args.size() > 3) return call.wrong_subcommand_arity();
+  list_channels(call, shard_space(call.client.identity.tenant));
+}
 void pubsub_numsub(Call& call) { count_subscribers(call, call.client.identity.tenant); }
 void pubsub_shardnumsub(Call& call) { count_subscribers(call, shard_space(call.client.identity.tenant)); }
 void pubsub_numpat(Call& call) {

@@ -116,7 +116,10 @@ void await_all(Call& call) { call.client.awaits_sync = call.service.store().last
 
 /// There are no replicas to wait for.
 void wait(Call& call) {
-  if (!parse_integer(call.args[1]) || !parse_integer(call.args[2])) return call.not_an_integer();
+  if (!parse_integer(call.args[1])) return call.not_an_integer();
+  const std::optional<int64_t> timeout_ms = parse_integer(call.args[2]);
+  if (!timeout_ms) return call.reply.error("ERR timeout is not an integer or out of range");
+  if (*timeout_ms < 0) return call.reply.error("ERR timeout is negative");
   if (!call.scope.in_exec) await_all(call);
   call.reply.integer(0);
 }
@@ -162,7 +165,7 @@ void config_get(Call& call) {
 }
 
 void config_set(Call& call) {
-  if (call.args.size() % 2 != 0) return call.reply.error("ERR wrong number of arguments for 'config|set' command");
+  if (call.args.size() % 2 != 0) return call.syntax_error();
   std::vector<std::pair<std::string_view, std::string_view>> values;
   for (size_t i = 2; i < call.args.size(); i += 2) values.emplace_back(call.args[i], call.args[i + 1]);
   const Result<void> done = configure(call, values);
@@ -228,6 +231,7 @@ void memory_doctor(Call& call) { call.reply.verbatim("Sam, I can't find any memo
 void memory_purge(Call& call) { call.reply.ok(); }
 
 void slowlog_get(Call& call) {
+  if (call.args.size() > 3) return call.wrong_subcommand_arity();
   size_t count = 10;
   if (call.args.size() > 2) {
     const std::optional<int64_t> wanted = parse_integer(call.args[2]);

@@ -186,7 +186,9 @@ void srandmember(Call& call) {
   if (call.args.size() == 3) {
     count = parse_integer(call.args[2]);
     if (!count) return call.not_an_integer();
-    if (*count < -(INT64_MAX / 2)) return call.reply.error("ERR value is out of range");
+    if (*count == INT64_MIN)
+      return call.reply.error(
+          "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
   }
   bool failed = false;
   const std::optional<SetReader> set = find(call, call.args[1], failed);
@@ -257,6 +259,9 @@ void sscan(Call& call) {
   constexpr uint64_t kPlaces = uint64_t{1} << 53;
   const std::optional<uint64_t> cursor = parse_unsigned(call.args[2]);
   if (!cursor) return call.reply.error(kInvalidCursor);
+  bool failed = false;
+  const std::optional<SetReader> set = find(call, call.args[1], failed);
+  if (failed) return;
   size_t count = 10;
   std::optional<std::string_view> match;
   OptionsReader words(call.args, 3);
@@ -272,9 +277,6 @@ void sscan(Call& call) {
       return call.syntax_error();
     }
   }
-  bool failed = false;
-  const std::optional<SetReader> set = find(call, call.args[1], failed);
-  if (failed) return;
   SetReader::Page page;
   if (set && *cursor < kPlaces) page = set->page(*cursor, count);
   call.reply.array(2);

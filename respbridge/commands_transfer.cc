@@ -4,6 +4,7 @@
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
+#include "respbridge/memory_config.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "respbridge/serialization.h"
@@ -21,18 +22,24 @@ void dump(Call& call) {
 void restore(Call& call) {
   bool replace = false;
   bool absolute = false;
+  std::optional<uint64_t> idle_s;
+  std::optional<uint8_t> frequency;
   OptionsReader words(call.args, 4);
   while (!words.at_end()) {
     if (words.take("replace")) {
       replace = true;
     } else if (words.take("absttl")) {
       absolute = true;
-    } else if (const auto seconds = words.take_value("idletime")) {
-      if (const auto number = parse_integer(*seconds); !number || *number < 0)
-        return call.reply.error("ERR Invalid IDLETIME value, must be >= 0");
-    } else if (const auto frequency = words.take_value("freq")) {
-      if (const auto number = parse_integer(*frequency); !number || *number < 0 || *number > 255)
-        return call.reply.error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+    } else if (const auto seconds = frequency ? std::nullopt : words.take_value("idletime")) {
+      const auto number = parse_integer(*seconds);
+      if (!number) return call.not_an_integer();
+      if (*number < 0) return call.reply.error("ERR Invalid IDLETIME value, must be >= 0");
+      idle_s = static_cast<uint64_t>(*number);
+    } else if (const auto given = idle_s ? std::nullopt : words.take_value("freq")) {
+      const auto number = parse_integer(*given);
+      if (!number) return call.not_an_integer();
+      if (*number < 0 || *number > 255) return call.reply.error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+      frequency = static_cast<uint8_t>(*number);
     } else {
       return call.syntax_error();
     }
@@ -47,7 +54,9 @@ void restore(Call& call) {
   options.type = value->type;
   options.expires_ms = 0;
   if (*ttl_ms > 0) options.expires_ms = static_cast<uint64_t>(*ttl_ms) + (absolute ? 0 : call.now_ms());
-  if (call.put(call.args[1], value->bytes, options)) call.reply.ok();
+  if (!call.put(call.args[1], value->bytes, options)) return;
+  if (idle_s || frequency) set_use(call, call.args[1], idle_s.value_or(0), frequency.value_or(kFrequencyOfNewKeys));
+  call.reply.ok();
 }
 
 namespace {

@@ -123,7 +123,8 @@ Executor::Plan Executor::plan(const Client& client, Args args) const {
   }
   if ((spec->flags & kContainer) != 0 && args.size() >= 2) {
     const CommandSpec* sub = find_subcommand(spec->name, args[1]);
-    if (sub == nullptr && client.authenticated && spec->group == "scripting")
+    if (sub == nullptr && client.authenticated &&
+        is_planned_command(std::string(spec->name) + "|" + std::string(args[1])))
       return {nullptr, planned_command(upper_case(spec->name) + " " + std::string(args[1].substr(0, 128))), false,
               nullptr};
     if (sub == nullptr && (client.authenticated || (spec->flags & kNoAuth) != 0))
@@ -391,10 +392,15 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
 void Executor::refuse(Client& client, const Plan& plan, std::string& out) {
   if (client.in_transaction) client.transaction_failed = true;
   service_.command_statistics().rejected(plan.refused, plan.refusal);
+  std::string text = plan.refusal;
+  if (plan.refused != nullptr && plan.refused->name == "exec") {
+    commands::discard_transaction(client);
+    text = "EXECABORT Transaction discarded because of: " + text.substr(text.find(' ') + 1);
+  }
   if (client.replies == Client::Replies::skip_this)
     client.replies = Client::Replies::on;
   else if (client.replies == Client::Replies::on)
-    Reply(out, client.protocol).error(plan.refusal);
+    Reply(out, client.protocol).error(text);
 }
 
 void Executor::enqueue(Client& client, const CommandSpec& spec, Args args, std::string& out) {

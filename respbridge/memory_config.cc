@@ -99,4 +99,13 @@ std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key) {
   return call.service.store().runtime().uses().history.find(AccessHistory::hash(slot->dir, slot->name), call.now_ms());
 }
 
+void set_use(Call& call, std::string_view key, uint64_t idle_s, uint8_t frequency) {
+  const Result<Slot> slot = find_slot(call.txn(), call.collection(), key);
+  if (!slot) return;
+  const uint64_t now_ms = call.now_ms();
+  const uint64_t idle_ms = std::min(idle_s, now_ms / 1000) * 1000;
+  call.service.store().runtime().uses().history.set(AccessHistory::hash(slot->dir, slot->name), now_ms - idle_ms,
+                                                    frequency, now_ms);
+}
+
 }  // namespace kvfs::resp

@@ -27,5 +27,7 @@ EvictionPolicy eviction_policy(Call& call);
 bool lacks_memory(Service& service, const Client& client, const CommandSpec& spec, Args args);
 /// What is known of the use of a key.
 std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key);
+/// Where a policy wants uses to be known, what is to be known of a key's.
+void set_use(Call& call, std::string_view key, uint64_t idle_s, uint8_t frequency);
 
 }  // namespace kvfs::resp

@@ -27,6 +27,7 @@ void Reply::status(std::string_view text) {
 }
 
 void Reply::error(std::string_view text) {
+  while (text.ends_with('\r') || text.ends_with('\n')) text.remove_suffix(1);
   out_.push_back('-');
   for (const char c : text) out_.push_back(c == '\r' || c == '\n' ? ' ' : c);
   out_.append("\r\n");

@@ -18,7 +18,7 @@ class Reply {
 
   void ok() { out_.append("+OK\r\n"); }
   void status(std::string_view text);
-  /// `text` begins with its code ("ERR ...", "WRONGTYPE ..."). Line ends in it become spaces.
+  /// `text` begins with its code ("ERR ...", "WRONGTYPE ..."). Line ends in it become spaces, but for those at its end.
   void error(std::string_view text);
   void integer(int64_t value);
   void bulk(std::string_view bytes);

@@ -147,6 +147,7 @@ void Session::on_read(const error_code& error, size_t count) {
   service_.statistics().input_bytes.fetch_add(count, std::memory_order_relaxed);
   active_ms_ = service_.store().now_ms();
   client_.card->active_ms.store(active_ms_, std::memory_order_relaxed);
+  client_.card->input_bytes.store(input_.data().size(), std::memory_order_relaxed);
   take_commands();
   if (!broken_ && executor_.gathers(client_, commands_)) return owner_.gather(shared_from_this(), batch_bytes_);
   finish_input();
@@ -290,6 +291,7 @@ void Session::finish_input() {
     if (!more_) break;
     take_commands();
   }
+  client_.card->input_bytes.store(input_.data().size(), std::memory_order_relaxed);
   if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
   if (const int64_t ns = std::exchange(pause_ns_, 0); ns > 0) return pause(ns);
   read();

@@ -1,6 +1,8 @@
 #include "respbridge/tracking.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "respbridge/reply.h"
@@ -17,6 +19,9 @@ struct Doing {
 };
 thread_local Doing doing;
 
+/// By client and prefix, what the transaction whose changes the present thread tells of has changed so far.
+thread_local std::map<std::pair<uint64_t, std::string>, std::set<std::string>> broadcasts;
+
 std::string name_of(std::string_view tenant, std::string_view key) {
   std::string name(tenant);
   name.push_back('\0');  // which no tenant's name has
@@ -24,6 +29,10 @@ std::string name_of(std::string_view tenant, std::string_view key) {
 }
 
 std::string_view tenant_of(std::string_view name) { return name.substr(0, name.find('\0')); }
+/// Whether the client is not told of changes of `changed`'s keys that are made now.
+bool is_spared(uint64_t client, const TrackingOptions& options, std::string_view tenant, std::string_view changed) {
+  return tenant != changed || (options.no_loop && client == doing.client);
+}
 std::string_view key_of(std::string_view name) { return name.substr(name.find('\0') + 1); }
 
 }  // namespace
@@ -37,8 +46,9 @@ Tracking::Tracking(Feed& feed, Clients& clients, std::function<bool(std::string_
     : feed_(feed), clients_(clients), is_database_(std::move(is_database)) {}
 
 void Tracking::enable(const std::shared_ptr<ClientCard>& card, std::string tenant, const TrackingOptions& options) {
-  std::call_once(observed_,
-                 [this] { observer_ = feed_.observe([this](const Change& change) { tell(change); }, kNoOrigin); });
+  std::call_once(observed_, [this] {
+    observer_ = feed_.observe([this](const Change& change) { tell(change); }, kNoOrigin, [this] { broadcast(); });
+  });
   const std::lock_guard lock(mutex_);
   tracked_[card->id] = {card, std::move(tenant), options};
   count_.store(tracked_.size());
@@ -70,7 +80,7 @@ void Tracking::remember(uint64_t client, std::string_view key, size_t keys_max) 
 /// Makes room by saying of some key that it changed.
 void Tracking::drop_one() {
   const std::string name = keys_.begin()->first;
-  invalidate(tenant_of(name), key_of(name));
+  tell_readers(tenant_of(name), key_of(name));
 }
 
 void Tracking::flushed(const std::string& tenant) {
@@ -115,23 +125,39 @@ void Tracking::tell(const Change& change) {
   if (!change.to_collection.empty()) one(change.to_collection, change.to_key);
 }
 
-void Tracking::invalidate(std::string_view tenant, std::string_view key) {
-  const auto spared = [&](uint64_t id, const Tracked& tracked) {
-    return tracked.tenant != tenant || (tracked.options.no_loop && id == doing.client);
-  };
-  for (auto& [id, tracked] : tracked_) {
-    if (!tracked.options.broadcast || spared(id, tracked)) continue;
-    const auto& prefixes = tracked.options.prefixes;
-    if (std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) { return key.starts_with(prefix); }))
-      send(tracked, key);
+/// Sends what tell() has gathered for broadcasts.
+void Tracking::broadcast() {
+  if (broadcasts.empty()) return;
+  const auto gathered = std::exchange(broadcasts, {});
+  const std::lock_guard lock(mutex_);
+  for (const auto& [whom, names] : gathered) {
+    const auto tracked = tracked_.find(whom.first);
+    if (tracked == tracked_.end()) continue;
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    send(tracked->second, keys);
   }
+}
+
+void Tracking::invalidate(std::string_view tenant, std::string_view key) {
+  for (auto& [id, tracked] : tracked_) {
+    if (!tracked.options.broadcast || is_spared(id, tracked.options, tracked.tenant, tenant)) continue;
+    const auto& prefixes = tracked.options.prefixes;
+    const auto prefix =
+        std::find_if(prefixes.begin(), prefixes.end(), [&](const auto& each) { return key.starts_with(each); });
+    if (prefix != prefixes.end()) broadcasts[{id, *prefix}].emplace(key);
+  }
+  tell_readers(tenant, key);
+}
+
+void Tracking::tell_readers(std::string_view tenant, std::string_view key) {
   const auto found = keys_.extract(name_of(tenant, key));
   if (found.empty()) return;
   items_ -= found.mapped().size();
   for (const uint64_t id : found.mapped()) {
     const auto reader = tracked_.find(id);
-    if (reader != tracked_.end() && !reader->second.options.broadcast && !spared(id, reader->second))
-      send(reader->second, key);
+    if (reader == tracked_.end() || reader->second.options.broadcast) continue;
+    if (!is_spared(id, reader->second.options, reader->second.tenant, tenant))
+      send(reader->second, std::span<const std::string_view>(&key, 1));
   }
 }
 
@@ -143,7 +169,7 @@ void Tracking::invalidate_below(std::string_view tenant, std::string_view direct
   for (const std::string& name : names) invalidate(tenant, key_of(name));
 }
 
-void Tracking::send(Tracked& to, std::optional<std::string_view> key) {
+void Tracking::send(Tracked& to, std::optional<std::span<const std::string_view>> keys) {
   std::shared_ptr<ClientCard> receiver = to.card;
   std::string text;
   if (to.options.redirect != 0) {
@@ -173,9 +199,9 @@ void Tracking::send(Tracked& to, std::optional<std::string_view> key) {
   } else {
     return;  // there is no way to tell
   }
-  if (key) {
-    reply.array(1);
-    reply.bulk(*key);
+  if (keys) {
+    reply.array(keys->size());
+    for (const std::string_view key : *keys) reply.bulk(key);
   } else {
     reply.null();
   }

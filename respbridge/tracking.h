@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,7 +23,8 @@ namespace kvfs::resp {
 
 /// Keys are told apart by tenant and name; as in Redis, one key name stands for that key in all databases.
 /// The changes of a commit are told on the thread that made it, before the writer gets its reply: who reads a key after
-/// that reply has been told that his copy is old, or gets to know before anything else that is sent to him.
+/// that reply has been told that his copy is old, or gets to know before anything else that is sent to him. Broadcasts
+/// are one message for each prefix and transaction.
 /// Thread safety: all functions may be called from any thread.
 class Tracking {
  public:
@@ -68,10 +70,13 @@ class Tracking {
     bool broken = false;
   };
   void tell(const Change& change);
+  void broadcast();
   void invalidate(std::string_view tenant, std::string_view key);
   void invalidate_below(std::string_view tenant, std::string_view directory);
   void drop_one();
-  void send(Tracked& to, std::optional<std::string_view> key);
+  void tell_readers(std::string_view tenant, std::string_view key);
+  /// nullopt: all keys.
+  void send(Tracked& to, std::optional<std::span<const std::string_view>> keys);
 
   Feed& feed_;
   Clients& clients_;

@@ -114,6 +114,15 @@ void AccessHistory::made(uint64_t hash, uint64_t now_ms, bool repeated) {
   way->store(pack(hash, now_ms, kFrequencyOfNewKeys, repeated), std::memory_order_relaxed);
 }
 
+void AccessHistory::set(uint64_t hash, uint64_t last_ms, uint8_t frequency, uint64_t now_ms) {
+  if (!enabled()) return;
+  Word* set = set_of(hash);
+  Word* way = way_of(set, hash);
+  if (way == nullptr) way = oldest_way(set, now_ms);
+  const uint64_t age = std::min(now_ms - std::min(last_ms, now_ms), kTimeMask - kDecayMs);
+  way->store(pack(hash, now_ms - age, frequency, true), std::memory_order_relaxed);
+}
+
 std::optional<AccessHistory::Use> AccessHistory::find(uint64_t hash, uint64_t now_ms) const {
   if (!enabled()) return std::nullopt;
   const Word* way = way_of(set_of(hash), hash);

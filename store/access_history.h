@@ -42,6 +42,9 @@ class AccessHistory {
   void touch(uint64_t hash, uint64_t now_ms);
   /// A value was made: what was known of an earlier one of that name no longer counts.
   void made(uint64_t hash, uint64_t now_ms, bool repeated);
+  /// What is known of a value from elsewhere; times long ago count as the longest that can be told. No-op unless
+  /// enabled().
+  void set(uint64_t hash, uint64_t last_ms, uint8_t frequency, uint64_t now_ms);
   std::optional<Use> find(uint64_t hash, uint64_t now_ms) const;
 
   /// What is left of a frequency after a time without use.

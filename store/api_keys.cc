@@ -93,6 +93,11 @@ std::optional<Identity> KeyTable::find_user(std::optional<std::string_view> user
   return identity;
 }
 
+bool KeyTable::names(std::string_view user) const {
+  return std::any_of(keys_.begin(), keys_.end(),
+                     [&](const Key& key) { return key.identity.name == user || key.identity.tenant == user; });
+}
+
 const Identity* KeyTable::anonymous(bool loopback) const {
   if (keys_.empty() && loopback) return &anonymous_;
   return anonymous_everywhere_ ? &guest_ : nullptr;

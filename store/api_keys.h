@@ -50,6 +50,9 @@ class KeyTable {
   /// users). An administrator of all tenants chooses one by it; to all others it must be their own.
   std::optional<Identity> find_user(std::optional<std::string_view> user, std::string_view key) const;
 
+  /// Whether a client could be called so: a key's name or tenant.
+  bool names(std::string_view user) const;
+
   /// Who comes without a key; null where that is not allowed. With no keys at all, who comes from this machine may
   /// manage everything.
   const Identity* anonymous(bool loopback) const;

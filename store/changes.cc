@@ -99,8 +99,8 @@ void Feed::close() {
   published_.notify_all();
 }
 
-Feed::Observer::Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except)
-    : feed_(feed), tell_(std::move(tell)), except_(except) {
+Feed::Observer::Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except, std::function<void()> told)
+    : feed_(feed), tell_(std::move(tell)), told_(std::move(told)), except_(except) {
   const std::unique_lock lock(feed_.observers_mutex_);
   feed_.observers_.push_back(this);
   feed_.observers_count_++;
@@ -112,17 +112,20 @@ Feed::Observer::~Observer() {
   feed_.observers_count_--;
 }
 
-std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)> tell, Origin except) {
-  return std::make_unique<Observer>(*this, std::move(tell), except);
+std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)> tell, Origin except,
+                                              std::function<void()> told) {
+  return std::make_unique<Observer>(*this, std::move(tell), except, std::move(told));
 }
 
 void Feed::tell_observers(const ChangeLog& changes) {
   if (changes.empty() || observers_count_.load(std::memory_order_acquire) == 0) return;
   const std::vector<Change> told = changes.all();
   const std::shared_lock lock(observers_mutex_);
-  for (const Observer* observer : observers_)
+  for (const Observer* observer : observers_) {
     for (const Change& change : told)
       if (change.origin != observer->except_ || change.origin == kNoOrigin) observer->tell_(change);
+    if (observer->told_) observer->told_();
+  }
 }
 
 }  // namespace kvfs

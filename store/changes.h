@@ -49,10 +49,11 @@ class Feed {
 
   /// `tell` is called with the changes of each transaction by others than `except`, on the thread that made them, after
   /// the commit and before the writer is told of its success, without a lock of the store: what must be true before a
-  /// writer goes on is done there. It must not write to the store. Ends with the returned handle; the handle's
-  /// destructor waits for calls under way.
+  /// writer goes on is done there. It must not write to the store. `told`, where given, is called after the last change
+  /// of each transaction. Ends with the returned handle; the handle's destructor waits for calls under way.
   class Observer;
-  std::unique_ptr<Observer> observe(std::function<void(const Change&)> tell, Origin except);
+  std::unique_ptr<Observer> observe(std::function<void(const Change&)> tell, Origin except,
+                                    std::function<void()> told = {});
   /// For the store: calls the observers.
   void tell_observers(const ChangeLog& changes);
 
@@ -72,7 +73,7 @@ class Feed {
 
 class Feed::Observer {
  public:
-  Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except);
+  Observer(Feed& feed, std::function<void(const Change&)> tell, Origin except, std::function<void()> told);
   ~Observer();
   Observer(const Observer&) = delete;
 
@@ -80,6 +81,7 @@ class Feed::Observer {
   friend class Feed;
   Feed& feed_;
   const std::function<void(const Change&)> tell_;
+  const std::function<void()> told_;
   const Origin except_;
 };
 

@@ -33,6 +33,7 @@ constexpr double kDiskShare = 0.05;
 Evictor::Evictor(Store& store, const EvictionOptions& options)
     : store_(store),
       options_(options),
+      samples_(options.samples),
       random_(options.seed != 0 ? options.seed : std::random_device()()),
       pressure_(store.options().pressure) {
   if (options_.interval_ms != 0) thread_ = std::thread([this] { run(); });
@@ -51,7 +52,7 @@ EvictionPolicy Evictor::policy_of(DirId tenant) const { return store_.runtime().
 
 uint64_t Evictor::samples_of(DirId tenant) const {
   const Settings settings = store_.runtime().settings(tenant);
-  return settings.eviction_samples != 0 ? settings.eviction_samples : options_.samples;
+  return settings.eviction_samples != 0 ? settings.eviction_samples : samples_.load();
 }
 
 bool Evictor::make_room(Errc failure, const std::optional<Shortage>& shortage) {
@@ -257,7 +258,7 @@ size_t Evictor::keep_room() {
     const Settings settings = store_.runtime().settings(tenant);
     keep(tenant, settings.quota_keys, settings.quota_bytes);
   }
-  keep(0, options_.keys_max, 0);
+  keep(0, store_.runtime().keys_max(), 0);
   return evicted + keep_disk_room();
 }
 

@@ -1,6 +1,7 @@
 // Makes room where a limit on keys or bytes is reached and a policy says what may go.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -45,6 +46,9 @@ class Evictor {
   /// Brings all tenants and the store below their limits; what the background does. Returns how many values went.
   size_t keep_room();
 
+  /// Of tenants that have no number of their own.
+  void set_samples(uint64_t samples) { samples_.store(samples); }
+
   EvictionPolicy policy_of(DirId tenant) const;
   uint64_t samples_of(DirId tenant) const;
   MemoryPressure& pressure() { return pressure_; }
@@ -77,6 +81,7 @@ class Evictor {
 
   Store& store_;
   const EvictionOptions options_;
+  std::atomic<uint64_t> samples_;
   std::mutex mutex_;                 // one batch at a time
   std::map<DirId, Tenant> tenants_;  // guarded by mutex_
   std::mt19937_64 random_;           // guarded by mutex_

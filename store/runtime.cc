@@ -6,7 +6,7 @@ namespace kvfs {
 
 Runtime::Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const RuntimeOptions& options)
     : options_(options), chunks_(chunks), clock_ns_(std::move(clock_ns)), uses_(options.history_bytes_max) {
-  apply_policy(0, options_.eviction);
+  set_eviction(options_.eviction, options_.keys_max);
 }
 
 Version Runtime::next_version(uint64_t now_ms) {
@@ -135,8 +135,14 @@ void Runtime::apply_policy(DirId tenant, EvictionPolicy policy) {
   if (policy == EvictionPolicy::allkeys_arc && tenant != 0) (void)uses_.arc(tenant);
 }
 
+void Runtime::set_eviction(EvictionPolicy policy, uint64_t keys_max) {
+  apply_policy(0, policy);
+  policy_.store(policy);
+  keys_max_.store(keys_max);
+}
+
 EvictionPolicy Runtime::eviction_policy(DirId tenant) const {
-  return settings(tenant).eviction.value_or(options_.eviction);
+  return settings(tenant).eviction.value_or(policy_.load(std::memory_order_relaxed));
 }
 
 Runtime::Usage Runtime::usage(DirId tenant) const {

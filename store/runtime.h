@@ -93,7 +93,9 @@ class Runtime {
   void load_settings(DirId dir, const Settings& settings);
   // Eviction: what is used, and what may go.
   Uses& uses() { return uses_; }
-  uint64_t keys_max() const { return options_.keys_max; }
+  uint64_t keys_max() const { return keys_max_.load(std::memory_order_relaxed); }
+  /// Of tenants that have no policy of their own; of the store.
+  void set_eviction(EvictionPolicy policy, uint64_t keys_max);
   EvictionPolicy eviction_policy(DirId tenant) const;
   /// Whether any tenant may have a policy other than noeviction.
   bool may_evict() const { return may_evict_.load(std::memory_order_relaxed); }
@@ -144,6 +146,8 @@ class Runtime {
   size_t names_count_ = 0;                                            // guarded by cache_mutex_
   unsigned shrunk_ = 0;                                               // guarded by cache_mutex_
   Uses uses_;
+  std::atomic<EvictionPolicy> policy_;
+  std::atomic<uint64_t> keys_max_;
   std::atomic<bool> may_evict_{false};
 
   mutable std::mutex usage_mutex_;

@@ -221,11 +221,16 @@ Result<DirId> Store::find_collection(DirId tenant, std::string_view name) const 
   return read([&](const ReadTxn& txn) { return kvfs::find_collection(txn, tenant, name); });
 }
 
+void Store::set_eviction(const EvictionOptions& options) {
+  runtime_->set_eviction(options.policy, options.keys_max);
+  evictor_->set_samples(options.samples);
+}
+
 Store::Usage Store::usage(DirId tenant) const {
   const Runtime::Usage used = runtime_->usage(tenant);
   const Settings settings = runtime_->settings(tenant);
   Usage out{used.keys, used.bytes, settings.quota_keys, settings.quota_bytes};
-  if (tenant == 0) out.quota_keys = options_.eviction.keys_max;
+  if (tenant == 0) out.quota_keys = runtime_->keys_max();
   out.eviction = runtime_->eviction_policy(tenant);
   out.expired = used.expired;
   out.evicted = used.evicted;

@@ -128,6 +128,8 @@ class Store {
   Result<size_t> sweep_expired();
 
   Evictor& evictor() { return *evictor_; }
+  /// From now on: the policy, samples and keys_max; what else `options` holds stays as it was at open().
+  void set_eviction(const EvictionOptions& options);
   const StoreOptions& options() const { return options_; }
   /// Removes the elements of large sets that are gone, in many commits; done in the background likewise. Returns how
   /// many.

@@ -1,7 +1,7 @@
 // The Redis door as node-redis uses it, by RESP2 and RESP3: what the client sends on its own, typed replies, pub/sub.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { RESP_TYPES, createClient } from 'redis';
+import { BasicClientSideCache, RESP_TYPES, createClient } from 'redis';
 import { startKvfs, until } from './kvfs.mjs';
 
 let kvfs;
@@ -86,3 +86,21 @@ for (const protocol of [2, 3]) {
     await client.close();
   });
 }
+
+test('a client-side cache answers by itself until any door changes what it holds', async () => {
+  const cache = new BasicClientSideCache({ ttl: 0, maxEntries: 100, evictPolicy: 'LRU', recordStats: true });
+  const caching = await connect(3, { clientSideCache: cache }), other = await connect(2);
+  await other.set('cached', 'one');
+  for (let i = 0; i < 3; i++) assert.equal(await caching.get('cached'), 'one');
+  assert.deepEqual([cache.stats().missCount, cache.stats().hitCount], [1, 2]);
+  await other.set('cached', 'two');
+  await until(async () => await caching.get('cached') === 'two', 'a change by RESP is told');
+  const put = await fetch(`${kvfs.url}/v1/default/cached`, { method: 'PUT', body: 'three',
+    headers: { authorization: 'Bearer key-of-one' } });
+  assert.ok(put.ok);
+  await until(async () => await caching.get('cached') === 'three', 'a change by HTTP is told');
+  await other.flushDb();
+  await until(async () => await caching.get('cached') === null, 'a flush is told');
+  await caching.close();
+  await other.close();
+});

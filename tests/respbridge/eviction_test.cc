@@ -20,8 +20,7 @@ TEST_F(RespEvictionTest, MaxmemoryIsTheTenantsLimitOnBytes) {
 
 TEST_F(RespEvictionTest, ThePolicyDecidesWhatGoes) {
   EXPECT_EQ(cmd("CONFIG SET maxkeys 2 maxmemory-policy ALLKEYS-LRU maxmemory-samples 10"), "+OK");
-  EXPECT_EQ(cmd("CONFIG GET maxmemory-[ps]*"),
-            "*4|$16|maxmemory-policy|$11|allkeys-lru|$17|maxmemory-samples|$2|10");
+  EXPECT_EQ(cmd("CONFIG GET maxmemory-[ps]*"), "*4|$16|maxmemory-policy|$11|allkeys-lru|$17|maxmemory-samples|$2|10");
   cmd("SET a 1");
   clock_ns_ += 1'000'000'000;
   cmd("SET b 1");
@@ -42,6 +41,20 @@ TEST_F(RespEvictionTest, WhatIsNoPolicyChangesNothing) {
   EXPECT_EQ(cmd("EXEC"),
             "*2|-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - can't be set inside a transaction|"
             "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value");
+}
+
+TEST_F(RespEvictionTest, RestoreTellsHowAValueWasUsedElsewhere) {
+  cmd("SET k 1");
+  const std::string reply = client_->send("DUMP k\r\n");
+  const std::string payload = reply.substr(reply.find("\r\n") + 2, reply.size() - reply.find("\r\n") - 4);
+  cmd("CONFIG SET maxmemory-policy allkeys-lru");
+  EXPECT_EQ(cmd({"RESTORE", "idle", "0", payload, "IDLETIME", "1000"}), "+OK");
+  EXPECT_EQ(cmd("OBJECT IDLETIME idle"), ":1000");
+  cmd("CONFIG SET maxmemory-policy allkeys-lfu");
+  EXPECT_EQ(cmd({"RESTORE", "often", "0", payload, "FREQ", "100"}), "+OK");
+  EXPECT_EQ(cmd("OBJECT FREQ often"), ":100");
+  EXPECT_EQ(cmd({"RESTORE", "k", "0", payload, "REPLACE", "FREQ", "1", "IDLETIME", "1"}), "-ERR syntax error");
+  EXPECT_EQ(cmd({"RESTORE", "k", "0", payload, "FREQ", "x"}), "-ERR value is not an integer or out of range");
 }
 
 TEST_F(RespEvictionTest, MultiDoesNotQueueWhatCannotFit) {

@@ -64,6 +64,22 @@ TEST_F(IntrospectionTest, ScriptsAndFunctionsAreNone) {
             "-ERR unknown command 'EVAL': kvfs has no hashes, lists, sorted sets, streams and scripts yet");
 }
 
+TEST_F(IntrospectionTest, TooManyWordsForASubcommandAreToldSo) {
+  EXPECT_EQ(cmd("SLOWLOG GET 1 2"),
+            "-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.");
+  EXPECT_EQ(cmd("PUBSUB CHANNELS a b"),
+            "-ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.");
+  EXPECT_EQ(cmd("FUNCTION FOO"), "-ERR unknown subcommand 'FOO'. Try FUNCTION HELP.");
+  EXPECT_EQ(cmd("CLUSTER INFO"), "-ERR This instance has cluster support disabled");
+  EXPECT_EQ(cmd("CLIENT KILL USER nobody"), "-ERR No such user 'nobody'");
+  EXPECT_EQ(cmd("CONFIG SET a b c"), "-ERR syntax error");
+  EXPECT_EQ(cmd("WAIT 0 x"), "-ERR timeout is not an integer or out of range");
+  cmd("MULTI");
+  EXPECT_EQ(cmd("EXEC now"),
+            "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command");
+  EXPECT_EQ(cmd("EXEC"), "-ERR EXEC without MULTI");
+}
+
 TEST_F(IntrospectionTest, ParametersHaveTheirOlderNamesToo) {
   EXPECT_EQ(cmd("CONFIG SET list-max-ziplist-size 32"), "+OK");
   EXPECT_EQ(cmd("CONFIG GET list-max-*"), "*4|$22|list-max-listpack-size|$2|32|$21|list-max-ziplist-size|$2|32");

@@ -158,5 +158,38 @@ TEST_F(KeysTest, FlushingEmptiesOneDatabaseOrAll) {
   EXPECT_EQ(cmd("FLUSHALL NOW"), "-ERR syntax error");
 }
 
+class FewCursorsTest : public DoorTest {
+ protected:
+  RespOptions options() override {
+    RespOptions out;
+    out.scan_cursors_max = 2;
+    return out;
+  }
+
+  /// SCAN by one key: the next cursor, or the error.
+  std::string scan(const std::string& cursor) {
+    const std::string reply = cmd("SCAN " + cursor + " COUNT 1");
+    if (reply.starts_with("-")) return reply;
+    const size_t begin = reply.find('|', 3) + 1;
+    return reply.substr(begin, reply.find('|', begin) - begin);
+  }
+};
+
+TEST_F(FewCursorsTest, OfEachDatabaseTheLatestCursorsAreRemembered) {
+  cmd("MSET a 1 b 1 c 1 d 1 e 1");
+  cmd("SELECT 1");
+  cmd("MSET a 1 b 1");
+  const std::string elsewhere = scan("0");
+  cmd("SELECT 0");
+  const std::string first = scan("0");
+  const std::string second = scan(first);
+  const std::string third = scan(second);
+  EXPECT_EQ(scan(first), "-ERR invalid cursor: it is too old, begin again with 0");
+  EXPECT_EQ(scan("12345678"), "-ERR invalid cursor: it is too old, begin again with 0");
+  EXPECT_EQ(cmd("SCAN " + third + " COUNT 10"), "*2|$1|0|*2|$1|d|$1|e");
+  cmd("SELECT 1");
+  EXPECT_EQ(cmd("SCAN " + elsewhere + " COUNT 10"), "*2|$1|0|*1|$1|b");
+}
+
 }  // namespace
 }  // namespace kvfs::resp

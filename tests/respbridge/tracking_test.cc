@@ -65,8 +65,8 @@ TEST_F(TrackingTest, ARenamedDirectoryTellsOfTheKeysInIt) {
 
 TEST_F(TrackingTest, BroadcastTellsOfAllKeysWithAPrefix) {
   EXPECT_EQ(cmd("CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:"), "+OK");
-  write("MSET user:1 x item:2 y other z");
-  EXPECT_EQ(pushed(), ">2|$10|invalidate|*1|$6|user:1|>2|$10|invalidate|*1|$6|item:2");
+  write("MSET user:1 x item:2 y other z user:0 x");
+  EXPECT_EQ(pushed(), ">2|$10|invalidate|*1|$6|item:2|>2|$10|invalidate|*2|$6|user:0|$6|user:1");
   EXPECT_EQ(cmd("CLIENT TRACKING ON BCAST PREFIX user:1"),
             "-ERR Prefix 'user:1' overlaps with an existing prefix 'user:'. Prefixes for a single client must not "
             "overlap.");

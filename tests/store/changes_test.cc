@@ -128,6 +128,16 @@ TEST(FeedTest, ObserversAreToldOfTheChangesOfOthers) {
   EXPECT_EQ(told.size(), 2U);
 }
 
+TEST(FeedTest, ObserversAreToldWhereATransactionEnds) {
+  Feed feed(10, 0);
+  std::string told;
+  auto observer =
+      feed.observe([&](const Change& change) { told += std::to_string(change.id); }, kNoOrigin, [&] { told += '.'; });
+  feed.tell_observers(changes(1, 3));
+  feed.tell_observers(changes(4, 4));
+  EXPECT_EQ(told, "123.4.");
+}
+
 TEST(FeedTest, WaitEndsWithAChangeOrWithTheFeed) {
   Feed feed(10, 0);
   std::thread publisher([&] { feed.publish(changes(1, 1)); });

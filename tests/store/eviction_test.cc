@@ -58,6 +58,26 @@ TEST_F(EvictionTest, WithoutAPolicyWritesBeyondALimitAreRefused) {
   EXPECT_EQ(keys(), "a b");
 }
 
+TEST_F(EvictionTest, TheStoresPolicyAndLimitChangeWhileItIsOpen) {
+  for (const char* key : {"a", "b", "c"}) {
+    ASSERT_TRUE(put(key, "1"));
+    tick();
+  }
+  EvictionOptions options;
+  options.keys_max = 3;
+  store_->set_eviction(options);
+  EXPECT_EQ(put("d", "1").error().code, Errc::quota_exceeded);
+  options.policy = EvictionPolicy::allkeys_lru;
+  options.samples = 7;
+  store_->set_eviction(options);
+  EXPECT_EQ(store_->evictor().samples_of(tenant_), 7U);
+  ASSERT_TRUE(put("d", "1"));
+  EXPECT_EQ(keys(), "b c d");
+  store_->set_eviction({});
+  ASSERT_TRUE(put("e", "1"));
+  EXPECT_EQ(keys(), "b c d e");
+}
+
 TEST_F(EvictionTest, LeastRecentlyUsedGoesFirst) {
   limit(3, 0, "allkeys-lru");
   for (const char* key : {"a", "b", "c"}) {
