@@ -98,6 +98,7 @@ void put_down(WriteTxn& txn, const Ends& ends, const MovingValue& value, const S
     Entry target = *rows::load_inode(txn.rows(), row.inode);
     target.ctime_ns = txn.now_ns();
     target.version = version;
+    target.indexed_early_ms = 0;
     rows::store(txn, {}, target);
   } else {
     row.ctime_ns = txn.now_ns();

@@ -141,6 +141,22 @@ TEST_F(ExpiryIndexTest, ItFollowsRenamesAndExchanges) {
   expect_sound();
 }
 
+TEST_F(ExpiryIndexTest, AFileThatHadAnotherNameIsIndexedWhereItGoes) {
+  ASSERT_TRUE(put("a", "v"));
+  ASSERT_EQ(write([&](WriteTxn& txn) { return link(txn, *locate(collection_, "a"), collection_, "b"); }), "ok");
+  ASSERT_EQ(write([&](WriteTxn& txn) { return unlink(txn, {collection_, "b", false}); }), "ok");
+  expire_in("a", 1000);
+  expire_in("a", 1500);
+  EXPECT_EQ(index(), (Moments{1000}));
+  ASSERT_EQ(write([&](WriteTxn& txn) { return rename_key(txn, collection_, "a", collection_, "c"); }), "ok");
+  EXPECT_EQ(index(), (Moments{1500}));
+  expect_sound();
+  pass(1500);
+  EXPECT_EQ(*store_->sweep_expired(), 1U);
+  EXPECT_EQ(index(), (Moments{}));
+  expect_sound();
+}
+
 TEST_F(ExpiryIndexTest, TheNextToExpireAreFoundThoughOthersWerePutOff) {
   for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(put(key, "v"));
   expire_in("a", 1000);
