@@ -193,7 +193,8 @@ class Filesystem {
 
   // Extended attributes (filesystem_xattrs.cc).
   Result<std::string> get_xattr(Inode inode, std::string_view name);
-  Result<std::string> list_xattrs(Inode inode);  // names, each followed by NUL
+  /// Names, each followed by NUL; those of trusted.* for root alone.
+  Result<std::string> list_xattrs(Inode inode, const Caller& caller);
   /// `flags`: XATTR_CREATE, XATTR_REPLACE or 0.
   Result<void> set_xattr(Inode inode, std::string_view name, std::string_view value, int flags, Caller caller);
   Result<void> remove_xattr(Inode inode, std::string_view name);

@@ -132,7 +132,7 @@ Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   });
 }
 
-Result<std::string> Filesystem::list_xattrs(Inode inode) {
+Result<std::string> Filesystem::list_xattrs(Inode inode, const Caller& caller) {
   if (is_control(inode)) return std::string();
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
@@ -140,8 +140,11 @@ Result<std::string> Filesystem::list_xattrs(Inode inode) {
     const auto map = Xattrs::decode(located->entry.xattrs);
     if (!map) return map.error();
     std::string names;
-    for (const auto& [name, value] : *map)
-      if (!is_acl_name(name) || offers_acls()) names.append(name).push_back('\0');
+    for (const auto& [name, value] : *map) {
+      if (is_acl_name(name) && !offers_acls()) continue;
+      if (name.starts_with("trusted.") && caller.uid != 0) continue;
+      names.append(name).push_back('\0');
+    }
     return names;
   });
 }

@@ -368,7 +368,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t inode, const char* name, size_t size
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t inode, size_t size) {
-  answer(req, "listxattr", [&](Filesystem& fs) { reply_text(req, "listxattr", inode, fs.list_xattrs(inode), size); });
+  answer(req, "listxattr",
+         [&](Filesystem& fs) { reply_text(req, "listxattr", inode, fs.list_xattrs(inode, caller_of(req)), size); });
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t inode, const char* name, const char* value, size_t size, int flags) {

@@ -13,12 +13,30 @@ TEST_F(FilesystemXattrsTest, SetListGetRemove) {
   ASSERT_TRUE(fs().set_xattr(inode, "user.b", "2", 0, kRoot));
   ASSERT_TRUE(fs().set_xattr(inode, "user.a", std::string("1\0", 2), 0, kRoot));
   EXPECT_EQ(*fs().get_xattr(inode, "user.a"), std::string("1\0", 2));
-  EXPECT_EQ(*fs().list_xattrs(inode), std::string("user.a\0user.b\0", 14));
+  EXPECT_EQ(*fs().list_xattrs(inode, kRoot), std::string("user.a\0user.b\0", 14));
   EXPECT_EQ(fs().set_xattr(inode, "user.a", "", XATTR_CREATE, kRoot).error().code, Errc::exists);
   EXPECT_EQ(fs().set_xattr(inode, "user.c", "", XATTR_REPLACE, kRoot).error().code, Errc::no_attribute);
   ASSERT_TRUE(fs().remove_xattr(inode, "user.a"));
   EXPECT_EQ(fs().get_xattr(inode, "user.a").error().code, Errc::no_attribute);
   EXPECT_EQ(fs().remove_xattr(inode, "user.a").error().code, Errc::no_attribute);
+}
+
+TEST_F(FilesystemXattrsTest, TrustedAttributesAreListedForRootAlone) {
+  const Inode inode = write_file(collection_, "f", "x");
+  ASSERT_TRUE(fs().set_xattr(inode, "trusted.t", "1", 0, kRoot));
+  ASSERT_TRUE(fs().set_xattr(inode, "user.u", "1", 0, kRoot));
+  EXPECT_EQ(*fs().list_xattrs(inode, kRoot), std::string("trusted.t\0user.u\0", 17));
+  Caller other = kRoot;
+  other.uid = other.gid = 1000;
+  EXPECT_EQ(*fs().list_xattrs(inode, other), std::string("user.u\0", 7));
+}
+
+TEST_F(FilesystemXattrsTest, ANameIsMoreThanItsNamespace) {
+  const Inode inode = write_file(collection_, "f", "x");
+  for (const char* name : {"user.", "trusted.", "security."}) {
+    EXPECT_EQ(fs().set_xattr(inode, name, "1", 0, kRoot).error().code, Errc::invalid) << name;
+    EXPECT_EQ(fs().get_xattr(inode, name).error().code, Errc::invalid) << name;
+  }
 }
 
 TEST_F(FilesystemXattrsTest, QuestionsAboutWhatIsNotOfferedAreRefusedForGood) {
@@ -36,7 +54,7 @@ TEST_F(FilesystemXattrsTest, VirtualAttributesAreNotListed) {
   const Inode inode = write_file(collection_, "f", "x");
   EXPECT_FALSE(fs().get_xattr(inode, "user.kvfs.version")->empty());
   EXPECT_EQ(*fs().get_xattr(inode, "user.kvfs.type"), "bytes");
-  EXPECT_EQ(*fs().list_xattrs(inode), "");
+  EXPECT_EQ(*fs().list_xattrs(inode, kRoot), "");
 }
 
 TEST_F(FilesystemXattrsTest, ATimeToLiveLimitsHowLongTheKernelRemembers) {
