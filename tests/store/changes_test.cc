@@ -170,6 +170,7 @@ TEST_F(StoreChangesTest, EveryCommitIsPublishedWithItsOriginAndKey) {
   EXPECT_EQ(seen, "make:acme/default/d put:acme/default/d/k remove:acme/default/d/k remove_dir:acme/default/d ");
   EXPECT_EQ(batch.changes.at(1)->origin, origin);
   EXPECT_TRUE(batch.changes.at(1)->created);
+  EXPECT_EQ(batch.changes.at(1)->name, "k");
 }
 
 TEST_F(StoreChangesTest, FailedTransactionsPublishNothing) {

@@ -1,7 +1,12 @@
 // The index of expiries when expiries are put off, brought forward, taken away, and moved with their values.
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
 #include <random>
 #include <set>
 
+#include "store/byte_order.h"
 #include "store/check.h"
 #include "store/eviction_sample.h"
 #include "tests/store/store_fixture.h"
@@ -189,6 +194,34 @@ TEST_F(ExpiryIndexTest, CheckMendsAnIndexThatSaysLaterThanTheEntry) {
   EXPECT_TRUE(check_engine(store_->engine(), repair).sound());
   expect_sound();
   EXPECT_EQ(index(), (Moments{1000}));
+}
+
+TEST(ExpiryFormatTest, StoresOfFormat2AreTakenOver) {
+  const std::string path = testing::TempDir() + "kvfs_format_" + std::to_string(::getpid());
+  StoreOptions options;
+  options.engine.path = path;
+  options.expiry_interval_ms = 0;
+  const auto format = [](const Snapshot& rows) {
+    uint64_t number = 0;
+    FieldReader in(*rows.get(meta_row("format")));
+    number = in.take<uint64_t>();
+    return number;
+  };
+  {
+    auto store = Store::open(options);
+    ASSERT_TRUE(store) << store.error().message();
+    EXPECT_EQ(format(*(*store)->engine().snapshot()), 3U);
+    ASSERT_TRUE((*store)->engine().transact([](Transaction& rows) -> Result<void> {
+      rows.put(meta_row("format"), std::string_view("\2\0\0\0\0\0\0\0", 8));
+      return {};
+    }));
+  }
+  {
+    auto store = Store::open(options);
+    ASSERT_TRUE(store) << store.error().message();
+    EXPECT_EQ(format(*(*store)->engine().snapshot()), 3U);
+  }
+  std::filesystem::remove_all(path);
 }
 
 TEST_F(ExpiryIndexTest, RandomChangesLeaveTheIndexSoundAndEverythingExpiresInTime) {

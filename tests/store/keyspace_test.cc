@@ -168,6 +168,40 @@ TEST_F(KeyspaceTest, PagesMeetEveryKeyOnce) {
   }
 }
 
+TEST_F(KeyspaceTest, UpdateMakesAValueOfTheOneThatIsThere) {
+  std::string made;
+  const auto append = [&](const Entry* present) -> Result<std::string_view> {
+    if (present != nullptr && present->type != ValueType::bytes) return Errc::wrong_type;
+    made = (present != nullptr ? std::string(present->inline_value) : "none") + "+";
+    return std::string_view(made);
+  };
+  const auto update_key = [&](std::string_view key) {
+    return write([&](WriteTxn& txn) { return update(txn, collection_, key, append); });
+  };
+  EXPECT_EQ(update_key("a/b"), "ok");
+  EXPECT_EQ(update_key("a/b"), "ok");
+  EXPECT_EQ(value("a/b"), "none++");
+  EXPECT_EQ(info().bytes, 6U);
+  PutOptions expiring;
+  expiring.expires_ms = store_->now_ms() + 10;
+  ASSERT_TRUE(put("gone", "x", expiring));
+  clock_ns_ += 10'000'000;
+  EXPECT_EQ(update_key("gone"), "ok");
+  EXPECT_EQ(value("gone"), "none+");
+  PutOptions counter;
+  counter.type = ValueType::counter;
+  ASSERT_TRUE(put("n", "5", counter));
+  const uint64_t changes = store_->feed().last();
+  EXPECT_EQ(update_key("n"), "wrong_type");
+  EXPECT_EQ(value("n"), "5\n");
+  made.assign(kInlineBytesMax, 'x');
+  ASSERT_TRUE(put("long", made));
+  EXPECT_EQ(update_key("long"), "value_too_large");
+  EXPECT_EQ(value("long").size(), kInlineBytesMax);
+  EXPECT_EQ(store_->feed().read(changes, 10).changes.size(), 1U);
+  EXPECT_TRUE(check_store(*store_).sound());
+}
+
 TEST_F(KeyspaceTest, ExpiredKeysAreAbsentEverywhereAndSwept) {
   PutOptions options;
   options.expires_ms = store_->now_ms() + 10;

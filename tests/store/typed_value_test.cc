@@ -165,6 +165,30 @@ TEST_F(TypedValueTest, ALargeSetLiesInElementRowsAndBehavesAsASmallOne) {
   EXPECT_EQ(findings(), "");
 }
 
+TEST_F(TypedValueTest, AddingWhatALargeSetHasWritesNothing) {
+  std::vector<std::string> members;
+  for (int i = 0; i < 300; ++i) members.push_back("m" + std::to_string(i));
+  EXPECT_EQ(add("s", members), 300U);
+  ASSERT_TRUE(entry("s").elements);
+  const Version version = entry("s").version;
+  const Sequence commits = store_->last_commit();
+  const uint64_t changes = store_->feed().last();
+  EXPECT_EQ(add("s", {"m7", "m299"}), 0U);
+  EXPECT_EQ(entry("s").version, version);
+  EXPECT_EQ(store_->last_commit(), commits);
+  EXPECT_EQ(store_->feed().last(), changes);
+  EXPECT_EQ(add("s", {"m7", "new"}), 1U);
+  EXPECT_EQ(entry("s").keys, 301U);
+  const std::string_view present = "m7";
+  EXPECT_EQ(write([&](WriteTxn& txn) {
+              PutOptions options;
+              options.precondition.if_match = {version};  // it has another one by now
+              return add_members(txn, collection_, "s", {&present, 1}, options);
+            }),
+            "precondition_failed");
+  EXPECT_TRUE(check_store(*store_).sound());
+}
+
 TEST_F(TypedValueTest, PagesMeetEveryMemberThatStays) {
   add("s", numbered(1000));
   std::set<std::string> met;
