@@ -64,8 +64,13 @@ void Session::on_ready(Poller::Event event) {
 }
 
 void Session::run_guarded() {
+  guarded([this] { run(); });
+}
+
+template <class Body>
+void Session::guarded(Body&& body) {
   try {
-    run();
+    body();
   } catch (const std::exception& e) {
     spdlog::error("http: a connection from {} failed: {}", connection_.peer, e.what());
     abort();
@@ -183,17 +188,21 @@ Result<void> Session::run_put(WriteTxn& txn) { return stage_ == Stage::gathered 
 
 void Session::put_done() {
   if (stage_ != Stage::gathered) return;
-  (void)put_->finish(Result<void>(), response_, worker_.service().store().now_ms());
-  put_.reset();
-  answer_handled();
-  run_guarded();
+  guarded([this] {
+    (void)put_->finish(Result<void>(), response_, worker_.service().store().now_ms());
+    put_.reset();
+    answer_handled();
+    run();
+  });
 }
 
 void Session::put_alone() {
   if (stage_ != Stage::gathered) return;
-  put_.reset();
-  handle();
-  run_guarded();
+  guarded([this] {
+    put_.reset();
+    handle();
+    run();
+  });
 }
 
 void Session::handle() {

@@ -48,6 +48,9 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
 
   void on_ready(Poller::Event event) override;
   void run_guarded();
+  /// What it throws ends the connection.
+  template <class Body>
+  void guarded(Body&& body);
   /// Goes on until something has to be waited for: the socket (on_ready), the source (its wake), or other connections'
   /// turn.
   void run();
