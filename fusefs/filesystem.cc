@@ -131,11 +131,12 @@ void Filesystem::hold_special(const Node& node, const Slot& slot) {
   if (held_nodes_.add(node.inode)) store_.hold_inode(node.inode, slot);
 }
 
-bool Filesystem::forget_live(Inode inode, uint64_t lookups) {
-  if (!nodes_.forget(inode, lookups)) return false;
+void Filesystem::forget_live(Inode inode, uint64_t lookups) {
+  const auto place = forgotten_.wanted() ? nodes_.place(inode) : std::nullopt;
+  if (!nodes_.forget(inode, lookups)) return;
   removed_directories_.drop(inode);
+  if (place && place->dir != 0) forgotten_.add(inode, *place);
   if (held_nodes_.drop(inode)) store_.release_inode(inode);
-  return true;
 }
 
 DirId Filesystem::tenant_of(Inode node) const {

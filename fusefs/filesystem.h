@@ -313,8 +313,8 @@ class Filesystem {
   void remember(Node& node, const Slot& slot, uint64_t seen_change);
   /// The kernel has been told of the node: a special file that loses its last name stays while the kernel knows it.
   void hold_special(const Node& node, const Slot& slot);
-  /// True: the kernel does not know it any more. REQUIRES: no transaction is under way.
-  bool forget_live(Inode inode, uint64_t lookups);
+  /// REQUIRES: no transaction is under way.
+  void forget_live(Inode inode, uint64_t lookups);
 
   // All below REQUIRE file.mutex to be held exclusively, or shared by const ones.
   OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;

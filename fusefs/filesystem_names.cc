@@ -66,16 +66,16 @@ Result<Node> Filesystem::lookup_again(Inode node, bool parent) {
     const auto located = locate_again(txn, view | wanted);
     if (!located) return located.error();
     Node found = to_node(txn, located->entry, view);
-    remember(found, {located->slot.dir, located->name, located->slot.directory}, seen);
+    const Slot slot{located->slot.dir, located->name, located->slot.directory};
+    remember(found, slot, seen);
+    hold_special(found, slot);
     return found;
   });
 }
 
 void Filesystem::forget(Inode inode, uint64_t lookups) {
   if (is_in_subtree(inode)) return control_tree_.forget(inode, lookups);
-  const auto place = forgotten_.wanted() ? nodes_.place(inode) : std::nullopt;
-  if (!forget_live(inode, lookups)) return;
-  if (place && place->dir != 0) forgotten_.add(inode, *place);
+  forget_live(inode, lookups);
 }
 
 Result<Entry> Filesystem::make_own_value(WriteTxn& txn, Inode directory, const NewNode& node) const {

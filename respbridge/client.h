@@ -16,6 +16,7 @@
 #include "store/channels.h"
 #include "store/engine/engine.h"
 #include "store/entry.h"
+#include "store/result.h"
 
 namespace kvfs::resp {
 
@@ -112,6 +113,11 @@ struct Client {
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
   bool monitor = false;
+
+  /// What the last command began and another thread is to do; its end is the reply. Nothing else of the client runs
+  /// meanwhile.
+  std::function<Result<void>()> job;
+  bool job_is_silent = false;  // CLIENT REPLY: nothing is said of it
 
   /// The replies that are not yet sent may go out when this commit is durable (Store::when_durable); 0: at once.
   Sequence awaits_sync = 0;

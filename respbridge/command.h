@@ -40,6 +40,7 @@ enum CommandFlag : uint32_t {
   kMovable = 1 << 13,     // keys are found by looking at the arguments
   kBlindWrite = 1 << 14,  // for COMMAND: writes, though it runs outside of shared transactions
   kLooks = 1 << 15,       // does not count as a use of the keys it finds
+  kMoreKeys = 1 << 16,    // STORE names another key
 };
 
 struct CommandSpec {

@@ -336,9 +336,9 @@ constexpr CommandSpec kCommands[] = {
      "Says which members a set has."},
     {"smove", 4, kWrites | kFast, 1, 2, 1, commands::smove, "set", "1.0.0",
      "Moves a member from one set to another."},
-    {"sort", -2, kWrites | kDenyOom, 1, 1, 1, commands::sort, "generic", "1.0.0",
+    {"sort", -2, kWrites | kDenyOom | kMoreKeys, 1, 1, 1, commands::sort, "generic", "1.0.0",
      "Returns or stores the sorted members of a set."},
-    {"sort_ro", -2, kReads, 1, 1, 1, commands::sort, "generic", "7.0.0",
+    {"sort_ro", -2, kReads | kMoreKeys, 1, 1, 1, commands::sort, "generic", "7.0.0",
      "Returns the sorted members of a set."},
     {"spop", -2, kWrites | kFast, 1, 1, 1, commands::spop, "set", "1.0.0",
      "Removes random members of a set and returns them."},
@@ -580,6 +580,14 @@ std::optional<std::vector<size_t>> key_positions(const CommandSpec& spec, Args a
     return out;
   }
   if (spec.first_key == 0) return out;
+  if ((spec.flags & kMoreKeys) != 0) {
+    out.push_back(static_cast<size_t>(spec.first_key));
+    size_t store = 0;
+    for (size_t at = out[0] + 1; at + 1 < args.size(); ++at)
+      if (equals_ignoring_case(args[at], "store")) store = at + 1;  // the last one counts
+    if (store != 0) out.push_back(store);
+    return out;
+  }
   const auto count = static_cast<int>(args.size());
   const int last = spec.last_key < 0 ? count + spec.last_key : spec.last_key;
   for (int at = spec.first_key; at <= last && at < count; at += spec.key_step) out.push_back(static_cast<size_t>(at));

@@ -114,24 +114,23 @@ void bitcount(Call& call) {
   int64_t end = -1;
   bool in_bits = false;
   if (call.args.size() > 3) {
-    OptionsReader words(call.args, 4);
-    const std::optional<bool> unit = take_unit(call, words);
-    if (!unit) return;
-    in_bits = *unit;
     const std::optional<int64_t> from = parse_integer(call.args[2]);
     const std::optional<int64_t> to = parse_integer(call.args[3]);
     if (!from || !to) return call.not_an_integer();
     start = *from;
     end = *to;
+    if (start < 0 && end < 0 && start > end) return call.reply.integer(0);  // BITPOS looks at its first byte then
+    OptionsReader words(call.args, 4);
+    const std::optional<bool> unit = take_unit(call, words);
+    if (!unit) return;
+    in_bits = *unit;
   }
   const std::optional<std::string> bytes = call.read(*entry);
   if (!bytes) return;
-  if (start < 0 && end < 0 && start > end) return call.reply.integer(0);  // BITPOS looks at its first byte then
   call.reply.integer(count_bits(*bytes, bit_range(start, end, in_bits, bytes->size())));
 }
 
 void bitpos(Call& call) {
-  if (call.args.size() > 6) return call.syntax_error();
   const std::optional<int64_t> wanted = parse_integer(call.args[2]);
   if (!wanted) return call.not_an_integer();
   if (*wanted != 0 && *wanted != 1) return call.reply.error("ERR The bit argument must be 1 or 0.");
@@ -139,6 +138,7 @@ void bitpos(Call& call) {
   if (!call.find_bytes(call.args[1], entry)) return;
   // A key that is not there is an endless row of clear bits.
   if (!entry) return call.reply.integer(*wanted == 1 ? -1 : 0);
+  if (call.args.size() > 6) return call.syntax_error();
   int64_t start = 0;
   int64_t end = -1;
   bool in_bits = false;

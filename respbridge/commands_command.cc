@@ -29,7 +29,7 @@ std::vector<std::string_view> flag_names(const CommandSpec& spec) {
   constexpr std::pair<uint32_t, std::string_view> kNames[] = {
       {kWrites | kOwn, "write"}, {kReads, "readonly"},   {kDenyOom, "denyoom"},
       {kAdmin, "admin"},         {kPubsub, "pubsub"},    {kNoAuth, "no_auth"},
-      {kFast, "fast"},           {kNoMulti, "no_multi"}, {kMovable, "movablekeys"}};
+      {kFast, "fast"},           {kNoMulti, "no_multi"}, {kMovable | kMoreKeys, "movablekeys"}};
   std::vector<std::string_view> out;
   for (const auto& [bits, name] : kNames)
     if ((spec.flags & bits) != 0) out.push_back(name);
@@ -124,7 +124,8 @@ void command_docs(Call& call) {
 }
 
 void command_list(Call& call) {
-  std::vector<const CommandSpec*> wanted = top_level();
+  std::vector<const CommandSpec*> wanted;
+  for (const CommandSpec& spec : command_table()) wanted.push_back(&spec);
   OptionsReader words(call.args, 2);
   if (words.left() == 3 && words.take("filterby")) {
     if (const auto pattern = words.take_value("pattern")) {

@@ -153,7 +153,9 @@ void hello(Call& call) {
 
 void select(Call& call) {
   const std::optional<int64_t> database = parse_integer(call.args[1]);
-  if (!database) return call.reply.error("ERR value is not an integer or out of range");
+  if (!database) return call.not_an_integer();
+  if (*database != static_cast<int32_t>(*database))
+    return call.reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
   if (*database < 0 || static_cast<uint64_t>(*database) >= call.service.options().databases)
     return call.reply.error(kDatabaseOutOfRange);
   set_database(call.client, static_cast<uint32_t>(*database));

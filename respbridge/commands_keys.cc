@@ -22,6 +22,10 @@ std::optional<uint32_t> database_argument(Call& call, std::string_view text) {
     call.not_an_integer();
     return std::nullopt;
   }
+  if (*number != static_cast<int32_t>(*number)) {
+    call.reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+    return std::nullopt;
+  }
   if (*number < 0 || static_cast<uint64_t>(*number) >= call.service.options().databases) {
     call.reply.error(kDatabaseOutOfRange);
     return std::nullopt;
@@ -149,7 +153,8 @@ void swapdb(Call& call) {
   const std::optional<int64_t> numbers[2] = {parse_integer(call.args[1]), parse_integer(call.args[2])};
   DirId tenant = 0;
   for (size_t i = 0; i < 2; ++i) {
-    if (!numbers[i]) return call.reply.error(i == 0 ? "ERR invalid first DB index" : "ERR invalid second DB index");
+    if (!numbers[i] || *numbers[i] != static_cast<int32_t>(*numbers[i]))
+      return call.reply.error(i == 0 ? "ERR invalid first DB index" : "ERR invalid second DB index");
     if (*numbers[i] < 0 || static_cast<uint64_t>(*numbers[i]) >= call.service.options().databases)
       return call.reply.error(kDatabaseOutOfRange);
     if (const Result<DirId> made = call.make_collection(static_cast<uint32_t>(*numbers[i])); !made)

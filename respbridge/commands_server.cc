@@ -18,33 +18,72 @@ namespace {
 
 constexpr size_t kClearedAtOnceMax = 10'000;  // keys removed by one transaction of FLUSHDB outside of EXEC
 
-/// Empties a database; in EXEC by its transaction, else by as many as it takes. False: the error has been replied.
-bool clear(Call& call, uint32_t database) {
-  if (call.scope.writer != nullptr) {
-    const DirId dir = call.collection(database);
-    if (dir == 0) return true;
-    const Result<size_t> done = clear_collection(call.writer(), dir, SIZE_MAX);
-    if (!done) call.fail(done.error());
-    call.scope.flushed = call.client.identity.tenant;
-    return done.has_value();
+/// What FLUSHDB and FLUSHALL have yet to empty.
+struct Flush {
+  Service& service;
+  std::string tenant;
+  uint64_t client;
+  uint32_t database;
+  uint32_t last;
+  Sequence awaits_sync;  // the last write that waits for the disk; 0: none
+
+  /// Goes on until all is empty (true) or as many transactions were full.
+  Result<bool> go_on(size_t transactions_max) {
+    const Tracking::Writing writing(client, true);
+    for (; database <= last; ++database)
+      while (true) {
+        const Result<size_t> removed = clear_some();
+        if (!removed) {
+          service.tracking().flushed(tenant);  // of what has gone nobody was told
+          return removed.error();
+        }
+        if (*removed < kClearedAtOnceMax) break;
+        if (--transactions_max == 0) return false;
+      }
+    service.tracking().flushed(tenant);
+    return true;
   }
-  const Tracking::Writing writing(call.client.card->id, true);
-  while (true) {
-    const Result<size_t> done = call.service.store().write(
+
+  Result<size_t> clear_some() {
+    Store& store = service.store();
+    return store.write(
         [&](WriteTxn& txn) -> Result<size_t> {
-          const Result<DirId> tenant = find_tenant(txn, call.client.identity.tenant);
-          if (!tenant) return size_t{0};
-          const Result<DirId> dir = find_collection(txn, *tenant, call.service.collection_name(database));
+          const Result<DirId> top = find_tenant(txn, tenant);
+          if (!top) return size_t{0};
+          const Result<DirId> dir = find_collection(txn, *top, service.collection_name(database));
           if (!dir) return size_t{0};
           txn.name_event("del");
           return clear_collection(txn, *dir, kClearedAtOnceMax);
         },
-        call.service.write_options(call.client.awaits_sync));
-    if (!done) return call.fail(done.error()), false;
-    if (*done != 0) continue;
-    call.service.tracking().flushed(call.client.identity.tenant);
-    return true;
+        service.write_options(awaits_sync));
   }
+};
+
+/// In EXEC by its transaction.
+void flush_within(Call& call, uint32_t first, uint32_t last) {
+  for (uint32_t database = first; database <= last; ++database) {
+    const DirId dir = call.collection(database);
+    if (dir == 0) continue;
+    if (const Result<size_t> done = clear_collection(call.writer(), dir, SIZE_MAX); !done)
+      return call.fail(done.error());
+  }
+  call.scope.flushed = call.client.identity.tenant;
+  call.reply.ok();
+}
+
+/// Small databases at once; large ones by another thread, so that other clients go on.
+void flush(Call& call, uint32_t first, uint32_t last) {
+  if (call.scope.writer != nullptr) return flush_within(call, first, last);
+  Flush flush{call.service, call.client.identity.tenant, call.client.card->id, first, last, 0};
+  const Result<bool> done = flush.go_on(1);
+  call.client.awaits_sync = std::max(call.client.awaits_sync, flush.awaits_sync);
+  if (!done) return call.fail(done.error());
+  if (*done) return call.reply.ok();
+  call.client.job = [flush]() mutable -> Result<void> {
+    const Result<bool> all = flush.go_on(SIZE_MAX);
+    if (!all) return all.error();
+    return flush.awaits_sync != 0 ? flush.service.store().sync() : Result<void>();
+  };
 }
 
 bool is_flush_mode(Call& call) {
@@ -72,14 +111,11 @@ void info(Call& call) {
 }
 
 void flushdb(Call& call) {
-  if (is_flush_mode(call) && clear(call, call.client.database)) call.reply.ok();
+  if (is_flush_mode(call)) flush(call, call.client.database, call.client.database);
 }
 
 void flushall(Call& call) {
-  if (!is_flush_mode(call)) return;
-  for (uint32_t database = 0; database < call.service.options().databases; ++database)
-    if (!clear(call, database)) return;
-  call.reply.ok();
+  if (is_flush_mode(call)) flush(call, 0, static_cast<uint32_t>(call.service.options().databases - 1));
 }
 
 void time(Call& call) {
@@ -100,9 +136,8 @@ void role(Call& call) {
 void lastsave(Call& call) { call.reply.integer(static_cast<int64_t>(call.service.last_save_s())); }
 
 void save(Call& call) {
-  const Result<void> done = call.service.save();
-  if (!done) return call.fail(done.error());
-  call.reply.ok();
+  if (call.scope.in_exec) return call.reply.error("ERR Command not allowed inside a transaction");
+  call.client.job = [&service = call.service] { return service.save(); };
 }
 
 void bgsave(Call& call) {

@@ -74,7 +74,8 @@ size_t Executor::run(Client& client, std::span<const Args> commands, std::string
   const size_t start = out.size();
   client.held_until_ms = 0;
   const Tracking::Writing writing(client.tracking && client.tracking->no_loop ? client.card->id : 0);
-  while (done < commands.size() && !client.closing && out.size() - start < service_.options().reply_bytes_soft) {
+  while (done < commands.size() && !client.closing && !client.job &&
+         out.size() - start < service_.options().reply_bytes_soft) {
     if (service_.pauses().any() && waits(client, commands[done])) break;
     done += run_some(client, commands.subspan(done), out);
   }
@@ -382,11 +383,21 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
                            service_.config().slowlog_entries_max());
   service_.statistics().commands.fetch_add(1, std::memory_order_relaxed);
   if (client.replies == Client::Replies::on) return;
+  client.job_is_silent = client.job != nullptr;
   out.resize(mark);
   if (client.replies == Client::Replies::skip_this)
     client.replies = Client::Replies::on;
   else if (client.replies == Client::Replies::skip_next)
     client.replies = Client::Replies::skip_this;
+}
+
+void Executor::reply_job(Client& client, const Result<void>& done, std::string& out) {
+  if (std::exchange(client.job_is_silent, false)) return;
+  Reply reply(out, client.protocol);
+  if (done)
+    reply.ok();
+  else
+    reply.error(error_text(done.error()));
 }
 
 void Executor::refuse(Client& client, const Plan& plan, std::string& out) {

@@ -36,6 +36,8 @@ class Executor {
   /// for again. Returns how many were executed; an error drops the transaction.
   Result<size_t> run_within(WriteTxn& txn, Client& client, std::span<const Args> commands, const Executor* before,
                             std::string& out);
+  /// The reply to the command whose job has ended.
+  static void reply_job(Client& client, const Result<void>& done, std::string& out);
   /// The transaction of run_within() is committed.
   void after_commit() { committed(gathered_scope_); }
 

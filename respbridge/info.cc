@@ -64,16 +64,17 @@ std::string memory_section(Call& call) {
       "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\nused_memory_rss_human:{1}\r\n"
       "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
       "human:{3}\r\n"
-      "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\nlazyfree_pending_objects:0\r\n",
+      "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\nmem_not_counted_for_evict:"
+      "0\r\nlazyfree_pending_objects:0\r\n",
       bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes);
 }
 
 std::string persistence_section(Call& call) {
   return fmt::format(
-      "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n"
+      "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:{}\r\n"
       "rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
       "aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\n",
-      call.service.commits_unsaved(), call.service.last_save_s());
+      call.service.commits_unsaved(), call.service.is_saving() ? 1 : 0, call.service.last_save_s());
 }
 
 std::string stats_section(Call& call) {
@@ -84,7 +85,7 @@ std::string stats_section(Call& call) {
       "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:0\r\n"
       "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:{}\r\n"
       "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
-      "total_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
+      "migrate_cached_sockets:0\r\ntotal_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
       "tracking_total_prefixes:{}\r\n",
       call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
       counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,

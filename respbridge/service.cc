@@ -41,7 +41,7 @@ Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
       saved_commit_(store.last_commit()) {}
 
 Service::~Service() {
-  if (saver_.joinable()) saver_.join();
+  if (jobs_thread_.joinable()) jobs_thread_.join();
 }
 
 Result<std::unique_ptr<Service>> Service::make(Store& store, RespOptions options, RespServer::Hooks hooks) {
@@ -116,7 +116,9 @@ void Service::admit(Client& client, bool loopback) const {
 
 Result<void> Service::configure(const std::vector<std::pair<std::string_view, std::string_view>>& values) {
   if (config_.event_classes() == 0) events_after_.store(store_.feed().last());
-  return config_.set(values);
+  if (Result<void> ok = config_.set(values); !ok) return ok;
+  tracking_.limit(config_.tracked_keys_max());
+  return {};
 }
 
 uint64_t Service::commits_unsaved() const { return store_.last_commit() - saved_commit_.load(); }
@@ -131,13 +133,40 @@ Result<void> Service::save() {
 }
 
 void Service::save_in_background() {
-  const std::lock_guard lock(saver_mutex_);
   if (saving_.exchange(true)) return;
-  if (saver_.joinable()) saver_.join();
-  saver_ = std::thread([this] {
-    (void)save();  // LASTSAVE tells whether it worked
+  const auto job = [this] {
+    const Result<void> done = save();  // LASTSAVE tells whether it worked
     saving_.store(false);
-  });
+    return done;
+  };
+  run_in_background(job, [](const Result<void>&) {});
+}
+
+void Service::run_in_background(Job job, JobTold told) {
+  const std::lock_guard lock(jobs_mutex_);
+  jobs_.emplace_back(std::move(job), std::move(told));
+  if (jobs_run_) return;
+  if (jobs_thread_.joinable()) jobs_thread_.join();
+  jobs_run_ = true;
+  jobs_thread_ = std::thread([this] { run_jobs(); });
+}
+
+void Service::run_jobs() {
+  std::unique_lock lock(jobs_mutex_);
+  while (!jobs_.empty()) {
+    const auto [job, told] = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    Result<void> done = Errc::io;
+    try {
+      done = job();
+    } catch (const StoreException& failure) {
+      done = Error{Errc::io, failure.what()};
+    }
+    told(done);
+    lock.lock();
+  }
+  jobs_run_ = false;
 }
 
 }  // namespace kvfs::resp

@@ -4,11 +4,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "respbridge/clients.h"
@@ -89,8 +92,13 @@ class Service {
 
   /// Makes everything acknowledged so far durable and folds the journal into the base.
   Result<void> save();
-  /// Likewise, soon; one at a time.
+  /// Likewise, soon, unless it is being done.
   void save_in_background();
+  bool is_saving() const { return saving_.load(); }
+  /// Does the job soon, one after the other, on a thread of its own, which calls `told` with its outcome.
+  using Job = std::function<Result<void>()>;
+  using JobTold = std::function<void(const Result<void>&)>;
+  void run_in_background(Job job, JobTold told);
 
  private:
   Service(Store& store, RespOptions options, RespServer::Hooks hooks);
@@ -115,9 +123,13 @@ class Service {
   std::atomic<uint64_t> last_save_s_;
   std::atomic<Sequence> saved_commit_;
   std::atomic<uint64_t> events_after_{0};
-  std::mutex saver_mutex_;
-  std::thread saver_;  // guarded by saver_mutex_
+  void run_jobs();
+
   std::atomic<bool> saving_{false};
+  std::mutex jobs_mutex_;
+  std::deque<std::pair<Job, JobTold>> jobs_;  // guarded by jobs_mutex_
+  bool jobs_run_ = false;                     // likewise: the thread will look at jobs_ again
+  std::thread jobs_thread_;                   // likewise
   mutable std::mutex keys_mutex_;
   std::shared_ptr<const KeyTable> keys_;  // guarded by keys_mutex_
   RateLimit key_rate_;                    // guarded by keys_mutex_

@@ -75,16 +75,22 @@ void Session::close() {
   if (closed_) return;
   closed_ = true;
   const auto self = shared_from_this();
-  service_.clients().remove(client_.card->id);
-  if (client_.monitor) service_.clients().remove_monitor(this);
-  commands::unsubscribe_all(client_, service_);
-  commands::end_tracking(client_, service_);
+  leave();
   end_hold();
   if (paused_) service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
   client_.outbox.reset();
   error_code ignored;
   socket_.close(ignored);
   owner_.closed(self);
+}
+
+/// Nobody finds the client any more, nor tells it anything.
+void Session::leave() {
+  service_.clients().remove(client_.card->id);
+  if (client_.monitor) service_.clients().remove_monitor(this);
+  client_.monitor = false;
+  commands::unsubscribe_all(client_, service_);
+  commands::end_tracking(client_, service_);
 }
 
 void Session::check_deadlines(uint64_t now_ms) {
@@ -99,7 +105,7 @@ void Session::check_deadlines(uint64_t now_ms) {
   const uint64_t auth_timeout_ms = service_.options().auth_timeout_ms;
   const bool stranger = !client_.authenticated || (tls_ && !secured_);
   if (overflow || (stranger && auth_timeout_ms != 0 && now_ms > client_.card->created_ms + auth_timeout_ms) ||
-      (idle_ms != 0 && !listens && !writing_ && !syncing_ && !paused_ && !held_timer_ &&
+      (idle_ms != 0 && !listens && !writing_ && !syncing_ && !working_ && !paused_ && !held_timer_ &&
        now_ms > active_ms_ + idle_ms) ||
       (writing_ && write_timeout_ms != 0 && now_ms > write_began_ms_ + write_timeout_ms) ||
       (draining_ && now_ms > drain_until_ms_))
@@ -248,7 +254,7 @@ void Session::take_commands() {
 
 /// Executes the batch. False: the replies must go out before it can go on, or a command is held back.
 bool Session::run_commands() {
-  while (next_command_ < commands_.size() && !client_.closing) {
+  while (next_command_ < commands_.size() && !client_.closing && !client_.job) {
     const std::span<const Args> rest(commands_.data() + next_command_, commands_.size() - next_command_);
     try {
       next_command_ += executor_.run(client_, rest, out_);
@@ -260,7 +266,7 @@ bool Session::run_commands() {
     if (client_.held_until_ms != 0) return false;
     if (out_.size() >= service_.options().reply_bytes_soft && next_command_ < commands_.size()) return false;
   }
-  return true;
+  return !client_.job;
 }
 
 /// Goes on with the batch, with the batches after it, and then with reading, as far as the client takes the replies.
@@ -284,7 +290,13 @@ void Session::finish_input() {
       return owner_.await_sync(shared_from_this(), std::exchange(client_.awaits_sync, 0));
     }
     flush();
-    if (closed_ || writing_) return;
+    if (closed_) return;
+    if (ends) client_.job = nullptr;
+    if (client_.job) {
+      working_ = true;
+      return owner_.run_job(shared_from_this(), std::exchange(client_.job, nullptr));
+    }
+    if (writing_) return;
     if (ends) return drain();
     if (client_.held_until_ms != 0) return hold();
     if (!done) continue;
@@ -334,6 +346,14 @@ void Session::synced(const Result<void>& done) {
   }
   flush();
   if (!closed_ && !writing_) finish_input();
+}
+
+void Session::job_done(const Result<void>& done) {
+  if (closed_) return;
+  working_ = false;
+  active_ms_ = service_.store().now_ms();
+  Executor::reply_job(client_, done, out_);
+  if (!writing_) finish_input();
 }
 
 void Session::protocol_error() {
@@ -386,7 +406,7 @@ void Session::on_written(const error_code& error) {
   in_flight_.clear();
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
   if (syncing_) return;
-  if (reading_ || paused_)  // it was a push that was written, between two commands
+  if (reading_ || paused_ || working_)  // it was a push that was written, between two commands
     flush();
   else
     finish_input();
@@ -395,6 +415,7 @@ void Session::on_written(const error_code& error) {
 void Session::drain() {
   if (draining_ || closed_) return;
   draining_ = true;
+  leave();
   drain_until_ms_ = service_.store().now_ms() + kDrainMs;
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);

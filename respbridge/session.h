@@ -34,6 +34,8 @@ class SessionOwner {
   virtual void gather(const std::shared_ptr<Session>& session, size_t bytes) = 0;
   /// The session's replies wait for the commit `sequence` to be durable: synced() is called then.
   virtual void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) = 0;
+  /// The session's next command waits for `job`, which another thread does: job_done() is called then.
+  virtual void run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) = 0;
 };
 
 /// All functions run on the thread of the socket's io_context, but deliver(), push() and the card's kill.
@@ -52,6 +54,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   static void run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions);
   /// What its replies were waiting for is durable, or may not be: then the client is told, and let go.
   void synced(const Result<void>& done);
+  /// What run_job() of the owner was asked for has ended.
+  void job_done(const Result<void>& done);
   /// Called about once a second: closes what has been idle or stuck for too long.
   void check_deadlines(uint64_t now_ms);
 
@@ -77,6 +81,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void on_written(const error_code& error);
   void on_pushed();
   void drain();
+  void leave();
   void hold();
   void end_hold();
   void resume();
@@ -108,6 +113,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   std::string in_flight_;
   bool writing_ = false;
   bool syncing_ = false;  // out_ waits for synced()
+  bool working_ = false;  // another thread does what a command began
   bool reading_ = false;
   bool paused_ = false;    // the client is beyond its rate: not read from
   bool secured_ = false;   // TLS, where it is used, is agreed upon

@@ -77,6 +77,11 @@ void Tracking::remember(uint64_t client, std::string_view key, size_t keys_max) 
   while (keys_max != 0 && keys_.size() > keys_max) drop_one();
 }
 
+void Tracking::limit(size_t keys_max) {
+  const std::lock_guard lock(mutex_);
+  while (keys_max != 0 && keys_.size() > keys_max) drop_one();
+}
+
 /// Makes room by saying of some key that it changed.
 void Tracking::drop_one() {
   const std::string name = keys_.begin()->first;

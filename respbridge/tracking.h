@@ -36,6 +36,8 @@ class Tracking {
   void disable(uint64_t client);
   /// The client is about to read the key: call it before the snapshot that is read.
   void remember(uint64_t client, std::string_view key, size_t keys_max);
+  /// Remembers no more keys than that from now on; 0: any number.
+  void limit(size_t keys_max);
   /// All databases of a tenant may have been emptied.
   void flushed(const std::string& tenant);
   /// Whether the client that messages are redirected to has gone.

@@ -40,8 +40,10 @@ bool was_touched(const ReadTxn& txn, const Feed& feed, const WatchedKey& watched
   for (uint64_t after = watched.since;;) {
     const Feed::Batch batch = feed.read(after, kChangesPerRead);
     if (batch.missed) return true;
-    if (std::any_of(batch.changes.begin(), batch.changes.end(),
-                    [&](const ChangePtr& change) { return concerns(*change, watched); }))
+    if (std::any_of(batch.changes.begin(), batch.changes.end(), [&](const ChangePtr& change) {
+          // What had expired before it was watched may be removed later: that changes nothing.
+          return change->kind != ChangeKind::expire && concerns(*change, watched);
+        }))
       return true;
     if (batch.changes.size() < kChangesPerRead) return false;
     after = batch.next;

@@ -47,6 +47,14 @@ void Worker::gather(const std::shared_ptr<Session>& session, size_t bytes) {
   gathered_bytes_ += bytes;
 }
 
+void Worker::run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) {
+  service_.run_in_background(std::move(job), [mailbox = jobs_done_, weak = std::weak_ptr(session)](auto& done) {
+    mailbox->post([weak, done] {
+      if (const auto still_there = weak.lock()) still_there->job_done(done);
+    });
+  });
+}
+
 void Worker::tick() {
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const error_code& error) {

@@ -3,11 +3,13 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "net/mailbox.h"
 #include "net/unsynced.h"
 #include "respbridge/net.h"
 #include "respbridge/service.h"
@@ -19,7 +21,7 @@ class Worker : public SessionOwner {
  public:
   explicit Worker(Service& service);
   /// REQUIRES: stop() and join() were called, or run() never.
-  ~Worker() override = default;
+  ~Worker() override { jobs_done_->close(); }
 
   asio::io_context& io() { return io_; }
   void run();
@@ -35,6 +37,7 @@ class Worker : public SessionOwner {
   void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) override {
     unsynced_.add(session, sequence);
   }
+  void run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) override;
 
  private:
   void loop();
@@ -50,6 +53,7 @@ class Worker : public SessionOwner {
   std::vector<std::shared_ptr<Session>> gathered_;
   size_t gathered_bytes_ = 0;
   Unsynced<Session> unsynced_{io_};
+  const std::shared_ptr<Mailbox> jobs_done_ = std::make_shared<Mailbox>(io_);  // for the thread that does them
   bool stopping_ = false;
   std::thread thread_;
 };

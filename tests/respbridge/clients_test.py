@@ -130,6 +130,27 @@ class ClientsTest(unittest.TestCase):
         self.assertEqual(writer.call("DEL", "tracked"), 1)
         self.assertEqual(listener.read(), [b"message", b"__redis__:invalidate", [b"tracked"]])
 
+    def test_what_takes_long_keeps_its_place_in_a_pipeline(self):
+        writer = self.servers.connect(self.servers.kvfs_path)
+        for first in range(0, 25000, 5000):
+            writer.call("MSET", *("long/%d" % (first + i // 2) if i % 2 == 0 else "x" for i in range(10000)))
+        self.assertEqual(writer.call("DBSIZE") >= 25000, True)
+        writer.socket.sendall(b"SAVE\r\nGET long/24999\r\nFLUSHALL\r\nDBSIZE\r\nSET after 1\r\nCLIENT REPLY SKIP\r\n"
+                              b"SAVE\r\nBGSAVE\r\nDBSIZE\r\n")
+        self.assertEqual([writer.read() for _ in range(7)],
+                         ["OK", b"x", "OK", 0, "OK", "Background saving started", 1])
+
+    def test_who_has_quit_is_gone_at_once(self):
+        leaver, other = self.servers.connect(self.servers.kvfs_path), self.servers.connect(self.servers.kvfs_path)
+        number = leaver.call("CLIENT", "ID")
+        leaver.call("SUBSCRIBE", "left")
+        leaver.send("QUIT")
+        while leaver.read() != "OK":
+            pass
+        self.assertEqual(other.call("CLIENT", "TRACKING", "ON", "REDIRECT", number),
+                         "ERR The client ID you want redirect to does not exist")
+        self.assertEqual(other.call("PUBLISH", "left", "x"), 0)
+
     def test_a_pause_holds_writes_back_until_it_ends(self):
         admin, writer = self.servers.connect(self.servers.kvfs_path), self.servers.connect(self.servers.kvfs_path)
         self.assertEqual(admin.call("CLIENT", "PAUSE", "1000000", "WRITE"), "OK")

@@ -41,6 +41,9 @@ TEST_F(ConnectionTest, HelloChoosesTheProtocol) {
 
 TEST_F(ConnectionTest, CommandTellsOfItself) {
   EXPECT_EQ(cmd("COMMAND GETKEYS MSET a 1 b 2"), "*2|$1|a|$1|b");
+  EXPECT_EQ(cmd("COMMAND GETKEYS SORT a BY b STORE c ASC STORE d"), "*2|$1|a|$1|d");
+  EXPECT_TRUE(cmd("COMMAND INFO sort").starts_with("*1|*10|$4|sort|:-2|*3|+write|+denyoom|+movablekeys|"));
+  EXPECT_EQ(cmd("COMMAND LIST FILTERBY PATTERN config|s*"), "*1|$10|config|set");
   EXPECT_EQ(cmd("COMMAND GETKEYS PING x"), "-ERR The command has no key arguments");
   EXPECT_EQ(cmd("COMMAND GETKEYS NOSUCH x"), "-ERR Invalid command specified");
   EXPECT_TRUE(cmd("COMMAND INFO get nosuch").starts_with("*2|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|"));

@@ -14,6 +14,16 @@ SETS = ["s1", "s2", "s3", "a"]
 MEMBERS = ["1", "2", "3", "10", "x", "y", "a b", "line\nfeed", "back\\slash", "-5"]
 VALUES = ["", "1", "5", "-7", "10", "hello", "3.5", "abc\r\ndef", "9223372036854775807", "x" * 70, "007"]
 COUNTS = ["0", "1", "-1", "2", "5", "-3", "100", "x"]
+# With any of these words after any of these names: mostly errors, which must be worded alike.
+ODD_NAMES = (
+    "GET SET SETNX GETSET GETDEL MGET MSET MSETNX INCR DECRBY INCRBYFLOAT APPEND STRLEN GETRANGE SUBSTR "
+    "SETRANGE SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD BITFIELD_RO LCS SADD SREM SMEMBERS SISMEMBER "
+    "SMISMEMBER SCARD SINTER SINTERCARD SUNIONSTORE SDIFFSTORE SMOVE DEL UNLINK EXISTS TYPE TOUCH RENAME "
+    "RENAMENX COPY MOVE PERSIST TTL PTTL KEYS WAIT PUBLISH UNWATCH DBSIZE ECHO").split()
+ODD_WORDS = ["\xff\r\n", " 1", "1 "] + (
+    "a s1 none 0 1 -1 2 1.5 99999999999999999999 9223372036854775807 -9223372036854775808 NX XX GET KEEPTTL "
+    "LIMIT STORE LEN IDX MINMATCHLEN WITHMATCHLEN BIT BYTE AND NOT u8 i64 #1 OVERFLOW SAT INCRBY DB REPLACE "
+    "1e400 nan inf +1").split()
 
 
 def commands(rng):
@@ -100,6 +110,7 @@ def commands(rng):
         lambda: ["SETRANGE", key()],
         lambda: [rng.choice(["PING", "ECHO", "TIME", "NOSUCH", "OBJECT", "CLIENT"]), *some(value, 2, 3)],
         lambda: ["OBJECT", "NOSUCH", key()],
+        *[lambda: [rng.choice(ODD_NAMES), *some(lambda: rng.choice(ODD_WORDS), 0, 5)] for _ in range(8)],
         lambda: ["FLUSHDB"] if rng.random() < 0.1 else ["PING"],
         lambda: ["DISCARD"],
         lambda: ["EXEC"],

@@ -62,8 +62,10 @@ class TestClient {
     for (const auto& view : views) batch.emplace_back(view);
     std::string out;
     size_t done = 0;
-    while (done < batch.size() && !client_.closing)
+    while (done < batch.size() && !client_.closing) {
       done += executor_.run(client_, std::span<const Args>(batch).subspan(done), out);
+      if (client_.job) Executor::reply_job(client_, std::exchange(client_.job, nullptr)(), out);
+    }
     outbox->protocol_version = client_.protocol;
     return out;
   }

@@ -150,6 +150,16 @@ TEST_F(PipelineTest, WatchedKeysThatChangeStopExec) {
   EXPECT_EQ(client_->send("MULTI\r\nGET a\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n$1\r\n5\r\n");
 }
 
+TEST_F(PipelineTest, RemovingWhatHadExpiredBeforeWatchIsNoChange) {
+  cmd("SET k 1 PX 10");
+  pass_ms(20);
+  cmd("WATCH k");
+  EXPECT_EQ(store_->sweep_expired().value(), 1U);
+  cmd("MULTI");
+  cmd("PING");
+  EXPECT_EQ(cmd("EXEC"), "*1|+PONG");
+}
+
 TEST_F(PipelineTest, DiscardForgetsTheQueue) {
   client_->send("MULTI\r\nSET a 1\r\n");
   EXPECT_EQ(cmd("DISCARD"), "+OK");

@@ -158,6 +158,9 @@ TEST_F(TrackingTest, AFullTableGivesKeysUpByTellingOfThem) {
   EXPECT_EQ(service_->tracking().use().keys, 2u);
   EXPECT_EQ(service_->tracking().use().items, 2u);
   EXPECT_NE(cmd("INFO stats").find("tracking_total_items:2"), std::string::npos);
+  cmd("CONFIG SET tracking-table-max-keys 1");
+  EXPECT_TRUE(pushed().starts_with(">2|$10|invalidate|*1|$1|"));
+  EXPECT_EQ(service_->tracking().use().keys, 1u);
   write("FLUSHALL");
   EXPECT_EQ(service_->tracking().use().items, 0u);
 }
