@@ -147,6 +147,7 @@ constexpr Subcommand kSubcommands[] = {
     {"loadaof", 0, 0, save, false},
     {"log", 1, 1, ignored, false},
     {"object", 1, 2, describe_object, true},
+    {"pause-cron", 1, 1, ignored, false},
     {"protocol", 1, 1, reply_kind, false},
     {"quicklist-packed-threshold", 1, 1, ignored, false},
     {"reload", 0, 3, save, false},

@@ -60,6 +60,17 @@ std::string monitor_line(const Client& client, Args args, uint64_t now_ms) {
   return line + "\r\n";
 }
 
+void tell_monitors(Service& service, const Client& client, const CommandSpec& spec, Args args) {
+  if (service.clients().monitored() && (spec.flags & (kAdmin | kNoAuth)) == 0)
+    service.clients().tell_monitors(client.identity.tenant, monitor_line(client, args, service.store().now_ms()));
+}
+
+/// Whether the command's replies are messages, which CLIENT REPLY does not hold back.
+bool replies_by_push(const CommandSpec& spec) {
+  constexpr uint32_t kBoth = kPubsub | kSubscribed;
+  return (spec.flags & kBoth) == kBoth;
+}
+
 /// Reads every queued command's kind: what transaction EXEC needs.
 uint32_t flags_of(const std::vector<QueuedCommand>& queue) {
   uint32_t flags = 0;
@@ -358,8 +369,7 @@ void Executor::committed(Scope& scope) {
 void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out) {
   const size_t mark = out.size();
   client.card->last_command.store(&spec, std::memory_order_relaxed);
-  if (service_.clients().monitored() && (spec.flags & (kAdmin | kNoAuth)) == 0)
-    service_.clients().tell_monitors(client.identity.tenant, monitor_line(client, args, service_.store().now_ms()));
+  tell_monitors(service_, client, spec, args);
   const int64_t slower_than_us = service_.config().slower_than_us();
   const bool first = scope.ended == decltype(scope.ended){};
   const auto begin = first ? std::chrono::steady_clock::now() : scope.ended;
@@ -384,7 +394,7 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   service_.statistics().commands.fetch_add(1, std::memory_order_relaxed);
   if (client.replies == Client::Replies::on) return;
   client.job_is_silent = client.job != nullptr;
-  out.resize(mark);
+  if (!replies_by_push(spec) || (out.size() > mark && out[mark] == '-')) out.resize(mark);
   if (client.replies == Client::Replies::skip_this)
     client.replies = Client::Replies::on;
   else if (client.replies == Client::Replies::skip_next)
@@ -455,6 +465,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
     if (lacks_memory(service_, client, *command.spec, command.args)) {
       service_.command_statistics().rejected(&spec, "EXECABORT");
       commands::discard_transaction(client);
+      tell_monitors(service_, client, spec, args);
       return replace(out, mark, "EXECABORT Transaction discarded because of: " + std::string(kOutOfMemory));
     }
   const uint32_t flags = flags_of(client.queue);
@@ -503,6 +514,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
     if (flushes) scope.flushed = client.identity.tenant;
     committed(scope);
   }
+  tell_monitors(service_, client, spec, args);
 }
 
 }  // namespace kvfs::resp

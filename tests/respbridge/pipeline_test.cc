@@ -150,6 +150,24 @@ TEST_F(PipelineTest, WatchedKeysThatChangeStopExec) {
   EXPECT_EQ(client_->send("MULTI\r\nGET a\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n$1\r\n5\r\n");
 }
 
+TEST_F(PipelineTest, AMonitorSeesTransactionsInTheirOrder) {
+  cmd("MONITOR");
+  TestClient other(*service_);
+  other.send("MULTI\r\nSET k 1\r\nEXEC\r\nMULTI\r\nNOSUCH\r\nEXEC\r\n");
+  std::string names;
+  const std::string lines = client_->outbox->log;
+  for (size_t at = lines.find("] \""); at != lines.npos; at = lines.find("] \"", at + 1))
+    names += lines.substr(at + 3, lines.find('"', at + 3) - at - 3) + " ";
+  EXPECT_EQ(names, "MULTI SET EXEC MULTI EXEC ");
+}
+
+TEST_F(PipelineTest, ClientReplyDoesNotHoldSubscriptionsBack) {
+  EXPECT_EQ(cmd("CLIENT REPLY OFF"), "");
+  EXPECT_EQ(cmd("SUBSCRIBE channel"), "*3|$9|subscribe|$7|channel|:1");
+  EXPECT_EQ(cmd("UNSUBSCRIBE"), "*3|$11|unsubscribe|$7|channel|:0");
+  EXPECT_EQ(cmd("GET k"), "");
+}
+
 TEST_F(PipelineTest, RemovingWhatHadExpiredBeforeWatchIsNoChange) {
   cmd("SET k 1 PX 10");
   pass_ms(20);
