@@ -87,6 +87,13 @@ TEST_F(IntrospectionTest, ParametersHaveTheirOlderNamesToo) {
             "-ERR CONFIG SET failed (possibly related to argument 'list-max-listpack-size') - duplicate parameter");
 }
 
+TEST_F(IntrospectionTest, ClassesOfEventsAreToldInRedissOrder) {
+  for (const auto& [given, told] : {std::pair("KEA", "AKE"), {"KEg", "gKE"}, {"K$lsxte", "$lsxetK"}, {"nmK", "nKm"}}) {
+    cmd({"CONFIG", "SET", "notify-keyspace-events", given});
+    EXPECT_TRUE(cmd("CONFIG GET notify-keyspace-events").ends_with(std::string("|") + told)) << given;
+  }
+}
+
 TEST_F(IntrospectionTest, EveryParameterThatMayChangeTakesItsOwnValue) {
   for (const auto& [name, value] : service_->config().get({"*"})) {
     const std::string reply = cmd({"CONFIG", "SET", name, value});
