@@ -177,7 +177,9 @@ Result<std::string> Filesystem::read_symlink(Inode inode) {
 }
 
 Result<Node> Filesystem::make_link(Inode inode, Inode new_parent, std::string_view new_name) {
-  if (is_control(inode)) return Errc::not_permitted;
+  if (is_control(inode) || is_control(new_parent))
+    return Error{Errc::not_permitted,
+                 "nothing below .kvfs has a second name; link files once a transaction is committed"};
   if (is_in_snapshot(inode) || is_in_snapshot(new_parent)) return Errc::cross_tenant;
   const auto target = this->target(new_parent, new_name);
   if (!target) return target.error();

@@ -309,6 +309,14 @@ TEST_F(FilesystemTransactionsTest, ManyNamesAreListedOnceEach) {
   EXPECT_EQ(names, expected);
 }
 
+TEST_F(FilesystemTransactionsTest, ASecondNameIsRefusedWithAReason) {
+  ASSERT_TRUE(put(in_tx(), "file", "x"));
+  const auto linked = fs().make_link(inode_of(in_tx(), "file"), in_tx(), "second");
+  ASSERT_FALSE(linked);
+  EXPECT_EQ(linked.error().code, Errc::not_permitted);
+  EXPECT_NE(linked.error().detail, "");
+}
+
 TEST_F(FilesystemTransactionsTest, LinksAndSpecialFilesAreMadeMovedAndReplaced) {
   ASSERT_TRUE(fs().make_symlink(collection_, "live", "old", kRoot));
   write_file(collection_, "value", "bytes");
