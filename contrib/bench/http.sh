@@ -178,6 +178,8 @@ measure_large() {
     speed up curl -sf -o "$work/answer" -T "$work/www/large" "http://$plain/v1/large/value"
     speed down curl -sf -o /dev/null "http://$plain/v1/large/value"
     speed nginx_down curl -sf -o /dev/null "http://$nginx_plain/files/large"
+    speed dd dd if="$work/www/large" of="$work/copy" bs=64k status=none # what the file system takes without any server
+    rm "$work/copy"
   done
   peak_kib=$(memory_kib VmHWM)
   curl -sf "http://$plain/v1/large/value" | cmp - "$work/www/large"
@@ -186,7 +188,7 @@ measure_large() {
   echo "| | MiB/s | x of nginx |"
   echo "|---|---:|---:|"
   local name
-  for name in nginx_down down up; do
+  for name in nginx_down down up dd; do
     awk -v name="$name" -v rate="$(median "$name" 1)" -v of="$(median nginx_down 1)" \
       'BEGIN { printf "| %s | %.0f | %.2f |\n", name, rate, rate / of }'
   done
