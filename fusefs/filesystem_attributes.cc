@@ -84,12 +84,7 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
           const auto located = locate(txn, inode);
           if (!located) return located.error();
           const Version before = located->entry.version;
-          const AttributeChange change = change_of(located->entry);
-          // The kernel lets everybody ask for nothing, but taking setuid away is the owner's.
-          const bool is_owner = caller.uid == 0 || caller.uid == located->entry.uid;
-          if (asks_nothing && !is_owner && change.mode && *change.mode != located->entry.mode)
-            return Errc::not_permitted;
-          const auto entry = kvfs::set_attributes(txn, *located, change);
+          const auto entry = kvfs::set_attributes(txn, *located, change_of(located->entry));
           if (!entry) return entry.error();
           return std::pair(before, entry->version);
         },

@@ -43,18 +43,6 @@ constexpr ConformanceCase kCases[] = {
       as 65534 list d/e
       as 65534 open d/e/f rdonly
       as 65534 unlink d/e/f)"},
-    {"chown_to_nobody_takes_setuid_away_for_the_owner_alone", R"(
-      create f 0644
-      chown f 65534 65534
-      as 65533 chown f -1 -1
-      chmod f 06755
-      as 65533 chown f -1 -1
-      stat f
-      as 65534 chown f -1 -1
-      stat f
-      chmod f 06755
-      chown f -1 -1
-      stat f)"},
     {"write_permission_of_the_directory", R"(
       mkdir d 0755
       mkdir o 0777
