@@ -37,6 +37,23 @@ bool known_kind(uint8_t kind) {
   return kind >= static_cast<uint8_t>(Kind::file) && kind <= static_cast<uint8_t>(Kind::link);
 }
 
+/// Calls `field` with what every row has behind its kind, type and flags, in order.
+template <typename AnyEntry, typename Field>
+void fixed_fields(AnyEntry& entry, const Field& field) {
+  field(entry.mode);
+  field(entry.uid);
+  field(entry.gid);
+  field(entry.nlink);
+  field(entry.inode);
+  field(entry.version);
+  field(entry.expires_ms);
+  field(entry.size);
+  field(entry.atime_ns);
+  field(entry.mtime_ns);
+  field(entry.ctime_ns);
+  field(entry.btime_ns);
+}
+
 }  // namespace
 
 std::string encode_entry(const Entry& entry) {
@@ -63,18 +80,7 @@ void encode_entry(const Entry& entry, std::string& out) {
                              (entry.chunked ? chunked_flag : 0) | (extras ? extras_flag : 0) |
                              (counters ? counters_flag : 0) | (entry.state.empty() ? 0 : state_flag) |
                              (entry.elements ? elements_flag : 0) | (early ? early_flag : 0)));
-  field(entry.mode);
-  field(entry.uid);
-  field(entry.gid);
-  field(entry.nlink);
-  field(entry.inode);
-  field(entry.version);
-  field(entry.expires_ms);
-  field(entry.size);
-  field(entry.atime_ns);
-  field(entry.mtime_ns);
-  field(entry.ctime_ns);
-  field(entry.btime_ns);
+  fixed_fields(entry, field);
   if (early) field(entry.indexed_early_ms);
   if (counters) {
     field(entry.keys);
@@ -117,18 +123,7 @@ std::string_view decode_entry(std::string_view row, Entry& entry) {
   entry.shadowed = (flags & shadowed_flag) != 0;
   entry.elements = (flags & elements_flag) != 0;
   entry.chunked = entry.elements || (flags & chunked_flag) != 0;
-  field(entry.mode);
-  field(entry.uid);
-  field(entry.gid);
-  field(entry.nlink);
-  field(entry.inode);
-  field(entry.version);
-  field(entry.expires_ms);
-  field(entry.size);
-  field(entry.atime_ns);
-  field(entry.mtime_ns);
-  field(entry.ctime_ns);
-  field(entry.btime_ns);
+  fixed_fields(entry, field);
   FieldReader in(row.substr(kFixedBytes));
   if ((flags & early_flag) != 0) entry.indexed_early_ms = in.take<uint64_t>();
   if ((flags & counters_flag) != 0) {
