@@ -320,6 +320,8 @@ class Filesystem {
   OpenedFile opened(std::shared_ptr<OpenFile> file, int flags) const;
   Overlay::BaseReader base_reader(const OpenFile& file) const;
   Result<void> begin_overlay(OpenFile& file);
+  /// Whether not even an orphan is left of it.
+  bool is_removed(const OpenFile& file) const;
   Result<void> rebase_overlay(OpenFile& file);
   Result<void> publish(OpenFile& file, bool durable);
   struct LetGo {

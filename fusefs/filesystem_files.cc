@@ -24,6 +24,7 @@ int64_t now_ns() {
 OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
   OpenedFile opened;
   opened.handle = std::make_unique<FileHandle>();
+  file->opened = true;
   opened.handle->file = std::move(file);
   opened.handle->flags = flags;
   const int access = flags & O_ACCMODE;
@@ -121,6 +122,11 @@ Result<void> Filesystem::begin_overlay(OpenFile& file) {
   if (file.overlay.begun()) return {};
   return store_.read([&](const ReadTxn& txn) -> Result<void> {
     const auto located = locate(txn, file.inode);
+    if (!located && located.error().code == Errc::stale && file.opened) {
+      // Another door has removed it between its opening and its being held: it lives on without a name, and empty.
+      file.overlay.begin_empty(false);
+      return {};
+    }
     if (!located) return located.error();
     if (located->entry.size == 0)
       file.overlay.begin_empty(false);
@@ -154,6 +160,13 @@ Result<void> Filesystem::rebase_overlay(OpenFile& file) {
   return file.overlay.rebase(*size, base_reader(file));
 }
 
+bool Filesystem::is_removed(const OpenFile& file) const {
+  return store_.read([&](const ReadTxn& txn) {
+    const auto located = locate(txn, file.inode);
+    return !located && located.error().code == Errc::stale;
+  });
+}
+
 Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   if (!file.overlay.dirty()) return {};
   if (durable || file.overlay.staged_bytes() >= kLargePublication) before_blocking();
@@ -185,8 +198,12 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
   auto done = file.overlay.publish(publish_once);
   for (int i = 0; i < kRebasesMax && !done && done.error().code == Errc::stale && !file.if_match; i++) {
     // Another door was faster: what was written here is laid over its value.
-    if (auto rebased = rebase_overlay(file); !rebased) return rebased;
-    done = file.overlay.publish(publish_once);
+    done = rebase_overlay(file);
+    if (done) done = file.overlay.publish(publish_once);
+  }
+  if (!done && done.error().code == Errc::stale && !file.if_match && file.opened && is_removed(file)) {
+    file.overlay.reset();  // goes with the file, see begin_overlay()
+    done = {};
   }
   if (!done) return done;
   file.staging++;

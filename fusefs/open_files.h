@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,7 @@ struct OpenFile {
       : inode(number), overlay(chunks, limits, gauge) {}
 
   const Inode inode;
+  std::atomic<bool> opened{false};  // by open(2), not only for truncate(2)
 
   mutable std::shared_mutex mutex;
   // Guarded by mutex:

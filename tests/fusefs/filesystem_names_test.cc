@@ -189,6 +189,21 @@ TEST_F(FilesystemNamesTest, AnUnlinkedOpenFileKeepsItsData) {
   EXPECT_FALSE(fs().attributes(inode));
 }
 
+// Another door was faster than the hold that opening puts on the file.
+TEST_F(FilesystemNamesTest, AFileRemovedWhileItIsBeingOpenedIsWrittenWithoutAName) {
+  const Inode inode = write_file(collection_, "f", "old");
+  auto handle = open(inode);
+  store_->release_inode(inode);
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) { return remove(txn, collection_, "f"); }));
+  write(*handle, 0, "goes with the file");
+  EXPECT_TRUE(fs().flush(*handle));
+  EXPECT_TRUE(fs().sync(*handle));
+  EXPECT_EQ(value_of("f"), "<absent>");
+  fs().release(std::move(handle));
+  ASSERT_TRUE(fs().create(collection_, "f", 0644, O_WRONLY, kRoot));
+  EXPECT_EQ(value_of("f"), "");
+}
+
 TEST_F(FilesystemNamesTest, TheControlDirectoryIsThereByNameAndNotListed) {
   for (const Inode parent : {Inode{kRootDir}, tenant_}) {
     const Inode control = inode_of(parent, ".kvfs");
