@@ -18,8 +18,7 @@ void DirectoryPositions::gave(DirId dir, std::shared_ptr<const Answer> answer) {
 void DirectoryPositions::removed(DirId dir, std::string position) {
   const uint64_t offset = directory_offset(position);
   const std::lock_guard lock(mutex_);
-  if (young_.size() >= kRemovedMax / 2) old_ = std::exchange(young_, {});
-  young_.insert_or_assign(offset ^ dir, Removed{dir, std::move(position)});
+  removed_.put(offset ^ dir, Removed{dir, std::move(position)});
 }
 
 std::optional<std::string> DirectoryPositions::find(DirId dir, uint64_t offset) const {
@@ -29,11 +28,8 @@ std::optional<std::string> DirectoryPositions::find(DirId dir, uint64_t offset) 
     for (const auto& [at, position] : *answer)
       if (at == offset) return position;
   }
-  for (const Generation* generation : {&young_, &old_}) {
-    const auto it = generation->find(offset ^ dir);
-    if (it != generation->end() && it->second.dir == dir) return it->second.position;
-  }
-  return std::nullopt;
+  const Removed* gone = removed_.find(offset ^ dir);
+  return gone != nullptr && gone->dir == dir ? std::optional(gone->position) : std::nullopt;
 }
 
 }  // namespace kvfs

@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "fusefs/generations.h"
 #include "store/key.h"
 
 namespace kvfs {
@@ -45,12 +45,10 @@ class DirectoryPositions {
     DirId dir = 0;
     std::string position;
   };
-  using Generation = std::unordered_map<uint64_t, Removed>;
 
   mutable std::mutex mutex_;
   std::deque<std::pair<DirId, std::shared_ptr<const Answer>>> answers_;  // guarded by mutex_
-  Generation young_;                                                     // guarded by mutex_; by offset
-  Generation old_;                                                       // guarded by mutex_
+  Generations<uint64_t, Removed> removed_{kRemovedMax};                  // guarded by mutex_; by offset
 };
 
 }  // namespace kvfs

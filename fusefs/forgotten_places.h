@@ -5,9 +5,9 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "fusefs/generations.h"
 #include "fusefs/node_table.h"
 
 namespace kvfs {
@@ -24,23 +24,18 @@ class ForgottenPlaces {
   /// Where the inode was; in no directory: it is gone for good, since numbers are never given out again.
   void add(Inode inode, Place place) {
     const std::lock_guard lock(mutex_);
-    if (young_.size() >= kPlacesMax / 2) old_ = std::exchange(young_, {});
-    young_.insert_or_assign(inode, std::move(place));
+    places_.put(inode, std::move(place));
   }
   std::optional<Place> find(Inode inode) const {
     const std::lock_guard lock(mutex_);
-    for (const Generation* generation : {&young_, &old_})
-      if (const auto it = generation->find(inode); it != generation->end()) return it->second;
-    return std::nullopt;
+    const Place* place = places_.find(inode);
+    return place != nullptr ? std::optional(*place) : std::nullopt;
   }
 
  private:
-  using Generation = std::unordered_map<Inode, Place>;
-
   std::atomic<bool> wanted_{false};
   mutable std::mutex mutex_;
-  Generation young_;  // guarded by mutex_
-  Generation old_;    // guarded by mutex_
+  Generations<Inode, Place> places_{kPlacesMax};  // guarded by mutex_
 };
 
 }  // namespace kvfs

@@ -15,6 +15,15 @@ namespace kvfs::http {
 
 namespace {
 
+template <typename Call>
+Result<void> without_throwing(Call&& call) {
+  try {
+    return call();
+  } catch (const StoreException& e) {
+    return e.error();
+  }
+}
+
 constexpr size_t kRequestIdBytesMax = 128;
 
 int64_t monotonic_ns() {
@@ -322,19 +331,11 @@ Service::Next Service::plan_body(Context& context, Request& request, Response& r
 }
 
 Result<void> Service::take_upload(Request& request, std::string_view bytes) {
-  try {
-    return request.upload->append(bytes);
-  } catch (const StoreException& e) {
-    return e.error();
-  }
+  return without_throwing([&] { return request.upload->append(bytes); });
 }
 
 Result<void> Service::took_upload(Request& request, size_t bytes) {
-  try {
-    return request.upload->took(bytes);
-  } catch (const StoreException& e) {
-    return e.error();
-  }
+  return without_throwing([&] { return request.upload->took(bytes); });
 }
 
 bool Service::may_gather(const Request& request) {

@@ -14,32 +14,42 @@ namespace kvfs::http {
 
 namespace {
 
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK; }
+
+ssize_t receive(int fd, char* into, size_t bytes) {
+  ssize_t got;
+  do {
+    got = ::recv(fd, into, bytes, 0);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+ssize_t send(int fd, const char* from, size_t bytes) {
+  ssize_t put;
+  do {
+    put = ::send(fd, from, bytes, MSG_NOSIGNAL);
+  } while (put < 0 && errno == EINTR);
+  return put;
+}
+
 // A BIO of our own (BIO_meth_new(3)) instead of SSL_set_fd()'s, because it knows whether a read has emptied the socket:
 // then the next one, which would find nothing, can be left out.
 
-template <typename Call>
-int transfer(BIO* bio, Call&& call, int retry_flag) {
-  BIO_clear_retry_flags(bio);
-  ssize_t moved;
-  do {
-    moved = call();
-  } while (moved < 0 && errno == EINTR);
-  if (moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
-  return static_cast<int>(moved);
-}
-
 int read_socket(BIO* bio, char* into, int bytes) {
   auto& socket = *static_cast<Transport::TlsSocket*>(BIO_get_data(bio));
-  const auto receive = [&] { return ::recv(socket.fd, into, static_cast<size_t>(bytes), 0); };
-  const int got = transfer(bio, receive, BIO_FLAGS_READ);
+  BIO_clear_retry_flags(bio);
+  const auto got = static_cast<int>(receive(socket.fd, into, static_cast<size_t>(bytes)));
+  if (got < 0 && would_block()) BIO_set_retry_read(bio);
   socket.emptied = got < bytes;
   return got;
 }
 
 int write_socket(BIO* bio, const char* from, int bytes) {
   const auto& socket = *static_cast<Transport::TlsSocket*>(BIO_get_data(bio));
-  const auto send = [&] { return ::send(socket.fd, from, static_cast<size_t>(bytes), MSG_NOSIGNAL); };
-  return transfer(bio, send, BIO_FLAGS_WRITE);
+  BIO_clear_retry_flags(bio);
+  const auto put = static_cast<int>(send(socket.fd, from, static_cast<size_t>(bytes)));
+  if (put < 0 && would_block()) BIO_set_retry_write(bio);
+  return put;
 }
 
 long control_socket(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -93,13 +103,9 @@ Transport::Moved Transport::read(std::span<char> into) {
     const int got = SSL_read(ssl_.get(), into.data(), static_cast<int>(std::min<size_t>(into.size(), INT_MAX)));
     return got > 0 ? Moved{static_cast<size_t>(got), Outcome::moved} : tls_outcome(got);
   }
-  for (;;) {
-    const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
-    if (got > 0) return {static_cast<size_t>(got), Outcome::moved};
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {0, Outcome::wait_read};
-    return {0, Outcome::closed};
-  }
+  const ssize_t got = receive(fd_, into.data(), into.size());
+  if (got > 0) return {static_cast<size_t>(got), Outcome::moved};
+  return {0, got < 0 && would_block() ? Outcome::wait_read : Outcome::closed};
 }
 
 Transport::Moved Transport::write(std::span<const char> from) {
@@ -108,13 +114,9 @@ Transport::Moved Transport::write(std::span<const char> from) {
     const int put = SSL_write(ssl_.get(), from.data(), static_cast<int>(std::min<size_t>(from.size(), INT_MAX)));
     return put > 0 ? Moved{static_cast<size_t>(put), Outcome::moved} : tls_outcome(put);
   }
-  for (;;) {
-    const ssize_t put = ::send(fd_, from.data(), from.size(), MSG_NOSIGNAL);
-    if (put >= 0) return {static_cast<size_t>(put), Outcome::moved};
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return {0, Outcome::wait_write};
-    return {0, Outcome::closed};
-  }
+  const ssize_t put = send(fd_, from.data(), from.size());
+  if (put >= 0) return {static_cast<size_t>(put), Outcome::moved};
+  return {0, would_block() ? Outcome::wait_write : Outcome::closed};
 }
 
 void Transport::shutdown_send() {

@@ -129,39 +129,36 @@ void Executor::remember_keys(Client& client, const CommandSpec& spec, Args args)
 Executor::Plan Executor::plan(const Client& client, Args args) const {
   const CommandSpec* spec = find_command(args[0]);
   if (spec == nullptr) {
-    if (!client.authenticated) return {nullptr, "NOAUTH Authentication required.", false, nullptr};
-    if (is_planned_command(args[0])) return {nullptr, planned_command(args[0]), false, nullptr};
-    return {nullptr, unknown_command(args), false, nullptr};
+    if (!client.authenticated) return Plan::refusing("NOAUTH Authentication required.");
+    if (is_planned_command(args[0])) return Plan::refusing(planned_command(args[0]));
+    return Plan::refusing(unknown_command(args));
   }
   if ((spec->flags & kContainer) != 0 && args.size() >= 2) {
     const CommandSpec* sub = find_subcommand(spec->name, args[1]);
     if (sub == nullptr && client.authenticated &&
         is_planned_command(std::string(spec->name) + "|" + std::string(args[1])))
-      return {nullptr, planned_command(upper_case(spec->name) + " " + std::string(args[1].substr(0, 128))), false,
-              nullptr};
+      return Plan::refusing(planned_command(upper_case(spec->name) + " " + std::string(args[1].substr(0, 128))));
     if (sub == nullptr && (client.authenticated || (spec->flags & kNoAuth) != 0))
-      return {nullptr,
-              "ERR unknown subcommand '" + std::string(args[1].substr(0, 128)) + "'. Try " + upper_case(spec->name) +
-                  " HELP.",
-              false, nullptr};
+      return Plan::refusing("ERR unknown subcommand '" + std::string(args[1].substr(0, 128)) + "'. Try " +
+                            upper_case(spec->name) + " HELP.");
     if (sub != nullptr) spec = sub;
   }
   if (!arity_fits(*spec, args.size()))
-    return {nullptr, "ERR wrong number of arguments for '" + std::string(spec->name) + "' command", false, spec};
+    return Plan::refusing("ERR wrong number of arguments for '" + std::string(spec->name) + "' command", spec);
   if (!client.authenticated && (spec->flags & kNoAuth) == 0)
-    return {nullptr, "NOAUTH Authentication required.", false, spec};
+    return Plan::refusing("NOAUTH Authentication required.", spec);
   const Identity& who = client.identity;
   if ((who.read_only && (spec->flags & (kWrites | kOwn | kBlindWrite)) != 0) ||
       ((spec->flags & kAdmin) != 0 && !who.admin))
-    return {nullptr, "NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command", false,
-            spec};
+    return Plan::refusing("NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command",
+                          spec);
   if (client.protocol < 3 && client.subscriptions() > 0 && (spec->flags & kSubscribed) == 0)
-    return {nullptr,
-            "ERR Can't execute '" + std::string(spec->name) +
-                "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-            false, spec};
+    return Plan::refusing(
+        "ERR Can't execute '" + std::string(spec->name) +
+            "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        spec);
   if (client.in_transaction && (spec->flags & kInQueue) == 0) {
-    if ((spec->flags & kNoMulti) != 0) return {nullptr, "ERR Command not allowed inside a transaction", false, spec};
+    if ((spec->flags & kNoMulti) != 0) return Plan::refusing("ERR Command not allowed inside a transaction", spec);
     return {spec, {}, true, nullptr};
   }
   return {spec, {}, false, nullptr};
@@ -433,10 +430,10 @@ void Executor::enqueue(Client& client, const CommandSpec& spec, Args args, std::
     const std::string refusal = "ERR a transaction has at most " +
                                 std::to_string(service_.options().transaction_commands_max) + " commands and " +
                                 std::to_string(service_.options().transaction_bytes_max) + " bytes";
-    return refuse(client, {nullptr, refusal, false, &spec}, out);
+    return refuse(client, Plan::refusing(refusal, &spec), out);
   }
   if (lacks_memory(service_, client, spec, command.args))
-    return refuse(client, {nullptr, std::string(kOutOfMemory), false, &spec}, out);
+    return refuse(client, Plan::refusing(std::string(kOutOfMemory), &spec), out);
   client.queue.push_back(std::move(command));  // moves the vectors, not the strings that the views point into
   Reply(out, client.protocol).status("QUEUED");
 }

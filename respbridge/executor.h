@@ -47,6 +47,10 @@ class Executor {
     std::string refusal;
     bool queue = false;                    // MULTI is under way
     const CommandSpec* refused = nullptr;  // the command of `refusal`, where there is such a command
+
+    static Plan refusing(std::string why, const CommandSpec* command = nullptr) {
+      return {nullptr, std::move(why), false, command};
+    }
   };
   Plan plan(const Client& client, Args args) const;
   /// The first of the commands, and those after it that share its transaction.

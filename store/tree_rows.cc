@@ -16,11 +16,9 @@ namespace {
 constexpr uint32_t kEmptyDirectoryLinks = 2;  // of one that has no directories in it
 constexpr size_t kKeptRowBytesMax = 64 * 1024;
 
-Entry decoded(std::string_view row) {
-  Entry entry;
+void decode(std::string_view row, Entry& entry) {
   if (const std::string_view wrong = decode_entry(row, entry); !wrong.empty())
     throw StoreException({Errc::corrupt, std::string(wrong)});
-  return entry;
 }
 
 }  // namespace
@@ -28,8 +26,9 @@ Entry decoded(std::string_view row) {
 std::optional<Entry> load_inode(const Snapshot& rows, Inode inode) {
   const auto row = rows.get(inode_row(inode));
   if (!row) return std::nullopt;
-  Entry entry = decoded(*row);
-  entry.by_inode = true;
+  std::optional<Entry> entry(std::in_place);
+  decode(*row, *entry);
+  entry->by_inode = true;
   return entry;
 }
 
@@ -38,8 +37,7 @@ std::optional<Entry> load(const Snapshot& rows, const Slot& slot) {
   const auto row = rows.get(DirentRow(slot));
   if (!row) return std::nullopt;
   std::optional<Entry> entry(std::in_place);
-  if (const std::string_view wrong = decode_entry(*row, *entry); !wrong.empty())
-    throw StoreException({Errc::corrupt, std::string(wrong)});
+  decode(*row, *entry);
   if (entry->kind != Kind::link) return entry;
   std::optional<Entry> linked = load_inode(rows, entry->inode);
   if (!linked)
@@ -194,7 +192,8 @@ bool is_shadowed(WriteTxn& txn, const DirPath& path, const Slot& slot) {
 void mark_shadowed(WriteTxn& txn, const Slot& value, bool shadowed) {
   const auto row = txn.rows().get(dirent_row(value));
   if (!row) return;
-  Entry entry = decoded(*row);  // not resolved: the mark belongs to the name
+  Entry entry;
+  decode(*row, entry);  // not resolved: the mark belongs to the name
   if (entry.shadowed == shadowed) return;
   entry.shadowed = shadowed;
   txn.rows().put(dirent_row(value), encode_entry(entry));
