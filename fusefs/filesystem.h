@@ -60,8 +60,8 @@ struct FilesystemOptions {
   Snapshots* snapshots = nullptr;          // shown as `.kvfs/snapshots`; null: the file system keeps its own
   /// Called without a lock when a write has taken setuid away: the kernel leaves that to us and does not ask again.
   std::function<void(Inode)> attributes_changed;
-  /// Called without a lock when staged bytes could not be published and their last handle is gone: the kernel may still
-  /// remember them. May wait for other requests.
+  /// Called without a lock when staged bytes were dropped unpublished: the kernel may still remember them. May wait for
+  /// other requests.
   std::function<void(Inode)> data_lost;
   /// Called before a request waits for a disk, so that another thread can take requests meanwhile.
   std::function<void()> before_blocking;
@@ -324,6 +324,8 @@ class Filesystem {
   bool is_removed(const OpenFile& file) const;
   Result<void> rebase_overlay(OpenFile& file);
   Result<void> publish(OpenFile& file, bool durable);
+  /// What is staged from now on is another staging, see OpenFile::staging.
+  static void drop_staged(OpenFile& file);
   struct LetGo {
     bool last = false;
     Result<void> published;

@@ -14,6 +14,12 @@ namespace {
 constexpr int kRebasesMax = 100;                    // another door can hardly be faster so often in a row
 constexpr uint64_t kLargePublication = 256 * 1024;  // staged bytes from which publishing may wait for the disk
 
+/// What is no text of a counter or set will be none later either.
+bool is_refused_for_good(const OpenFile& file, const Error& error) {
+  return file.typed &&
+         (error.code == Errc::invalid || error.code == Errc::out_of_range || error.code == Errc::value_too_large);
+}
+
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -205,26 +211,41 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     file.overlay.reset();  // goes with the file, see begin_overlay()
     done = {};
   }
-  if (!done) return done;
-  file.staging++;
-  file.if_match.reset();
-  file.mtime_ns.reset();
-  file.clears_mode = 0;
-  return {};
+  if (done) drop_staged(file);
+  return done;
 }
 
 Result<void> Filesystem::flush(FileHandle& handle) {
   if (handle.control) return handle.control->flush();
   if (handle.snapshot_node != 0) return {};
   OpenFile& file = *handle.file;
-  const std::unique_lock lock(file.mutex);
-  // What others have staged, they publish when they are done.
-  if (handle.added_to_staging != file.staging && file.staged_by_none != file.staging) return {};
-  if ((handle.flags & O_TRUNC) != 0 && file.overlay.only_truncated() && !handle.flushed_once) {
-    handle.flushed_once = true;
-    return {};
+  Result<void> done;
+  {
+    const std::unique_lock lock(file.mutex);
+    if (file.refusal && handle.added_to_staging == file.refused_staging) return *file.refusal;
+    // What others have staged, they publish when they are done.
+    if (handle.added_to_staging != file.staging && file.staged_by_none != file.staging) return {};
+    if ((handle.flags & O_TRUNC) != 0 && file.overlay.only_truncated() && !handle.flushed_once) {
+      handle.flushed_once = true;
+      return {};
+    }
+    done = publish(file, false);
+    if (done || !is_refused_for_good(file, done.error())) return done;
+    // All whose writes are in it are told so.
+    file.refusal = done.error();
+    file.refused_staging = file.staging;
+    drop_staged(file);
   }
-  return publish(file, false);
+  if (options_.data_lost) options_.data_lost(file.inode);
+  return done;
+}
+
+void Filesystem::drop_staged(OpenFile& file) {
+  file.overlay.reset();
+  file.staging++;
+  file.if_match.reset();
+  file.mtime_ns.reset();
+  file.clears_mode = 0;
 }
 
 Result<void> Filesystem::sync(FileHandle& handle) {

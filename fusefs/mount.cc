@@ -178,7 +178,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     if (raw->cache) raw->cache->drop_attributes(inode);
   };
   options.filesystem.data_lost = [raw = state.get()](Inode inode) {
-    SessionLoop::about_to_block();
+    SessionLoop::about_to_wait_for_requests();
     if (raw->cache) raw->cache->drop_attributes_and_data(inode);
   };
   state->owned_filesystem = std::make_unique<Filesystem>(store, std::move(options.filesystem));

@@ -38,6 +38,8 @@ struct OpenFile {
   std::optional<Version> if_match;  // publish only over this version (user.kvfs.if_match)
   uint64_t staging = 1;             // the number of what is staged now: each publication begins another
   uint64_t staged_by_none = 0;      // the last one to which no handle in particular added: truncate(2), a mapping
+  uint64_t refused_staging = 0;     // the last one that was dropped as no value of the file's type
+  std::optional<Error> refusal;     // why
 
   // Guarded by the table's mutex:
   size_t handles = 0;

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "fusefs/errno.h"
 #include "tests/fusefs/filesystem_fixture.h"
 
 namespace kvfs {
@@ -135,6 +136,30 @@ TEST_F(FilesystemIoTest, TwoWritersOfOneFileShareWhatTheyWrote) {
   write(*second, 1, "b");
   ASSERT_TRUE(close(std::move(second)));
   EXPECT_EQ(value_of("f"), "ab.z");
+}
+
+TEST_F(FilesystemIoTest, WhatIsNoTextOfTheTypeIsDroppedByTheCloseThatSaysSo) {
+  std::vector<Inode> dropped;
+  FilesystemOptions options;
+  options.data_lost = [&](Inode inode) { dropped.push_back(inode); };
+  open_filesystem(std::move(options));
+  const Inode inode = write_file(collection_, "n", "6");
+  ASSERT_TRUE(fs().set_xattr(inode, "user.kvfs.type", "counter", 0, kRoot));
+  auto first = open(inode, O_WRONLY | O_APPEND);
+  auto second = open(inode, O_WRONLY | O_APPEND);
+  write(*first, 2, "+1\n");
+  write(*second, 5, "many\n");
+  EXPECT_EQ(to_errno(fs().flush(*second).error().code), EINVAL);
+  EXPECT_EQ(dropped, std::vector<Inode>{inode});
+  auto reader = open(inode, O_RDONLY);  // the kernel has not released the others yet
+  EXPECT_EQ(read(*reader, 0, 10), "6\n");
+  const auto other = fs().flush(*first);
+  ASSERT_FALSE(other) << "what it wrote is lost, too";
+  EXPECT_EQ(to_errno(other.error().code), EINVAL);
+  write(*first, 0, "+2\n");
+  EXPECT_TRUE(close(std::move(first)));
+  EXPECT_FALSE(close(std::move(second)));
+  EXPECT_EQ(read(*reader, 0, 10), "8\n");
 }
 
 TEST_F(FilesystemIoTest, AModificationTimeSetBeforeCloseSurvivesIt) {
