@@ -90,13 +90,16 @@ std::string difference(const struct stat& before, const struct stat& now) {
   return letters.empty() ? "none" : letters;
 }
 
-/// Waits until times that are taken from now on differ from those taken before: file systems take them from a clock
-/// that moves only some hundred times a second.
+/// Waits until times that are taken from now on differ from those taken before: file systems take them from a clock that
+/// moves only some hundred times a second, and from the exact one where somebody looked (Linux 6.13, multigrain
+/// timestamps), so that the coarse clock has to pass the exact one.
 void let_the_clock_move() {
-  timespec first{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &first);
-  for (timespec now = first; now.tv_nsec == first.tv_nsec && now.tv_sec == first.tv_sec;)
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  timespec before{};
+  clock_gettime(CLOCK_REALTIME, &before);
+  const auto is_later = [&](const timespec& now) {
+    return now.tv_sec != before.tv_sec ? now.tv_sec > before.tv_sec : now.tv_nsec > before.tv_nsec;
+  };
+  for (timespec now{}; !is_later(now);) clock_gettime(CLOCK_REALTIME_COARSE, &now);
 }
 
 /// Becomes another user for a while; this thread alone.
