@@ -1,6 +1,8 @@
 #include "httpbridge/resources.h"
 
 #include <charconv>
+#include <memory>
+#include <mutex>
 
 #include "httpbridge/json_text.h"
 #include "store/engine/engine.h"
@@ -72,30 +74,61 @@ Result<size_t> remove_some(WriteTxn& txn, std::string_view tenant) {
   return size_t{0};
 }
 
+/// What a thread of the store tells a removal, as long as that is there.
+struct Confirmation {
+  std::mutex mutex;
+  std::function<void()> wake;        // null: nobody listens any more
+  std::optional<Result<void>> done;  // that all steps are durable, or why they may not be
+};
+
+/// Removes step by step, so that others get their turn, and answers when the last step is as durable as demanded.
 class RemovalSource final : public BodySource {
  public:
   using Step = std::function<Result<size_t>(WriteTxn&)>;
   RemovalSource(Context& context, Step step) : context_(context), step_(std::move(step)) {}
+  ~RemovalSource() override {
+    const std::lock_guard lock(confirmation_->mutex);
+    confirmation_->wake = nullptr;
+  }
 
   std::optional<uint64_t> size() const override { return std::nullopt; }
+  void set_wake(std::function<void()> wake) override { confirmation_->wake = std::move(wake); }
 
   Result<Piece> read(std::span<char> out) override {
-    WriteOptions options = context_.write_options;
-    options.awaits_sync = nullptr;  // between two pieces of an answer nothing waits
-    const auto went = context_.store.write(step_, options);
-    if (!went && went.error().code != Errc::not_found) return went.error();
-    if (went && *went > 0) {
-      removed_ += *went;
-      return Piece{0, State::more};
+    if (!gone_) {
+      WriteOptions options = context_.write_options;
+      options.awaits_sync = &awaits_sync_;
+      const auto went = context_.store.write(step_, options);
+      if (!went && went.error().code != Errc::not_found) return went.error();
+      removed_ += went ? *went : 0;
+      if (went && *went > 0) return Piece{0, State::more};
+      gone_ = true;
+      if (awaits_sync_ != 0) await_sync();
+    }
+    if (awaits_sync_ != 0) {
+      const std::lock_guard lock(confirmation_->mutex);
+      if (!confirmation_->done) return Piece{0, State::wait};
+      if (!*confirmation_->done) return confirmation_->done->error();
     }
     const std::string text = "{\"removed\":" + std::to_string(removed_) + "}";
     return Piece{text.copy(out.data(), out.size()), State::done};
   }
 
  private:
+  void await_sync() {
+    context_.store.when_durable(awaits_sync_, [confirmation = confirmation_](const Result<void>& done) {
+      const std::lock_guard lock(confirmation->mutex);
+      confirmation->done = done;
+      if (confirmation->wake) confirmation->wake();
+    });
+  }
+
   Context& context_;
   const Step step_;
+  const std::shared_ptr<Confirmation> confirmation_ = std::make_shared<Confirmation>();
   size_t removed_ = 0;
+  Sequence awaits_sync_ = 0;
+  bool gone_ = false;
 };
 
 }  // namespace

@@ -117,6 +117,58 @@ TEST_F(DurableHttpTest, EveryWayToChangeAStrictCollectionWaits) {
   }
 }
 
+class DurableRemovalTest : public DurableHttpTest {
+ protected:
+  /// With one key, `k`.
+  void make_strict_collection(const std::string& path) {
+    Wire wire(server_->port());
+    wire.send("PUT " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n{\"fsync\":\"strict\"}");
+    EXPECT_EQ(wire.receive().status, 201);
+    wire.send("PUT " + path + "/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+    EXPECT_EQ(wire.receive().status, 201);
+  }
+};
+
+TEST_F(DurableRemovalTest, OfAStrictCollectionWaitsForTheDiskAndHoldsNobody) {
+  start();
+  make_strict_collection("/v1/c");
+  faults_.hold_syncs();
+  Wire remover(server_->port());
+  remover.send("DELETE /v1/c HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(faults_.wait_for_held_sync());
+  Wire reader(server_->port());
+  reader.send(kGet);
+  EXPECT_EQ(reader.receive().status, 404) << "gone before that is durable";
+  faults_.release_syncs();
+  EXPECT_NE(remover.receive().body.find("{\"removed\":1}"), std::string::npos);
+}
+
+TEST_F(DurableRemovalTest, WhoseClientLeavesOrWhoseServerEndsHarmsNobody) {
+  HttpOptions options;
+  options.drain_timeout_ms = 1;
+  start(options);
+  make_strict_collection("/v1/c");
+  make_strict_collection("/v1/d");
+  faults_.hold_syncs();
+  {
+    Wire leaving(server_->port());
+    leaving.send("DELETE /v1/c HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(faults_.wait_for_held_sync());
+  }
+  Wire staying(server_->port());
+  staying.send("DELETE /v1/d HTTP/1.1\r\nHost: x\r\n\r\n");
+  Wire reader(server_->port());
+  while (true) {  // until the removal has been carried out
+    reader.send("GET /v1/d HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (reader.receive().status == 404) break;
+  }
+  staying.receive_through("\r\n\r\n");
+  server_->server().stop();
+  faults_.release_syncs();
+  server_.reset();
+  EXPECT_TRUE(staying.closed()) << "not durable, not acknowledged";
+}
+
 TEST_F(DurableHttpTest, FailedSyncIsAnErrorThatSaysWhy) {
   start();
   Wire wire(server_->port());
