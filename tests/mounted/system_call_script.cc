@@ -90,8 +90,8 @@ std::string difference(const struct stat& before, const struct stat& now) {
   return letters.empty() ? "none" : letters;
 }
 
-/// Waits until times that are taken from now on differ from those taken before: file systems take them from a clock that
-/// moves only some hundred times a second, and from the exact one where somebody looked (Linux 6.13, multigrain
+/// Waits until times that are taken from now on differ from those taken before: file systems take them from a clock
+/// that moves only some hundred times a second, and from the exact one where somebody looked (Linux 6.13, multigrain
 /// timestamps), so that the coarse clock has to pass the exact one.
 void let_the_clock_move() {
   timespec before{};
