@@ -110,7 +110,7 @@ void JournaledEngine::start() {
   space_ =
       std::make_unique<SpaceGuard>(options_.path, options_.max_size_bytes, options_.reserve_bytes, std::move(uses));
   chunks_->limit_by([this](uint64_t bytes) {
-    return space_->plenty_for(bytes) ? Result<void>() : space_->admit(static_cast<int64_t>(bytes));
+    return space_->plenty_for(bytes) ? Result<void>() : admit(static_cast<int64_t>(bytes));
   });
   orderer_ = std::make_unique<BackgroundTask>([this] {
     readings_->layers()->active->put_in_order();
@@ -191,6 +191,12 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
   return commit;
 }
 
+Result<void> JournaledEngine::admit(int64_t bytes) {
+  auto admitted = space_->admit(bytes);
+  if (admitted || released_.empty() || !sync()) return admitted;
+  return space_->admit(bytes);
+}
+
 Result<void> JournaledEngine::admit_locked(const Reading& reading) {
   uint64_t bytes = 0;
   for (const auto& [key, change, hash] : writes_.changes()) bytes += key.size() + change.value.size();
@@ -202,7 +208,7 @@ Result<void> JournaledEngine::admit_locked(const Reading& reading) {
       growth -= static_cast<int64_t>(key.size() + old->size());
   }
   for (const ChunkRef& ref : writes_.released) growth -= static_cast<int64_t>(ref.length);
-  auto admitted = space_->admit(growth);
+  auto admitted = admit(growth);
   if (!admitted) {
     // What was deleted gives its space back with the next checkpoint.
     checkpoint_wanted_ = true;

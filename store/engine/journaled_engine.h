@@ -59,6 +59,9 @@ class JournaledEngine final : public Engine {
     bool sync_first = false;  // before it is acknowledged
   };
   Result<Commit> commit_locked(const Durability& durability, const Reading& reading, const CommitOptions& options);
+  /// As SpaceGuard::admit(), but chunks that have been released are given back first, which needs a sync, rather than
+  /// that a write fails beside them.
+  Result<void> admit(int64_t bytes);
   Result<void> admit_locked(const Reading& reading);
   Result<void> append_locked(Sequence sequence, const Reading& reading);
   Result<void> wait_for_room_locked(std::unique_lock<std::mutex>& lock);

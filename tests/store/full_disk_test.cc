@@ -147,6 +147,20 @@ TEST_P(FullDiskTest, WritesAreRefusedAndAllElseGoesOnUntilThereIsSpaceAgain) {
   expect_whole();
 }
 
+TEST_P(FullDiskTest, WhatALargeValueTookIsThereForTheNextWriteOnceItIsRemoved) {
+  const std::string value(1'500'000, 'v');
+  int written = 0;
+  while (put("large" + std::to_string(written), value)) ++written;
+  ASSERT_GT(written, 10);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(remove("large" + std::to_string(2 * round)));
+    ASSERT_TRUE(remove("large" + std::to_string(2 * round + 1)));
+    const Result<void> again = put("again" + std::to_string(round), value);
+    EXPECT_TRUE(again) << again.error().message();
+  }
+  expect_whole();
+}
+
 TEST_P(FullDiskTest, ADiskThatOthersHaveFilledLosesNothing) {
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(put("before" + std::to_string(i), value_of(i)));
   ASSERT_NO_FATAL_FAILURE(take_the_rest());
