@@ -12,6 +12,7 @@
 #include "daemon/service_notice.h"
 #include "daemon/signals.h"
 #include "daemon/version.h"
+#include "net/open_files.h"
 
 namespace kvfs {
 
@@ -79,6 +80,19 @@ void wait_for_end(Reloader& reloader, EventWaiter& events) {
   }
 }
 
+/// Makes the doors' limits of connections possible where the shell's limit of open files is lower.
+void allow_connections(const Config& config) {
+  constexpr uint64_t kFilesOfTheStore = 1024;
+  const auto connections =
+      static_cast<uint64_t>(config.number("http", "connections_max") + config.number("resp", "connections_max"));
+  const uint64_t wanted = connections + kFilesOfTheStore;
+  if (const uint64_t allowed = raise_open_files_limit(wanted); allowed < wanted)
+    spdlog::warn(
+        "{} files may be open at once (ulimit -Hn, LimitNOFILE=), which is less than connections_max of the "
+        "doors and the store may need, {}; connections beyond wait",
+        allowed, wanted);
+}
+
 int fail(const Failure& failure, Readiness& readiness) {
   if (readiness.failed(failure)) return static_cast<int>(failure.code);
   return report(failure);
@@ -93,6 +107,7 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     if (const auto log = set_up_log(config, foreground); !log) {
       return fail({ExitCode::configuration, log.error().message()}, readiness);
     }
+    allow_connections(config);
     Reloader reloader(common, config, foreground);
     auto started = Daemon::start(config, mount_point, {events, [&reloader] { return reloader.reload(); }});
     if (const auto* failure = std::get_if<Failure>(&started)) return fail(*failure, readiness);

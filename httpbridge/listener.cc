@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 
 namespace kvfs::http {
@@ -70,13 +69,13 @@ Result<void> Listener::bind_tcp() {
     if (error) return listen_error(address_, error);
   }
   for (Worker* worker : workers_) {
-    auto acceptor = std::make_unique<net::Acceptor<net::Tcp>>(worker->io());
-    net::ErrorCode error = open_and_bind(*acceptor, endpoint, everywhere, true);
-    if (!error) acceptor->listen(worker->options().backlog, error);
-    if (!error) endpoint = acceptor->local_endpoint(error);
+    auto door = std::make_unique<Door<net::Tcp>>(worker->io());
+    net::ErrorCode error = open_and_bind(door->acceptor, endpoint, everywhere, true);
+    if (!error) door->acceptor.listen(worker->options().backlog, error);
+    if (!error) endpoint = door->acceptor.local_endpoint(error);
     if (error) return listen_error(address_, error);
     address_.port = endpoint.port();
-    tcp_.push_back(std::move(acceptor));
+    tcp_.push_back(std::move(door));
   }
   return {};
 }
@@ -94,13 +93,13 @@ Result<void> Listener::bind_unix() {
     if (!refused) return listen_error(address_, net::asio::error::address_in_use);
     ::unlink(path.c_str());  // of a server that is no more
   }
-  auto acceptor = std::make_unique<net::Acceptor<net::Local>>(workers_.front()->io());
+  auto door = std::make_unique<Door<net::Local>>(workers_.front()->io());
   net::ErrorCode error;
-  acceptor->open(net::Local(), error);
-  if (!error) acceptor->bind(net::Local::endpoint(path), error);
-  if (!error) acceptor->listen(workers_.front()->options().backlog, error);
+  door->acceptor.open(net::Local(), error);
+  if (!error) door->acceptor.bind(net::Local::endpoint(path), error);
+  if (!error) door->acceptor.listen(workers_.front()->options().backlog, error);
   if (error) return listen_error(address_, error);
-  unix_ = std::move(acceptor);
+  unix_ = std::move(door);
   return {};
 }
 
@@ -111,18 +110,14 @@ void Listener::start() {
 
 void Listener::accept_tcp(size_t index) {
   Worker& worker = *workers_[index];
+  Door<net::Tcp>& door = *tcp_[index];
+  if (!door.acceptor.is_open()) return;
   auto socket = std::make_unique<net::Socket>(worker.io());
   net::Socket& target = *socket;
-  tcp_[index]->async_accept(
-      target, [this, index, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
+  door.acceptor.async_accept(
+      target, [this, index, &door, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
         if (error == net::asio::error::operation_aborted) return;
-        if (error) {  // out of descriptors: give those who hold some time to let go
-          auto pause = std::make_shared<net::asio::steady_timer>(worker.io(), std::chrono::milliseconds(100));
-          pause->async_wait([this, index, pause](const net::ErrorCode& stopped) {
-            if (!stopped && tcp_[index]->is_open()) accept_tcp(index);
-          });
-          return;
-        }
+        if (error) return door.pause.begin(address_.text, error, [this, index] { accept_tcp(index); });
         net::ErrorCode ignored;
         net::Tcp::endpoint peer;
         auto remote = socket->remote_endpoint(ignored);
@@ -135,36 +130,33 @@ void Listener::accept_tcp(size_t index) {
         if (address.is_v6() && address.to_v6().is_v4_mapped())
           address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
         on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
-        if (tcp_[index]->is_open()) accept_tcp(index);
+        accept_tcp(index);
       });
 }
 
 void Listener::accept_unix() {
+  if (!unix_->acceptor.is_open()) return;
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
   auto socket = std::make_shared<net::Socket>(worker.io());
-  unix_->async_accept(*socket, [this, &worker, socket](const net::ErrorCode& error) {
+  unix_->acceptor.async_accept(*socket, [this, &worker, socket](const net::ErrorCode& error) {
     if (error == net::asio::error::operation_aborted) return;
-    if (!error) {
-      net::asio::post(worker.io(),
-                      [this, &worker, socket] { on_accept_(worker, std::move(*socket), address_, "unix", true); });
-    }
-    if (unix_->is_open()) accept_unix();
+    if (error) return unix_->pause.begin(address_.text, error, [this] { accept_unix(); });
+    net::asio::post(worker.io(),
+                    [this, &worker, socket] { on_accept_(worker, std::move(*socket), address_, "unix", true); });
+    accept_unix();
   });
 }
 
 void Listener::stop() {
-  for (size_t i = 0; i < tcp_.size(); ++i) {
-    net::asio::post(workers_[i]->io(), [acceptor = tcp_[i].get()] {
+  const auto close_on = [](Worker& worker, auto& door) {
+    net::asio::post(worker.io(), [&door] {
       net::ErrorCode ignored;
-      acceptor->close(ignored);
+      door.acceptor.close(ignored);
+      door.pause.cancel();
     });
-  }
-  if (unix_) {
-    net::asio::post(workers_.front()->io(), [acceptor = unix_.get()] {
-      net::ErrorCode ignored;
-      acceptor->close(ignored);
-    });
-  }
+  };
+  for (size_t i = 0; i < tcp_.size(); ++i) close_on(*workers_[i], *tcp_[i]);
+  if (unix_) close_on(*workers_.front(), *unix_);
 }
 
 }  // namespace kvfs::http

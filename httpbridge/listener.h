@@ -8,6 +8,7 @@
 
 #include "httpbridge/net.h"
 #include "httpbridge/worker.h"
+#include "net/accept_pause.h"
 #include "net/listen_address.h"
 
 namespace kvfs::http {
@@ -34,7 +35,11 @@ class Listener {
 
  private:
   template <class Protocol>
-  struct Acceptance;
+  struct Door {
+    explicit Door(net::IoContext& io) : acceptor(io), pause(io) {}
+    net::Acceptor<Protocol> acceptor;
+    AcceptPause pause;
+  };
 
   Listener(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept)
       : address_(std::move(address)), workers_(std::move(workers)), on_accept_(std::move(on_accept)) {}
@@ -47,8 +52,8 @@ class Listener {
   const std::vector<Worker*> workers_;
   const OnAccept on_accept_;
   bool loopback_ = false;
-  std::vector<std::unique_ptr<net::Acceptor<net::Tcp>>> tcp_;  // one for each worker
-  std::unique_ptr<net::Acceptor<net::Local>> unix_;
+  std::vector<std::unique_ptr<Door<net::Tcp>>> tcp_;  // one for each worker
+  std::unique_ptr<Door<net::Local>> unix_;
   size_t next_worker_ = 0;
 };
 

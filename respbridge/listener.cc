@@ -7,7 +7,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <chrono>
 
 namespace kvfs::resp {
 
@@ -43,6 +42,7 @@ Result<std::unique_ptr<Listener>> Listener::open(asio::io_context& io, Service& 
   if (error) return listen_error(address, error);
   acceptor.listen(service.options().backlog, error);
   if (error) return listen_error(address, error);
+  listener->address_ = address.text;
   listener->unix_path_ = address.unix_path;
   if (address.unix_path.empty()) {
     const auto bound = acceptor.local_endpoint();
@@ -58,7 +58,7 @@ Listener::~Listener() { close(); }
 
 void Listener::close() {
   error_code ignored;
-  retry_.cancel();
+  pause_.cancel();
   if (!acceptor_.is_open()) return;
   acceptor_.close(ignored);
   if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
@@ -74,13 +74,7 @@ void Listener::accept() {
 
 void Listener::on_accept(const error_code& error, Socket socket, Worker& worker) {
   if (!acceptor_.is_open()) return;
-  if (error) {  // out of descriptors, or the client has gone: goes on a little later
-    retry_.expires_after(std::chrono::milliseconds(50));
-    retry_.async_wait([this](const error_code& cancelled) {
-      if (!cancelled) accept();
-    });
-    return;
-  }
+  if (error) return pause_.begin(address_, error, [this] { accept(); });
   std::string_view refusal;
   if (service_.clients().count() >= service_.config().connections_max()) refusal = kTooMany;
   if (service_.keys()->empty() && !service_.keys()->anonymous(is_local_peer(socket))) refusal = kDenied;

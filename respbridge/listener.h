@@ -2,11 +2,11 @@
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "net/accept_pause.h"
 #include "respbridge/address.h"
 #include "respbridge/net.h"
 #include "respbridge/worker.h"
@@ -35,14 +35,15 @@ class Listener {
 
  private:
   Listener(asio::io_context& io, Service& service, std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker)
-      : service_(service), acceptor_(io), retry_(io), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
+      : service_(service), acceptor_(io), pause_(io), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
   void on_accept(const error_code& error, Socket socket, Worker& worker);
 
   Service& service_;
   Acceptor acceptor_;
-  asio::steady_timer retry_;
+  AcceptPause pause_;
   std::shared_ptr<asio::ssl::context> tls_;
   NextWorker next_worker_;
+  std::string address_;  // as configured
   std::string unix_path_;
   uint16_t port_ = 0;
 };
