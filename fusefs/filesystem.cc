@@ -103,6 +103,14 @@ void Filesystem::show_as_told(struct stat& st) const {
     st.st_mode = (st.st_mode & ~mode_t{0777}) | (0777 & ~*options_.shown_umask);
 }
 
+bool Filesystem::has_staged_bytes(Inode inode) const {
+  if (open_files_.gauge().dirty_files.load(std::memory_order_acquire) == 0) return false;
+  const auto file = open_files_.find(inode);
+  if (!file) return false;
+  const std::shared_lock lock(file->mutex);
+  return file->overlay.dirty();
+}
+
 bool Filesystem::apply_staged(struct stat& st) const {
   if (open_files_.gauge().dirty_files.load(std::memory_order_acquire) == 0) return false;
   const auto file = open_files_.find(st.st_ino);
@@ -134,7 +142,7 @@ void Filesystem::hold_special(const Node& node, const Slot& slot) {
 void Filesystem::forget_live(Inode inode, uint64_t lookups) {
   const auto place = forgotten_.wanted() ? nodes_.place(inode) : std::nullopt;
   if (!nodes_.forget(inode, lookups)) return;
-  removed_directories_.drop(inode);
+  removed_nodes_.drop(inode);
   if (place && place->dir != 0) forgotten_.add(inode, *place);
   if (held_nodes_.drop(inode)) store_.release_inode(inode);
 }

@@ -29,7 +29,7 @@
 #include "fusefs/node_table.h"
 #include "fusefs/open_files.h"
 #include "fusefs/recent_publications.h"
-#include "fusefs/removed_directories.h"
+#include "fusefs/removed_nodes.h"
 #include "fusefs/snapshot_views.h"
 #include "fusefs/staged_transaction.h"
 #include "store/store.h"
@@ -260,6 +260,18 @@ class Filesystem {
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
+  /// What a transaction removes for good although the kernel still knows it, see RemovedNodes.
+  using Removed = std::vector<RemovedNode>;
+  void note_removals(WriteTxn& txn, Removed& removed) const;
+  void keep_removed(Removed removed);
+  // Nodes that are among the removed ones (filesystem_removed.cc). nullopt: this one is not.
+  std::optional<Result<Attributes>> set_removed_attributes(Inode inode, const AttributeRequest& request);
+  std::optional<Result<std::string>> get_removed_xattr(Inode inode, std::string_view name) const;
+  std::optional<Result<std::string>> list_removed_xattrs(Inode inode, const Caller& caller) const;
+  std::optional<Result<void>> set_removed_xattr(Inode inode, std::string_view name, std::string_view value, int flags);
+  std::optional<Result<void>> remove_removed_xattr(Inode inode, std::string_view name);
+  /// Names, each followed by NUL, that the caller may know.
+  Result<std::string> xattr_names(std::string_view encoded, const Caller& caller) const;
   /// The position behind which an answer at this offset begins; nullopt: the start.
   std::optional<std::string> resume_position(const ReadTxn& txn, const DirectoryHandle& handle, uint64_t offset) const;
   bool is_read_worth_noting(const Entry& entry, int64_t now_ns) const;
@@ -271,6 +283,7 @@ class Filesystem {
   Result<size_t> read_pinned(FileHandle& handle, uint64_t offset, size_t length, char* out);
   /// What all files are shown with.
   void show_as_told(struct stat& st) const;
+  bool has_staged_bytes(Inode inode) const;
   /// Lays staged size and times over what the store says. False: nothing is staged.
   bool apply_staged(struct stat& st) const;
   /// "." and "..", which only a server asks for that re-exports the mount. Errors: stale (it is gone).
@@ -348,7 +361,7 @@ class Filesystem {
   RecentPublications published_;
   AccessTimes access_times_;
   std::atomic<bool> access_times_overdue_{false};
-  RemovedDirectories removed_directories_;
+  RemovedNodes removed_nodes_;
   HeldNodes held_nodes_;
   DirectoryPositions positions_;
   ChangedElsewhere changed_elsewhere_;

@@ -9,16 +9,6 @@
 namespace kvfs {
 namespace {
 
-/// What set_attributes() does to a directory that has been removed. `now_ns` is the time of the change.
-void change_removed(struct stat& st, const AttributeRequest& request, int64_t now_ns) {
-  if (request.mode) st.st_mode = (st.st_mode & S_IFMT) | (*request.mode & kModeMask);
-  if (request.uid) st.st_uid = *request.uid;
-  if (request.gid) st.st_gid = *request.gid;
-  if (request.atime_ns) st.st_atim = to_timespec(*request.atime_ns);
-  if (request.mtime_ns) st.st_mtim = to_timespec(*request.mtime_ns);
-  st.st_ctim = to_timespec(now_ns);
-}
-
 constexpr uint64_t kUnlimitedFiles = uint64_t{1} << 32;  // what statfs says where no quota limits keys
 
 }  // namespace
@@ -29,7 +19,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
     if (!st) return st.error();
     return Attributes{*st, is_in_subtree(inode) ? 0 : options_.attribute_timeout_s};
   }
-  if (const auto removed = removed_directories_.find(inode)) return Attributes{*removed, 0};
+  if (const auto removed = removed_nodes_.find(inode)) return Attributes{removed->st, 0};
   return read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -41,10 +31,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
 Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeRequest& request, Caller caller) {
   if (is_control(inode)) return set_control_attributes(inode, request);
   if (auto live = check_live(inode); !live) return live.error();
-  const auto on_removed = [&](struct stat& st) {
-    change_removed(st, request, static_cast<int64_t>(store_.options().clock_ns()));
-  };
-  if (removed_directories_.change(inode, on_removed)) return attributes(inode);
+  if (auto done = set_removed_attributes(inode, request)) return *done;
   const bool resizes = request.size.has_value();
   const OpenFiles::Acquired acquired =
       resizes ? open_files_.acquire(inode) : OpenFiles::Acquired{open_files_.find(inode), false};

@@ -72,6 +72,7 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
   handle.added_to_staging = file.staging;
   const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + length;
+  if (end > kValueBytesMax) return Error{Errc::value_too_large, "a file holds at most 64 TiB"};
   const bool zeroes = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
   if (zeroes) {
     if (auto done = file.overlay.zero(offset, length, base_reader(file)); !done) return done;
@@ -97,17 +98,15 @@ Result<uint64_t> Filesystem::seek(FileHandle& handle, uint64_t offset, int whenc
     });
   const OpenFile& file = *handle.file;
   const std::shared_lock lock(file.mutex);
-  if (file.overlay.dirty()) {
-    // Not published yet: told as one stretch of data, which POSIX allows.
-    const uint64_t size = file.overlay.size();
-    if (offset >= size) return Errc::out_of_range;
-    return whence == SEEK_DATA ? offset : size;
-  }
-  return store_.read([&](const ReadTxn& txn) -> Result<uint64_t> {
-    const auto located = locate(txn, file.inode);
-    if (!located) return located.error();
-    return whence == SEEK_DATA ? seek_data(txn, located->entry, offset) : seek_hole(txn, located->entry, offset);
-  });
+  const auto published = [&](uint64_t from) {
+    return store_.read([&](const ReadTxn& txn) -> Result<uint64_t> {
+      const auto located = locate(txn, file.inode);
+      if (!located) return located.error();
+      return whence == SEEK_DATA ? seek_data(txn, located->entry, from) : seek_hole(txn, located->entry, from);
+    });
+  };
+  if (!file.overlay.dirty()) return published(offset);
+  return whence == SEEK_DATA ? file.overlay.seek_data(offset, published) : file.overlay.seek_hole(offset, published);
 }
 
 Result<size_t> Filesystem::copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset,

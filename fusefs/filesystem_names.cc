@@ -167,6 +167,7 @@ Result<Node> Filesystem::make_symlink(Inode parent, std::string_view name, std::
 Result<std::string> Filesystem::read_symlink(Inode inode) {
   write_access_times_if_overdue();
   if (is_control(inode)) return read_control_symlink(inode);
+  if (const auto removed = removed_nodes_.find(inode); removed && S_ISLNK(removed->st.st_mode)) return removed->target;
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -183,18 +184,26 @@ Result<Node> Filesystem::make_link(Inode inode, Inode new_parent, std::string_vi
   if (is_in_snapshot(inode) || is_in_snapshot(new_parent)) return Errc::cross_tenant;
   const auto target = this->target(new_parent, new_name);
   if (!target) return target.error();
-  auto linked = store_.write(
-      [&](WriteTxn& txn) -> Result<Node> {
+  const auto linked = store_.write(
+      [&](WriteTxn& txn) -> Result<void> {
         if (target->own_value) return Error{Errc::not_permitted, "%:value cannot be a hard link"};
         const auto located = locate(txn, inode);
         if (!located) return located.error();
         const auto entry = kvfs::link(txn, *located, target->dir, target->component);
         if (!entry) return entry.error();
-        return to_node(txn, *entry);
+        return {};
       },
       write_options());
-  if (linked) nodes_.remember(linked->inode, {target->dir, target->component, false});
-  return linked;
+  if (!linked) return linked.error();
+  // Not within the transaction: what is staged is asked for, and who publishes it waits for the transaction's end.
+  const Slot slot{target->dir, target->component, false};
+  const auto node = store_.read([&](const ReadTxn& txn) -> Result<Node> {
+    const auto located = find_inode(txn, inode, slot);
+    if (!located) return located.error();
+    return to_node(txn, located->entry);
+  });
+  if (node) nodes_.remember(node->inode, slot);
+  return node;
 }
 
 Result<void> Filesystem::keep_directory(WriteTxn& txn, Inode directory) {
@@ -214,8 +223,10 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
   if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
+  Removed removed;
   auto done = store_.write(
       [&](WriteTxn& txn) -> Result<void> {
+        note_removals(txn, removed);
         if (auto kept = keep_directory(txn, target->dir); !kept) return kept;
         if (!target->own_value) return kvfs::unlink(txn, {target->dir, target->component, false});
         const auto found = own_value(txn, target->dir);
@@ -224,7 +235,9 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
         return kvfs::unlink(txn, {found->slot.dir, component, false});
       },
       write_options());
-  if (done) positions_.removed(target->dir, target->component);
+  if (!done) return done;
+  keep_removed(std::move(removed));
+  positions_.removed(target->dir, target->component);
   return done;
 }
 
@@ -234,19 +247,17 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (target->own_value) return Errc::not_directory;
-  const auto removed = store_.write(
-      [&](WriteTxn & txn) -> Result<struct stat> {
+  Removed removed;
+  const auto done = store_.write(
+      [&](WriteTxn& txn) -> Result<void> {
+        note_removals(txn, removed);
         if (auto kept = keep_directory(txn, target->dir); !kept) return kept.error();
-        struct stat st {};
-        if (const auto found = find(txn, *target)) st = to_node(txn, found->entry).attributes;
-        const auto done = kvfs::remove_directory(txn, target->dir, target->component);
-        if (!done) return done.error();
-        return st;
+        return kvfs::remove_directory(txn, target->dir, target->component);
       },
       write_options());
-  if (!removed) return removed.error();
+  if (!done) return done;
   positions_.removed(target->dir, target->component + "/");
-  if (nodes_.knows(removed->st_ino)) removed_directories_.add(removed->st_ino, *removed);
+  keep_removed(std::move(removed));
   return {};
 }
 
@@ -288,9 +299,9 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
     Inode other = 0;  // exchange: what went the other way
     bool other_directory = false;
     Row from;
-    Inode own_value = 0;                       // of a directory that moved
-    std::optional<struct stat> replaced = {};  // a directory
+    Inode own_value = 0;  // of a directory that moved
   };
+  Removed replaced;
   const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
     if (!target.own_value) return Row{target.dir, target.component};
     const auto path = dir_path(txn, target.dir);
@@ -300,6 +311,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
   };
   const auto moved = store_.write(
       [&](WriteTxn& txn) -> Result<Moved> {
+        note_removals(txn, replaced);
         const auto from_row = row_of(txn, *from);
         if (!from_row) return from_row.error();
         const auto to_row = row_of(txn, *to);
@@ -321,7 +333,6 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         if (!done) return done.error();
         result.inode = done->inode;
         result.directory = done->directory;
-        if (done->replaced) result.replaced = to_node(txn, *done->replaced).attributes;
         if (result.directory)
           if (const auto own = own_value(txn, result.inode)) result.own_value = own->entry.inode;
         return result;
@@ -330,8 +341,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
   if (!moved) return moved.error();
   if (flag != RenameFlag::exchange)
     positions_.removed(from->dir, moved->directory ? from->component + "/" : from->component);
-  if (moved->replaced && nodes_.knows(moved->replaced->st_ino))
-    removed_directories_.add(moved->replaced->st_ino, *moved->replaced);
+  keep_removed(std::move(replaced));
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});
   if (moved->own_value != 0) nodes_.move(moved->own_value, moved->to.slot());
   if (moved->other != 0) nodes_.move(moved->other, {moved->from.dir, moved->from.name, moved->other_directory});

@@ -89,7 +89,8 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
   if (handle.pins_reads && !file.overlay.dirty()) return read_pinned(handle, offset, length, out);
   if (file.overlay.dirty()) {
     const auto got = file.overlay.read(offset, length, out, base_reader(file));
-    if (got && options_.keeps_access_times && access_times_.find(file.inode).value_or(0) <= file.changed_ns) {
+    const bool notes = options_.keeps_access_times && (handle.flags & O_NOATIME) == 0;
+    if (got && notes && access_times_.find(file.inode).value_or(0) <= file.changed_ns) {
       const Place place = nodes_.place(file.inode).value_or(Place{});
       access_times_.note(file.inode, now_ns(), place);
     }

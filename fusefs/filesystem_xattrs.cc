@@ -6,8 +6,10 @@
 #include <chrono>
 
 #include "fusefs/filesystem.h"
+#include "fusefs/stored_xattrs.h"
 #include "fusefs/virtual_xattrs.h"
 #include "store/acl.h"
+#include "store/privileges.h"
 #include "store/typed_value.h"
 
 namespace kvfs {
@@ -121,6 +123,8 @@ std::optional<Error> Filesystem::refused_xattr(std::string_view name) const {
 Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return get_control_xattr(inode, name);
+  if (const auto removed = get_removed_xattr(inode, name)) return *removed;
+  if (name == kCapabilitiesName && has_staged_bytes(inode)) return Errc::no_attribute;  // taken away by writing
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
@@ -132,20 +136,25 @@ Result<std::string> Filesystem::get_xattr(Inode inode, std::string_view name) {
   });
 }
 
+Result<std::string> Filesystem::xattr_names(std::string_view encoded, const Caller& caller) const {
+  const auto map = Xattrs::decode(encoded);
+  if (!map) return map.error();
+  std::string names;
+  for (const auto& [name, value] : *map) {
+    if (is_acl_name(name) && !offers_acls()) continue;
+    if (name.starts_with("trusted.") && caller.uid != 0) continue;
+    names.append(name).push_back('\0');
+  }
+  return names;
+}
+
 Result<std::string> Filesystem::list_xattrs(Inode inode, const Caller& caller) {
   if (is_control(inode)) return std::string();
+  if (const auto removed = list_removed_xattrs(inode, caller)) return *removed;
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
-    const auto map = Xattrs::decode(located->entry.xattrs);
-    if (!map) return map.error();
-    std::string names;
-    for (const auto& [name, value] : *map) {
-      if (is_acl_name(name) && !offers_acls()) continue;
-      if (name.starts_with("trusted.") && caller.uid != 0) continue;
-      names.append(name).push_back('\0');
-    }
-    return names;
+    return xattr_names(located->entry.xattrs, caller);
   });
 }
 
@@ -154,6 +163,7 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
   if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return set_control_xattr(inode, name, value);
   if (auto live = check_live(inode); !live) return live;
+  if (const auto removed = set_removed_xattr(inode, name, value, flags)) return *removed;
   if (is_acl_name(name)) return set_acl(inode, name, value, flags, caller);
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;
@@ -186,18 +196,9 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
           if (!virtual_one) return virtual_one.error();
           change = std::move(*virtual_one);
         } else {
-          auto map = Xattrs::decode(located->entry.xattrs);
-          if (!map) return map.error();
-          const auto at = std::lower_bound(map->begin(), map->end(), name,
-                                           [](const auto& pair, std::string_view n) { return pair.first < n; });
-          const bool present = at != map->end() && at->first == name;
-          if (present && (flags & XATTR_CREATE) != 0) return Errc::exists;
-          if (!present && (flags & XATTR_REPLACE) != 0) return Errc::no_attribute;
-          if (present)
-            at->second = value;
-          else
-            map->emplace(at, name, value);
-          change.xattrs = Xattrs::encode(*map);
+          auto xattrs = with_xattr(located->entry.xattrs, name, value, flags);
+          if (!xattrs) return xattrs.error();
+          change.xattrs = std::move(*xattrs);
         }
         const auto entry = kvfs::set_attributes(txn, *located, change);
         if (!entry) return entry.error();
@@ -215,6 +216,7 @@ Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
   if (const auto refused = refused_xattr(name)) return *refused;
   if (is_control(inode)) return Errc::not_permitted;
   if (auto live = check_live(inode); !live) return live;
+  if (const auto removed = remove_removed_xattr(inode, name)) return *removed;
   if (is_acl_name(name)) return set_acl(inode, name, {}, 0, {});
   if (name == "user.kvfs.ttl" || name == "user.kvfs.expires_at" || name == "user.kvfs.default_ttl")
     return set_xattr(inode, name, "0", 0, {});
@@ -227,13 +229,10 @@ Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
         const auto located = locate(txn, inode);
         if (!located) return located.error();
         const Version before = located->entry.version;
-        auto map = Xattrs::decode(located->entry.xattrs);
-        if (!map) return map.error();
-        const auto at = std::find_if(map->begin(), map->end(), [&](const auto& pair) { return pair.first == name; });
-        if (at == map->end()) return Errc::no_attribute;
-        map->erase(at);
+        auto xattrs = without_xattr(located->entry.xattrs, name);
+        if (!xattrs) return xattrs.error();
         AttributeChange change;
-        change.xattrs = map->empty() ? std::string() : Xattrs::encode(*map);
+        change.xattrs = std::move(*xattrs);
         const auto entry = kvfs::set_attributes(txn, *located, change);
         if (!entry) return entry.error();
         return std::pair(before, entry->version);

@@ -71,6 +71,12 @@ class Overlay {
   /// Bytes from `offset` within the present size become zeros; whole chunks become holes.
   Result<void> zero(uint64_t offset, uint64_t length, const BaseReader& base);
 
+  /// Where data or a hole begins from `offset` on, in units of chunks; `base` answers likewise for the value in the
+  /// store (overlay_seek.cc). Errors: out_of_range (no data there, or beyond the end); of `base`.
+  using BaseSeek = std::function<Result<uint64_t>(uint64_t offset)>;
+  Result<uint64_t> seek_data(uint64_t offset, const BaseSeek& base) const;
+  Result<uint64_t> seek_hole(uint64_t offset, const BaseSeek& base) const;
+
   /// The value in the store is another one now, `base_size` bytes long, which `base` reads: what was written is laid
   /// over that one, to the byte; a size that was set stays. Errors: as write().
   Result<void> rebase(uint64_t base_size, const BaseReader& base);
@@ -92,6 +98,11 @@ class Overlay {
   using Buffers = std::map<uint32_t, Buffer>;
   /// Sorted, disjoint: [from, to) within a chunk.
   using Ranges = std::vector<std::pair<uint32_t, uint32_t>>;
+
+  enum class Cover { bytes, hole, base };
+  Cover cover_of(uint32_t index) const;
+  /// Where, behind the chunk, the next one begins that is not the store's; else where the store's value ends.
+  uint64_t next_own(uint32_t index) const;
 
   void mark_dirty();
   void count_memory(int64_t change);

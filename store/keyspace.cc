@@ -1,10 +1,13 @@
 #include "store/keyspace.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
+#include "store/acl.h"
 #include "store/key_state.h"
+#include "store/privileges.h"
 #include "store/tree_rows.h"
 #include "store/typed_value.h"
 
@@ -38,6 +41,13 @@ Result<DirPathPtr> ensure_directory(WriteTxn& txn, const DirPath& parent, std::s
   entry.mode = 0755;
   entry.uid = parent.uid;
   entry.gid = parent.gid;
+  InheritedAcls inherited;
+  if (!parent.default_acl.empty()) {
+    inherited = inherit_acls(parent.default_acl, {}, true, 0777);
+    entry.mode = inherited.mode;
+    entry.xattrs = inherited.xattrs;
+  }
+  entry.mode |= parent.mode & S_ISGID;
   const Result<Entry> made = rows::make_directory(txn, parent, component, entry);
   if (!made) return made.error();
   return dir_path(txn, made->inode);
@@ -73,10 +83,15 @@ Error too_large_for_row(std::string_view value) {
   return {Errc::value_too_large, fmt::format("{} bytes are too many to be kept in a row", value.size())};
 }
 
-/// The value put at a new key, before its bytes are set.
-Entry new_value(WriteTxn& txn, const DirPath& path) {
+/// The value put at a new key, before its bytes are set. `xattrs` keeps those that it inherits.
+Entry new_value(WriteTxn& txn, const DirPath& path, std::string& xattrs) {
   Entry entry;
   entry.mode = 0644;
+  if (!path.default_acl.empty()) {
+    InheritedAcls inherited = inherit_acls(path.default_acl, {}, false, 0666);
+    entry.mode = inherited.mode;
+    entry.xattrs = xattrs = std::move(inherited.xattrs);
+  }
   entry.uid = path.uid;
   entry.gid = path.gid;
   entry.inode = txn.next_inode();
@@ -109,7 +124,8 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   outcome.created = !present;
   const std::string former =
       outcome.created && txn.runtime().keeps_tombstones() ? rows::unbury(txn, path.collection, key) : std::string();
-  Entry entry = present ? *present : new_value(txn, path);
+  std::string xattrs;
+  Entry entry = present ? *present : new_value(txn, path, xattrs);
   if (options.type != ValueType::bytes && outcome.created) entry.state = former;
   if (!present) entry.shadowed = rows::is_shadowed(txn, path, slot);
   rows::IndexMove index;
@@ -118,6 +134,8 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
     index = rows::expires_at(entry, options.expires_ms.value_or(default_ms), txn.now_ms());
   }
   if (entry.expires_ms != 0 && entry.nlink > 1) return {Errc::not_permitted, "a file with several names cannot expire"};
+  entry.mode &= ~set_id_bits(entry.mode);
+  if (present && !entry.xattrs.empty()) entry.xattrs = xattrs = without_capabilities(entry.xattrs);
   // Views into the row end when apply() writes chunk rows.
   std::string kept;
   if (!(options.keep_content_type && present)) entry.content_type = options.content_type.value_or(std::string_view());

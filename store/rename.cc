@@ -256,7 +256,7 @@ Result<Renamed> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, Re
   const std::optional<Entry> source = rows::load_live(txn, *ends->from, from);
   if (!source) return Errc::not_found;
   const std::optional<Entry> target = there ? rows::load(txn.rows(), to) : std::nullopt;
-  const Renamed moved{source->inode, false, {}};
+  const Renamed moved{source->inode, false};
   const bool shadowed = rows::is_shadowed(txn, *ends->to, to);
   if (auto ok = move_value(txn, *ends, from, to, mode, *source, target, shadowed); !ok) return ok.error();
   return moved;
@@ -271,7 +271,7 @@ Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMo
   Result<Found> source = find_name(txn, from.dir, from.name);
   if (!source) return source.error();
   const bool from_directory = source->slot.directory;
-  Renamed renamed{source->entry.inode, from_directory, {}};
+  const Renamed renamed{source->entry.inode, from_directory};
   if ((value_there || to_directory) && mode == RenameMode::no_replace) return Errc::exists;
   if (!from_directory && !to_directory) {
     const Slot from_value{from.dir, from.name, false};
@@ -294,7 +294,6 @@ Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMo
     if (!to_directory) return Errc::not_directory;
     if (target->entry.inode == source->entry.inode) return renamed;
     if (is_below(txn, to.dir, source->entry.inode)) return {Errc::invalid, "a directory cannot move below itself"};
-    renamed.replaced = target->entry;
     if (Result<void> ok = remove_directory(txn, to.dir, to.name); !ok) return ok.error();
     source = find_name(txn, from.dir, from.name);
     if (!source) return source.error();

@@ -6,6 +6,7 @@
 
 #include "store/acl.h"
 #include "store/byte_order.h"
+#include "store/privileges.h"
 #include "store/tree_rows.h"
 #include "store/typed_value.h"
 
@@ -226,13 +227,16 @@ Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view compone
   const Slot slot{dir, component, true};
   const std::optional<Entry> entry = rows::load(txn.rows(), slot);
   if (!entry) return rows::load(txn.rows(), {dir, component, false}) ? Errc::not_directory : Errc::not_found;
-  const Entry directory = *entry;
+  Entry directory = *entry;
   const Result<DirPathPtr> path = dir_path(txn, directory.inode);
   if (!path) return Errc::not_found;
   const bool holds_expired = rows::has_rows(txn, directory.inode);
   if (holds_expired && !is_empty_directory(txn, directory.inode)) return Errc::not_empty;
   if (find_entry(txn, {dir, component, false})) return {Errc::not_empty, "the directory has a value of its own"};
-  if (holds_expired) erase_expired(txn, **path);
+  if (holds_expired) {
+    erase_expired(txn, **path);
+    directory = *rows::load(txn.rows(), slot);
+  }
   rows::erase_directory(txn, **path, directory);
   rows::prune_implicit(txn, dir);
   return {};
@@ -395,7 +399,7 @@ Result<Entry> set_value(WriteTxn& txn, const Located& node, const StagedValue& v
     return {Errc::stale, fmt::format("the key has version {}, not {}", entry.version, *change.if_version)};
   // Applying the value writes rows, which ends views: keep what is short.
   const std::string content_type(entry.content_type);
-  const std::string xattrs(entry.xattrs);
+  const std::string xattrs = without_capabilities(entry.xattrs);
   entry.content_type = content_type;
   entry.xattrs = xattrs;
   rows::TypedStorage storage;

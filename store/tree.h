@@ -66,8 +66,6 @@ enum class RenameMode { replace, no_replace, exchange };
 struct Renamed {
   Inode inode = 0;         // of what had the name `from`
   bool directory = false;  // likewise
-  /// A directory that was replaced, as it was; its numbers only, the views have ended.
-  std::optional<Entry> replaced;
 };
 /// rename(2), renameat2(2). `from` and `to` name rows as found by find_name (`to.directory` is ignored: what is there
 /// decides). A directory's own value moves with it.

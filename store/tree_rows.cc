@@ -156,6 +156,7 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     txn.rows().put(orphan_row(entry.inode), {});
     txn.inode_moved(entry.inode, std::nullopt);
   } else {
+    txn.will_remove(entry);
     erase_contents(txn, entry);  // first: it reads the state
     if (entry.by_inode) txn.rows().erase(inode_row(entry.inode));
   }
@@ -236,6 +237,7 @@ void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, 
   change.version = change.id = txn.next_version();
   if (path.depth == 1) change.tenant = path.name;
   if (path.depth == 2) change.collection = path.name;
+  txn.will_remove(entry);
   txn.rows().erase(dirent_row(slot));
   txn.rows().erase(parent_row(path.id));
   if (path.depth <= 2) {

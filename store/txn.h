@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -96,6 +97,13 @@ class WriteTxn : public ReadTxn {
   DirDelta& delta(DirId dir) { return effects_.deltas[dir]; }
   void drop_delta(DirId dir) { effects_.deltas.erase(dir); }
 
+  /// Calls `last_look` with each entry, its views still valid, of which this transaction leaves nothing: it has no name
+  /// any more, and nobody holds it.
+  void witness_removals(std::function<void(const Entry&)> last_look) { last_look_ = std::move(last_look); }
+  void will_remove(const Entry& entry) const {
+    if (last_look_) last_look_(entry);
+  }
+
   void record(ChangeView change) {
     change.event = event_;
     effects_.changes.add(change);
@@ -143,6 +151,7 @@ class WriteTxn : public ReadTxn {
   const int64_t now_ns_;
   const Origin origin_;
   std::string_view event_;
+  std::function<void(const Entry&)> last_look_;
   Effects effects_;
 };
 

@@ -179,6 +179,7 @@ TEST_F(FilesystemDirectoriesTest, AnAllocationThatCanNeverFitIsRefused) {
   }));
   auto handle = create(collection_, "f");
   EXPECT_EQ(fs().allocate(*handle, 0, 0, 2 << 20, kRoot).error().code, Errc::no_space);
+  EXPECT_EQ(fs().allocate(*handle, 0, kValueBytesMax, 1, kRoot).error().code, Errc::value_too_large);
   EXPECT_TRUE(fs().allocate(*handle, 0, 0, 1 << 19, kRoot));
   ASSERT_TRUE(close(std::move(handle)));
 }

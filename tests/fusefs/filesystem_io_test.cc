@@ -256,6 +256,39 @@ TEST_F(FilesystemIoTest, SparseFilesReadAsZerosAndTellTheirHoles) {
   ASSERT_TRUE(close(std::move(handle)));
 }
 
+TEST_F(FilesystemIoTest, HolesAreToldBeforeTheFileIsPublished) {
+  const auto data = [&](FileHandle& handle, uint64_t from) {
+    const auto at = fs().seek(handle, from * kChunkBytes, SEEK_DATA);
+    return at ? *at / kChunkBytes : UINT64_MAX;
+  };
+  const auto hole = [&](FileHandle& handle, uint64_t from) {
+    return *fs().seek(handle, from * kChunkBytes, SEEK_HOLE) / kChunkBytes;
+  };
+  auto handle = create(collection_, "f");
+  write(*handle, 10 * kChunkBytes, std::string(2 * kChunkBytes, 'x'));
+  AttributeRequest longer;
+  longer.size = 20 * kChunkBytes;
+  const Inode inode = handle->file->inode;
+  ASSERT_TRUE(fs().set_attributes(inode, longer, kRoot));
+  for (const bool published : {false, true}) {
+    if (published) ASSERT_TRUE(fs().flush(*handle));
+    EXPECT_EQ(data(*handle, 0), 10u) << published;
+    EXPECT_EQ(hole(*handle, 0), 0u) << published;
+    EXPECT_EQ(hole(*handle, 10), 12u) << published;
+    EXPECT_EQ(data(*handle, 12), UINT64_MAX) << published;
+    EXPECT_EQ(fs().seek(*handle, 20 * kChunkBytes, SEEK_HOLE).error().code, Errc::out_of_range) << published;
+  }
+  // Over a published value: a hole punched into it, and data in one of its holes.
+  ASSERT_TRUE(fs().allocate(*handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 10 * kChunkBytes, kChunkBytes, kRoot));
+  write(*handle, 15 * kChunkBytes, "y");
+  EXPECT_EQ(data(*handle, 0), 11u);
+  EXPECT_EQ(hole(*handle, 11), 12u);
+  EXPECT_EQ(data(*handle, 12), 15u);
+  EXPECT_EQ(hole(*handle, 15), 16u);
+  EXPECT_EQ(data(*handle, 16), UINT64_MAX);
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
 TEST_F(FilesystemIoTest, MemoryStaysWithinTheLimits) {
   FilesystemOptions options;
   options.staging.memory_per_file_bytes_max = 3 * kChunkBytes;

@@ -31,6 +31,26 @@ TEST_F(FilesystemXattrsTest, TrustedAttributesAreListedForRootAlone) {
   EXPECT_EQ(*fs().list_xattrs(inode, other), std::string("user.u\0", 7));
 }
 
+TEST_F(FilesystemXattrsTest, WritingAtAnyDoorTakesCapabilitiesAway) {
+  const Inode inode = write_file(collection_, "f", "x");
+  const auto give = [&] {
+    ASSERT_TRUE(fs().set_xattr(inode, "security.capability", "all", 0, kRoot));
+    ASSERT_TRUE(fs().set_xattr(inode, "user.kept", "1", 0, kRoot));
+  };
+  const auto has = [&] { return fs().get_xattr(inode, "security.capability").has_value(); };
+  give();
+  auto handle = open(inode, O_WRONLY);
+  EXPECT_TRUE(has());
+  write(*handle, 0, "y");
+  EXPECT_FALSE(has()) << "not published yet";
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_FALSE(has());
+  give();
+  put_value("f", "z");
+  EXPECT_FALSE(has());
+  EXPECT_EQ(*fs().get_xattr(inode, "user.kept"), "1");
+}
+
 TEST_F(FilesystemXattrsTest, ANameIsMoreThanItsNamespace) {
   const Inode inode = write_file(collection_, "f", "x");
   for (const char* name : {"user.", "trusted.", "security."}) {

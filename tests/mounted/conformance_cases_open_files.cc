@@ -132,6 +132,38 @@ constexpr ConformanceCase kCases[] = {
       futimens 0 5 6
       fstat 0
       fclose 0)"},
+    {"a_removed_directory_has_extended_attributes_while_open", R"(
+      mkdir d 0755
+      fopen 0 d directory,rdonly
+      fsetxattr 0 trusted.a one
+      rmdir d
+      fgetxattr 0 trusted.a
+      fgetxattr 0 trusted.b
+      fsetxattr 0 trusted.b two
+      fgetxattr 0 trusted.b
+      fremovexattr 0 trusted.a
+      fremovexattr 0 trusted.a
+      fgetxattr 0 trusted.a
+      fclose 0)"},
+    {"a_removed_link_or_file_has_attributes_while_its_path_is_open", R"(
+      symlink target l
+      create f 0640
+      write f hello
+      fopen 0 l path,nofollow
+      fopen 1 f path
+      unlink l
+      unlink f
+      fstat 0
+      freadlink 0
+      fstat 1
+      fread 1 0 5
+      symlink a k
+      symlink b m
+      fopen 2 m path,nofollow
+      rename k m
+      fstat 2
+      freadlink 2
+      readlink m)"},
     {"a_removed_fifo_lives_on_while_open", R"(
       mkfifo p 0644
       fopen 0 p rdwr,nonblock

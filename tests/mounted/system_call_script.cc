@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -339,6 +340,21 @@ std::map<std::string, Interpreter::Call> Interpreter::descriptor_calls() {
          const std::string open_file = "/proc/self/fd/" + std::to_string(i.fd(w[1]));
          return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, w[2].c_str(), AT_SYMLINK_FOLLOW);
        }},
+      {"freadlink",
+       [](I& i, const Words& w) -> long {
+         char target[4096];
+         const ssize_t n = ::readlinkat(i.fd(w[1]), "", target, sizeof target);
+         return n < 0 ? n : i.tell(std::string(target, static_cast<size_t>(n)));
+       }},
+      {"fsetxattr",
+       [](I& i, const Words& w) { return ::fsetxattr(i.fd(w[1]), w[2].c_str(), w[3].data(), w[3].size(), 0); }},
+      {"fgetxattr",
+       [](I& i, const Words& w) -> long {
+         char value[256];
+         const ssize_t n = ::fgetxattr(i.fd(w[1]), w[2].c_str(), value, sizeof value);
+         return n < 0 ? n : i.tell(std::string(value, static_cast<size_t>(n)));
+       }},
+      {"fremovexattr", [](I& i, const Words& w) { return ::fremovexattr(i.fd(w[1]), w[2].c_str()); }},
       {"fallocate",
        [](I& i, const Words& w) {
          static const std::map<std::string, int> modes = {{"allocate", 0},

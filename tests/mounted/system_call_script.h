@@ -22,7 +22,8 @@ namespace kvfs::test {
 ///   are others than at mark);
 ///   and for descriptors 0-9: fopen N P FLAGS [MODE], fclose N, fwrite N OFFSET TEXT, fread N OFFSET COUNT, fstat N,
 ///   fmoved N PATH_OF_MARK, ftruncate N SIZE, fchmod N MODE, fchown N UID GID, flink N P, fallocate N MODE OFFSET
-///   LENGTH, fseek N data|hole OFFSET, futimens N A M.
+///   LENGTH, fseek N data|hole OFFSET, futimens N A M, freadlink N,
+///   fsetxattr N NAME VALUE, fgetxattr N NAME, fremovexattr N NAME.
 std::vector<std::string> run_script(std::string_view script, const std::string& directory);
 
 }  // namespace kvfs::test

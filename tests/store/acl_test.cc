@@ -84,6 +84,37 @@ TEST(AclRules, WhatANewNodeInheritsIsNoMoreThanItIsAskedFor) {
   EXPECT_EQ(minimal.xattrs, "");
 }
 
+TEST(AclRules, KeysOfOtherDoorsInheritThemAndTheGroupOfADirectory) {
+  StoreOptions options;
+  options.engine.kind = "memory";
+  const auto store = Store::open(options);
+  ASSERT_TRUE(store);
+  const std::string list = list_of({{kOwner, 7}, {kUser, 7, 1234}, {kGroupObj, 5}, {kMask, 7}, {kOther, 0}});
+  const auto done = (*store)->write([&](WriteTxn& txn) -> Result<void> {
+    const auto tenant = ensure_tenant(txn, "t");
+    const auto collection = ensure_collection(txn, *tenant, "c");
+    const auto found = find_name(txn, *tenant, "c");
+    const Located at{{*tenant, "c", true}, "c", found->entry};
+    AttributeChange group;
+    group.mode = 02755;
+    group.gid = 77;
+    EXPECT_TRUE(set_attributes(txn, at, group));
+    EXPECT_TRUE(set_acl(txn, at, kDefaultAclName, list, 0));
+    EXPECT_TRUE(put(txn, *collection, "d/f", "value"));
+    const auto directory = find_name(txn, *collection, "d");
+    EXPECT_EQ(directory->entry.mode, 02770u);
+    EXPECT_EQ(directory->entry.gid, 77u);
+    EXPECT_EQ(Xattrs::find(directory->entry.xattrs, kDefaultAclName), list);
+    const auto file = peek(txn, *collection, "d/f");
+    EXPECT_EQ(file->mode, 0660u);
+    EXPECT_EQ(file->gid, 77u);
+    EXPECT_EQ(Acl::decode(*Xattrs::find(file->xattrs, kAccessAclName))->permissions(), 0660u);
+    EXPECT_FALSE(Xattrs::find(file->xattrs, kDefaultAclName));
+    return {};
+  });
+  EXPECT_TRUE(done) << done.error().message();
+}
+
 TEST(AclRules, TheyFollowModesAndNodesOfAStore) {
   StoreOptions options;
   options.engine.kind = "memory";

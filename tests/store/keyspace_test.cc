@@ -261,6 +261,15 @@ TEST_F(KeyspaceTest, DirectoriesPassOnTheirDefaultTtl) {
   EXPECT_EQ(put("s/other", "1", never)->expires_ms, 0U);
 }
 
+TEST_F(KeyspaceTest, ReplacingAValueTakesAwayWhatRunningItGave) {
+  ASSERT_TRUE(put("f", "one"));
+  AttributeChange change;
+  change.mode = 06755;
+  EXPECT_EQ(write([&](WriteTxn& txn) { return set_attributes(txn, *locate(collection_, "f"), change); }), "ok");
+  ASSERT_TRUE(put("f", "two"));
+  EXPECT_EQ(locate(collection_, "f")->entry.mode, 0755u);
+}
+
 TEST_F(KeyspaceTest, RenameKeepsTheInodeAndCopyDoesNot) {
   ASSERT_TRUE(put("a", "1"));
   const Inode inode = locate(collection_, "a")->entry.inode;

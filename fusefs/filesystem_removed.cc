@@ -1,0 +1,80 @@
+// Requests about what was removed while somebody had it open in a way that the store does not know of.
+#include "fusefs/attributes.h"
+#include "fusefs/filesystem.h"
+#include "fusefs/stored_xattrs.h"
+
+namespace kvfs {
+
+void Filesystem::note_removals(WriteTxn& txn, Removed& removed) const {
+  removed.clear();  // the transaction may run again
+  txn.witness_removals([this, &txn, &removed](const Entry& entry) {
+    if (!nodes_.knows(entry.inode)) return;
+    // Nothing of it is staged: nobody has it open. Asking would wait for those who publish, who wait for us.
+    RemovedNode node{to_stat(txn, entry), std::string(entry.xattrs), {}};
+    show_as_told(node.st);
+    if (entry.kind == Kind::symlink) node.target = entry.inline_value;
+    removed.push_back(std::move(node));
+  });
+}
+
+void Filesystem::keep_removed(Removed removed) {
+  for (RemovedNode& node : removed) removed_nodes_.add(std::move(node));
+}
+
+std::optional<Result<Attributes>> Filesystem::set_removed_attributes(Inode inode, const AttributeRequest& request) {
+  if (request.size) return std::nullopt;  // its bytes are gone
+  const auto change = [&](RemovedNode& node) {
+    struct stat& st = node.st;
+    if (request.mode) st.st_mode = (st.st_mode & S_IFMT) | (*request.mode & kModeMask);
+    if (request.uid) st.st_uid = *request.uid;
+    if (request.gid) st.st_gid = *request.gid;
+    if (request.atime_ns) st.st_atim = to_timespec(*request.atime_ns);
+    if (request.mtime_ns) st.st_mtim = to_timespec(*request.mtime_ns);
+    st.st_ctim = to_timespec(static_cast<int64_t>(store_.options().clock_ns()));
+  };
+  if (!removed_nodes_.change(inode, change)) return std::nullopt;
+  return attributes(inode);
+}
+
+std::optional<Result<std::string>> Filesystem::get_removed_xattr(Inode inode, std::string_view name) const {
+  const auto node = removed_nodes_.find(inode);
+  if (!node) return std::nullopt;
+  const auto value = Xattrs::find(node->xattrs, name);
+  return value ? Result<std::string>(std::string(*value)) : Errc::no_attribute;
+}
+
+std::optional<Result<std::string>> Filesystem::list_removed_xattrs(Inode inode, const Caller& caller) const {
+  const auto node = removed_nodes_.find(inode);
+  if (!node) return std::nullopt;
+  return xattr_names(node->xattrs, caller);
+}
+
+std::optional<Result<void>> Filesystem::set_removed_xattr(Inode inode, std::string_view name, std::string_view value,
+                                                          int flags) {
+  Result<void> done;
+  const auto change = [&](RemovedNode& node) {
+    auto xattrs = with_xattr(node.xattrs, name, value, flags);
+    if (xattrs && xattrs->size() > kXattrsBytesMax) xattrs = Errc::no_space;
+    if (xattrs)
+      node.xattrs = std::move(*xattrs);
+    else
+      done = xattrs.error();
+  };
+  if (!removed_nodes_.change(inode, change)) return std::nullopt;
+  return done;
+}
+
+std::optional<Result<void>> Filesystem::remove_removed_xattr(Inode inode, std::string_view name) {
+  Result<void> done;
+  const auto change = [&](RemovedNode& node) {
+    auto xattrs = without_xattr(node.xattrs, name);
+    if (xattrs)
+      node.xattrs = std::move(*xattrs);
+    else
+      done = xattrs.error();
+  };
+  if (!removed_nodes_.change(inode, change)) return std::nullopt;
+  return done;
+}
+
+}  // namespace kvfs

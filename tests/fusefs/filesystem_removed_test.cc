@@ -1,0 +1,80 @@
+// What is removed while somebody has it open, and what happens meanwhile.
+#include <sys/xattr.h>
+
+#include <thread>
+
+#include "tests/fusefs/filesystem_fixture.h"
+
+namespace kvfs {
+namespace {
+
+using FilesystemRemovedTest = FilesystemTest;
+
+TEST_F(FilesystemRemovedTest, ALinkOrFileThatTheKernelStillKnowsHasItsAttributes) {
+  const auto link = fs().make_symlink(collection_, "l", "where/it/leads", kRoot);
+  ASSERT_TRUE(link);
+  const Inode file = write_file(collection_, "f", "bytes");
+  ASSERT_TRUE(fs().set_xattr(file, "user.a", "1", 0, kRoot));
+  ASSERT_TRUE(fs().unlink(collection_, "l"));
+  ASSERT_TRUE(fs().unlink(collection_, "f"));
+  EXPECT_EQ(*fs().read_symlink(link->inode), "where/it/leads");
+  EXPECT_EQ(stat_of(link->inode).st_nlink, 0u);
+  EXPECT_EQ(stat_of(file).st_size, 5);
+  EXPECT_EQ(*fs().get_xattr(file, "user.a"), "1");
+  AttributeRequest request;
+  request.mode = 0600;
+  ASSERT_TRUE(fs().set_attributes(file, request, kRoot));
+  EXPECT_EQ(stat_of(file).st_mode & 07777, 0600u);
+  EXPECT_EQ(fs().open(file, O_RDONLY, kRoot).error().code, Errc::stale);
+  fs().forget(file, 1);
+  EXPECT_EQ(fs().attributes(file).error().code, Errc::stale);
+}
+
+TEST_F(FilesystemRemovedTest, WhatARenameReplacesHasItsAttributesToo) {
+  const auto replaced = fs().make_symlink(collection_, "b", "old", kRoot);
+  ASSERT_TRUE(replaced);
+  ASSERT_TRUE(fs().make_symlink(collection_, "a", "new", kRoot));
+  ASSERT_TRUE(fs().rename(collection_, "a", collection_, "b", RenameFlag::none));
+  EXPECT_EQ(*fs().read_symlink(replaced->inode), "old");
+}
+
+TEST_F(FilesystemRemovedTest, AnotherNameOfAFileKeepsItAsItIs) {
+  const Inode file = write_file(collection_, "f", "bytes");
+  ASSERT_TRUE(fs().make_link(file, collection_, "g"));
+  ASSERT_TRUE(fs().unlink(collection_, "f"));
+  EXPECT_EQ(stat_of(file).st_nlink, 1u);
+  ASSERT_TRUE(close(open(file, O_RDONLY)));
+}
+
+TEST_F(FilesystemRemovedTest, ExtendedAttributesOfARemovedDirectoryAreReadSetAndRemoved) {
+  const Inode dir = directory(collection_, "d");
+  ASSERT_TRUE(fs().set_xattr(dir, "user.a", "1", 0, kRoot));
+  ASSERT_TRUE(fs().remove_directory(collection_, "d"));
+  EXPECT_EQ(*fs().get_xattr(dir, "user.a"), "1");
+  EXPECT_EQ(fs().get_xattr(dir, "user.b").error().code, Errc::no_attribute);
+  ASSERT_TRUE(fs().set_xattr(dir, "user.b", "2", XATTR_CREATE, kRoot));
+  EXPECT_EQ(fs().set_xattr(dir, "user.b", "2", XATTR_CREATE, kRoot).error().code, Errc::exists);
+  ASSERT_TRUE(fs().remove_xattr(dir, "user.a"));
+  EXPECT_EQ(fs().remove_xattr(dir, "user.a").error().code, Errc::no_attribute);
+  EXPECT_EQ(*fs().list_xattrs(dir, kRoot), std::string("user.b\0", 7));
+}
+
+TEST_F(FilesystemRemovedTest, AFileIsLinkedWhileItIsPublishedAndNeitherWaitsForTheOtherForEver) {
+  const Inode inode = write_file(collection_, "f", "x");
+  auto handle = open(inode);
+  std::thread writer([&] {
+    for (int i = 0; i < 2000; i++) {
+      ASSERT_TRUE(fs().write(*handle, 0, "y", kRoot));
+      ASSERT_TRUE(fs().flush(*handle));
+    }
+  });
+  for (int i = 0; i < 2000; i++) {
+    ASSERT_TRUE(fs().make_link(inode, collection_, "g"));
+    ASSERT_TRUE(fs().unlink(collection_, "g"));
+  }
+  writer.join();
+  ASSERT_TRUE(close(std::move(handle)));
+}
+
+}  // namespace
+}  // namespace kvfs
