@@ -1,5 +1,6 @@
 #include "respbridge/command.h"
 #include "respbridge/errors.h"
+#include "respbridge/notifier.h"
 #include "respbridge/numbers.h"
 #include "respbridge/service.h"
 #include "store/typed_value.h"
@@ -42,7 +43,27 @@ bool Call::only_looks() const {
   return (spec.flags & kLooks) != 0 || (client.card->no_touch.load(std::memory_order_relaxed) && spec.name != "touch");
 }
 
+void Call::looked_up(uint32_t database, std::string_view key, bool hit) const {
+  Statistics& statistics = service.statistics();
+  (hit ? statistics.keyspace_hits : statistics.keyspace_misses).fetch_add(1, std::memory_order_relaxed);
+  const uint32_t classes = service.config().event_classes();
+  if (hit || (classes & kMissEvents) == 0) return;
+  for (auto& [channel, payload] : event_messages(classes, database, key, "keymiss")) {
+    if (scope.writer != nullptr)
+      scope.publications.push_back({client.identity.tenant, std::move(channel), std::move(payload)});
+    else
+      service.store().channels().publish(client.identity.tenant, channel, payload);
+  }
+}
+
 std::optional<Entry> Call::find(uint32_t database, std::string_view key) const {
+  std::optional<Entry> entry = find_uncounted(database, key);
+  // OBJECT and MEMORY USAGE tell of a key and do not ask for its value.
+  if ((spec.flags & kReads) != 0 && spec.first_key != 2) looked_up(database, key, entry.has_value());
+  return entry;
+}
+
+std::optional<Entry> Call::find_uncounted(uint32_t database, std::string_view key) const {
   const DirId dir = collection(database);
   if (dir == 0) return std::nullopt;
   Result<Entry> entry = only_looks() ? peek(*scope.reader, dir, key) : get(*scope.reader, dir, key);

@@ -75,6 +75,19 @@ class Outbox : public Channels::Subscriber {
   /// Of the connection, as messages pushed now will find it: its protocol version; whether it listens to channels.
   virtual int protocol() const noexcept = 0;
   virtual bool subscribes() const noexcept = 0;
+
+  /// The subscriber of sharded channels, whose messages are marked as such.
+  static Channels::SubscriberPtr sharded(const std::shared_ptr<Outbox>& outbox) { return {outbox, &outbox->sharded_}; }
+
+ private:
+  virtual void deliver_sharded(const Channels::Message& message) noexcept = 0;
+
+  struct Sharded : Channels::Subscriber {
+    explicit Sharded(Outbox& of) : outbox(of) {}
+    void deliver(const Channels::Message& message) noexcept override { outbox.deliver_sharded(message); }
+    Outbox& outbox;
+  };
+  Sharded sharded_{*this};
 };
 
 /// A command kept for later, with its own copy of the arguments.

@@ -119,6 +119,8 @@ class Call {
   /// The live value of a key; keys that cannot exist are absent.
   std::optional<Entry> find(std::string_view key) const { return find(client.database, key); }
   std::optional<Entry> find(uint32_t database, std::string_view key) const;
+  /// Counts the lookup as a hit or a miss, of which an event tells. Commands that only read need not call it.
+  void looked_up(std::string_view key, bool hit) const { looked_up(client.database, key, hit); }
   /// Whether the command, as in Redis, does not count as a use of the keys it finds.
   bool only_looks() const;
   /// Likewise; false where it is of another type: WRONGTYPE has been replied.
@@ -149,6 +151,10 @@ class Call {
   void wrong_subcommand_arity();
   /// What keyspace events call this change; static storage.
   void event(std::string_view name);
+
+ private:
+  std::optional<Entry> find_uncounted(uint32_t database, std::string_view key) const;
+  void looked_up(uint32_t database, std::string_view key, bool hit) const;
 };
 
 /// Options of a PutOptions that changes a value and keeps everything else of it.

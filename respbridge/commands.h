@@ -41,6 +41,8 @@ void client_trackinginfo(Call& call);
 void client_unblock(Call& call);
 void client_unpause(Call& call);
 void cluster(Call& call);
+void module_list(Call& call);
+void replication(Call& call);
 void command(Call& call);
 void command_count(Call& call);
 void command_docs(Call& call);

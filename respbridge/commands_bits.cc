@@ -36,6 +36,7 @@ std::optional<uint8_t> byte_at(Call& call, const std::optional<Entry>& entry, ui
 std::optional<std::string> bytes_of(Call& call, std::string_view key) {
   std::optional<Entry> entry;
   if (!call.find_bytes(key, entry)) return std::nullopt;
+  if ((call.spec.flags & kWrites) != 0) call.looked_up(key, entry.has_value());
   if (!entry) return std::string();
   return call.read(*entry);
 }

@@ -110,7 +110,7 @@ void command_info(Call& call) {
     if (const CommandSpec* spec = find_any(name))
       describe(call.reply, *spec);
     else
-      call.reply.null_array();
+      call.reply.null();
   }
 }
 
@@ -172,5 +172,11 @@ void container_help(Call& call) {
 }
 
 void cluster(Call& call) { call.reply.error("ERR This instance has cluster support disabled"); }
+
+void module_list(Call& call) { call.reply.array(0); }
+
+void replication(Call& call) {
+  call.reply.error("ERR replicas of Redis cannot follow kvfs: `kvfs backup` copies a store, DUMP and SCAN its keys");
+}
 
 }  // namespace kvfs::resp::commands

@@ -242,7 +242,7 @@ void client_list(Call& call) {
     std::vector<uint64_t> ids;
     while (!words.at_end()) {
       const std::optional<int64_t> id = parse_integer(words.next());
-      if (!id || *id <= 0) return call.reply.error("ERR Invalid client ID");
+      if (!id) return call.reply.error("ERR Invalid client ID");
       ids.push_back(static_cast<uint64_t>(*id));
     }
     std::erase_if(cards, [&](const auto& card) { return std::find(ids.begin(), ids.end(), card->id) == ids.end(); });

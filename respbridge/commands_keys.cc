@@ -135,7 +135,9 @@ void copy(Call& call) {
   }
   if (database == call.client.database && call.args[1] == call.args[2])
     return call.reply.error("ERR source and destination objects are the same");
-  if (!call.find(call.args[1])) return call.reply.integer(0);
+  const bool present = call.find(call.args[1]).has_value();
+  call.looked_up(call.args[1], present);
+  if (!present) return call.reply.integer(0);
   if (!replace && call.find(database, call.args[2])) return call.reply.integer(0);
   call.event("copy_to");
   if (transfer(call, call.args[1], database, call.args[2], false, true)) call.reply.integer(1);

@@ -25,6 +25,10 @@ std::string space_of(const Client& client, const Kind& kind) {
   return kind.sharded ? shard_space(client.identity.tenant) : client.identity.tenant;
 }
 
+Channels::SubscriberPtr subscriber_of(const Client& client, const Kind& kind) {
+  return kind.sharded ? Outbox::sharded(client.outbox) : client.outbox;
+}
+
 void confirm(Call& call, std::string_view word, std::optional<std::string_view> name, const Kind& kind) {
   const Client& client = call.client;
   call.reply.push(3);
@@ -57,7 +61,7 @@ void subscribe_to(Call& call, const Kind& kind) {
     if (kind.pattern)
       hub.subscribe_pattern(space, name, client.outbox);
     else
-      hub.subscribe(space, name, client.outbox);
+      hub.subscribe(space, name, subscriber_of(client, kind));
     confirm(call, kind.subscribe, name, kind);
   }
   update_card(client);
@@ -71,7 +75,7 @@ void unsubscribe_name(Client& client, Channels& hub, const Kind& kind, std::stri
   if (kind.pattern)
     hub.unsubscribe_pattern(space, name, client.outbox.get());
   else
-    hub.unsubscribe(space, name, client.outbox.get());
+    hub.unsubscribe(space, name, subscriber_of(client, kind).get());
   names.erase(at);
 }
 

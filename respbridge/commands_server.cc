@@ -7,6 +7,7 @@
 #include "respbridge/errors.h"
 #include "respbridge/info.h"
 #include "respbridge/memory_config.h"
+#include "respbridge/notifier.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "respbridge/service.h"
@@ -52,7 +53,7 @@ struct Flush {
           if (!top) return size_t{0};
           const Result<DirId> dir = find_collection(txn, *top, service.collection_name(database));
           if (!dir) return size_t{0};
-          txn.name_event("del");
+          txn.name_event(kFlushEvent);
           return clear_collection(txn, *dir, kClearedAtOnceMax);
         },
         service.write_options(awaits_sync));
@@ -61,6 +62,7 @@ struct Flush {
 
 /// In EXEC by its transaction.
 void flush_within(Call& call, uint32_t first, uint32_t last) {
+  call.event(kFlushEvent);
   for (uint32_t database = first; database <= last; ++database) {
     const DirId dir = call.collection(database);
     if (dir == 0) continue;
@@ -141,6 +143,8 @@ void save(Call& call) {
 }
 
 void bgsave(Call& call) {
+  const bool scheduled = call.args.size() == 2 && equals_ignoring_case(call.args[1], "schedule");
+  if (call.args.size() > 1 && !scheduled) return call.syntax_error();
   call.service.save_in_background();
   call.reply.status(call.spec.name == "bgsave" ? "Background saving started"
                                                : "Background append only file rewriting started");

@@ -75,6 +75,7 @@ std::optional<Members> combine(Call& call, Args keys, Algebra algebra) {
       failed = true;
       break;
     }
+    if ((call.spec.flags & kWrites) != 0) call.looked_up(key, !members->empty());
     if (!result) {
       result = std::move(members);
       continue;

@@ -14,11 +14,6 @@ namespace kvfs::resp::commands {
 
 namespace {
 
-void count_lookup(Call& call, bool hit) {
-  Statistics& statistics = call.service.statistics();
-  (hit ? statistics.keyspace_hits : statistics.keyspace_misses).fetch_add(1, std::memory_order_relaxed);
-}
-
 /// The options of SET and GETEX.
 struct StringOptions {
   bool if_absent = false;
@@ -76,6 +71,7 @@ void set_value(Call& call, std::string_view key, std::string_view value, const S
   std::optional<Entry> present;
   if (options.get || options.if_absent || options.if_present) present = call.find(key);
   if (options.get) {
+    call.looked_up(key, present.has_value());
     if (present && present->type == ValueType::set) return call.wrong_type();
     if (present)
       call.reply_value(*present);
@@ -170,7 +166,6 @@ std::pair<uint64_t, uint64_t> clamp_range(int64_t from, int64_t to, uint64_t siz
 void get(Call& call) {
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
-  count_lookup(call, entry.has_value());
   if (entry)
     call.reply_value(*entry);
   else
@@ -209,7 +204,7 @@ void getset(Call& call) {
 void getdel(Call& call) {
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
-  count_lookup(call, entry.has_value());
+  call.looked_up(call.args[1], entry.has_value());
   if (!entry) return call.reply.null();
   call.reply_value(*entry);
   call.event("del");
@@ -227,7 +222,7 @@ void getex(Call& call) {
   }
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
-  count_lookup(call, entry.has_value());
+  call.looked_up(call.args[1], entry.has_value());
   if (!entry) return call.reply.null();
   std::optional<int64_t> at_ms;
   if (options.form) {
@@ -254,7 +249,6 @@ void mget(Call& call) {
   for (const std::string_view key : call.args.subspan(1)) {
     const std::optional<Entry> entry = call.find(key);
     const bool hit = entry && entry->type != ValueType::set;
-    count_lookup(call, hit);
     if (hit)
       call.reply_value(*entry);
     else
@@ -324,7 +318,6 @@ void append(Call& call) {
 void strlen(Call& call) {
   std::optional<Entry> entry;
   if (!call.find_bytes(call.args[1], entry)) return;
-  count_lookup(call, entry.has_value());
   call.reply.integer(entry ? static_cast<int64_t>(entry->size) : 0);
 }
 

@@ -253,6 +253,7 @@ void sort(Call& call) {
   if (!options) return;
   std::optional<Entry> entry;
   if (!call.find_set(call.args[1], entry)) return;
+  if ((call.spec.flags & kWrites) != 0) call.looked_up(call.args[1], entry.has_value());
   std::vector<Ranked> items;
   if (entry) {
     const std::optional<std::string> bytes = call.read(*entry);

@@ -15,7 +15,7 @@ namespace {
 
 // Classes of types and events that kvfs does not have yet: remembered, never met.
 constexpr uint32_t kListEvents = 1 << 16, kHashEvents = 1 << 17, kSortedSetEvents = 1 << 18, kStreamEvents = 1 << 19,
-                   kModuleEvents = 1 << 20, kMissEvents = 1 << 21;
+                   kModuleEvents = 1 << 20;
 // In the order in which Redis tells them.
 constexpr std::pair<char, uint32_t> kEventLetters[] = {
     {'g', kGenericEvents},   {'$', kStringEvents},    {'l', kListEvents},    {'s', kSetEvents},
@@ -177,7 +177,7 @@ Result<std::string> Config::checked(const std::string& name, const Parameter& pa
     case Kind::policy:
       if (const Result<EvictionPolicy> policy = parse_eviction_policy(value)) return std::string(to_string(*policy));
       return failed(name,
-                    fmt::format("argument must be one of the following: {}", fmt::join(kEvictionPolicyNames, ", ")));
+                    fmt::format("argument(s) must be one of the following: {}", fmt::join(kEvictionPolicyNames, ", ")));
     case Kind::text:
       return std::string(value);
   }

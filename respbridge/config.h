@@ -26,6 +26,7 @@ enum EventClass : uint32_t {
   kExpiredEvents = 1 << 5,    // x
   kEvictedEvents = 1 << 6,    // e
   kNewKeyEvents = 1 << 7,     // n
+  kMissEvents = 1 << 8,       // m
 };
 /// Errors: invalid (an unknown letter).
 Result<uint32_t> parse_event_classes(std::string_view letters);

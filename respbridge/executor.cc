@@ -33,6 +33,10 @@ std::string planned_command(std::string_view name) {
          "': kvfs has no hashes, lists, sorted sets, streams and scripts yet";
 }
 
+/// As Redis does, for the same reason: the page of a browser can make it send such lines to a door on this machine,
+/// with commands in the body that follows.
+bool speaks_http(Args args) { return equals_ignoring_case(args[0], "post") || equals_ignoring_case(args[0], "host:"); }
+
 /// A reply in the place of what a command wrote.
 void replace(std::string& out, size_t mark, std::string_view error) {
   out.resize(mark);
@@ -118,7 +122,8 @@ void Executor::remember_keys(Client& client, std::span<const CommandSpec* const>
 
 void Executor::remember_keys(Client& client, const CommandSpec& spec, Args args) {
   const TrackingOptions& tracking = *client.tracking;
-  if ((spec.flags & kReads) == 0 || (tracking.opt_in && !client.caching) || (tracking.opt_out && client.caching))
+  if ((spec.flags & kReads) == 0 || (spec.flags & kAlone) != 0 || (tracking.opt_in && !client.caching) ||
+      (tracking.opt_out && client.caching))
     return;
   const std::optional<std::vector<size_t>> positions = key_positions(spec, args);
   if (!positions) return;
@@ -168,7 +173,10 @@ size_t Executor::run_some(Client& client, std::span<const Args> commands, std::s
   const Args args = commands[0];
   Plan first = plan(client, args);
   if (first.spec == nullptr) {
-    refuse(client, first, out);
+    if (speaks_http(args))
+      client.closing = true;
+    else
+      refuse(client, first, out);
     return 1;
   }
   if (first.queue) {

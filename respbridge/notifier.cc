@@ -85,11 +85,15 @@ void Notifier::publish(const Change& change) {
   if (change.node != Kind::file || change.collection.empty()) return;
   if (change.kind == ChangeKind::rename) {
     const bool moved = change.collection != change.to_collection;
+    tell(change, change.to_collection, change.to_key, "new");
     tell(change, change.collection, change.key, moved ? "move_from" : "rename_from");
     tell(change, change.to_collection, change.to_key, moved ? "move_to" : "rename_to");
     return;
   }
-  if (change.kind == ChangeKind::put && change.created) tell(change, change.collection, change.key, "new");
+  if (change.event == kFlushEvent) return;  // Redis does not tell what FLUSHDB removes, and it may be very much
+  const bool replaces_key = change.event == "copy_to" || change.event == "restore";  // and does not go on with it
+  if (change.kind == ChangeKind::put && (change.created || replaces_key))
+    tell(change, change.collection, change.key, "new");
   std::string_view events = change.event;
   if (events.empty() || change.kind == ChangeKind::expire) events = default_event(change);
   while (!events.empty()) {
@@ -107,11 +111,17 @@ void Notifier::tell(const Change& change, std::string_view collection, std::stri
   if ((classes & class_of(change, event)) == 0) return;
   const std::optional<uint32_t> database = service_.database_of(collection);
   if (!database) return;
-  const std::string at = "@" + std::to_string(*database) + "__:";
-  if ((classes & kKeyspaceChannel) != 0)
-    store_.channels().publish(change.tenant, "__keyspace" + at + std::string(key), event);
-  if ((classes & kKeyeventChannel) != 0)
-    store_.channels().publish(change.tenant, "__keyevent" + at + std::string(event), key);
+  for (const auto& [channel, payload] : event_messages(classes, *database, key, event))
+    store_.channels().publish(change.tenant, channel, payload);
+}
+
+std::vector<std::pair<std::string, std::string>> event_messages(uint32_t classes, uint32_t database,
+                                                                std::string_view key, std::string_view event) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const std::string at = "@" + std::to_string(database) + "__:";
+  if ((classes & kKeyspaceChannel) != 0) out.emplace_back("__keyspace" + at + std::string(key), event);
+  if ((classes & kKeyeventChannel) != 0) out.emplace_back("__keyevent" + at + std::string(event), key);
+  return out;
 }
 
 }  // namespace kvfs::resp

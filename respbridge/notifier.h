@@ -5,12 +5,23 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "respbridge/service.h"
 #include "store/store.h"
 
 namespace kvfs::resp {
+
+/// What FLUSHDB and FLUSHALL call the removals that they consist of.
+inline constexpr std::string_view kFlushEvent = "flush";
+
+/// The messages (channel, payload) that tell of an event, by the channels that `classes` wants.
+std::vector<std::pair<std::string, std::string>> event_messages(uint32_t classes, uint32_t database,
+                                                                std::string_view key, std::string_view event);
 
 class Notifier {
  public:

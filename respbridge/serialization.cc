@@ -203,7 +203,7 @@ Result<Deserialized> deserialize(std::string_view payload, uint64_t bytes_max) {
   const auto version = footer.take<uint16_t>();
   const auto checksum = footer.take<uint64_t>();
   if (version > kRdbVersionMax) return wrong;
-  if (checksum != 0 && checksum != crc64(payload.substr(0, payload.size() - 8))) return wrong;
+  if (checksum != crc64(payload.substr(0, payload.size() - 8))) return wrong;
   payload.remove_suffix(kFooterBytes);
   const auto type = static_cast<uint8_t>(payload[0]);
   Input input(payload.substr(1), bytes_max);

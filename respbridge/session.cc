@@ -426,11 +426,17 @@ void Session::drain() {
 // Messages from other threads
 
 void Session::deliver(const Channels::Message& message) noexcept {
+  deliver(message.pattern.data() != nullptr ? "pmessage" : "message", message);
+}
+
+void Session::deliver_sharded(const Channels::Message& message) noexcept { deliver("smessage", message); }
+
+void Session::deliver(std::string_view kind, const Channels::Message& message) noexcept {
   std::string text;
   Reply reply(text, push_protocol_.load(std::memory_order_relaxed));
   const bool by_pattern = message.pattern.data() != nullptr;
   reply.push(by_pattern ? 4 : 3);
-  reply.bulk(by_pattern ? "pmessage" : "message");
+  reply.bulk(kind);
   if (by_pattern) reply.bulk(message.pattern);
   reply.bulk(message.channel);
   reply.bulk(message.payload);

@@ -60,6 +60,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void check_deadlines(uint64_t now_ms);
 
   void deliver(const Channels::Message& message) noexcept override;
+  void deliver_sharded(const Channels::Message& message) noexcept override;
   void push(std::string_view bytes) noexcept override;
   int protocol() const noexcept override { return push_protocol_.load(std::memory_order_relaxed); }
   bool subscribes() const noexcept override { return push_subscribes_.load(std::memory_order_relaxed); }
@@ -79,6 +80,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void protocol_error();
   void flush();
   void on_written(const error_code& error);
+  void deliver(std::string_view kind, const Channels::Message& message) noexcept;
   void on_pushed();
   void drain();
   void leave();

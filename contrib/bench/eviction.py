@@ -4,7 +4,7 @@
     contrib/bench/eviction.py [--kvfs build/kvfs] [--uses 60000] [--cache 2000]
 
 Each use of a key is a GET, and a SET where that finds nothing. Redis is given the memory that --cache keys take in it,
-kvfs and exact LRU the number of keys that it then holds."""
+kvfs and exact LRU the number of keys that it then held, in the mean over the second half of the trace."""
 
 import argparse
 import bisect
@@ -18,6 +18,7 @@ import tempfile
 import time
 
 POLICIES = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-arc"]
+VALUE = "x" * 1000  # so that what else is in Redis's memory weighs little
 
 
 def zipf_trace(uses, keys, skew, scan_each, scan_keys, seed):
@@ -74,15 +75,18 @@ class Server:
     def memory(self):
         return int(self.call("INFO", "memory").split(b"used_memory:")[1].split()[0])
 
-    def hit_rate(self, trace):
-        hits = 0
-        for number in trace:
+    def replay(self, trace):
+        """The share of hits, and the mean number of keys held in the second half."""
+        hits, sizes = 0, []
+        for at, number in enumerate(trace):
             key = "key:%010d" % number
             if self.call("GET", key) is None:
-                self.call("SET", key, "x" * 100)
+                self.call("SET", key, VALUE)
             else:
                 hits += 1
-        return hits / len(trace)
+            if at > len(trace) // 2 and at % 100 == 0:
+                sizes.append(self.call("DBSIZE"))
+        return hits / len(trace), sum(sizes) // len(sizes)
 
     def stop(self):
         self.socket.close()
@@ -106,7 +110,7 @@ def main():
     directory = tempfile.mkdtemp()
     redis = Server(["redis-server", "--port", str(port), "--save", "", "--dir", directory], port)
     for i in range(options.cache):
-        redis.call("SET", "key:%010d" % i, "x" * 100)
+        redis.call("SET", "key:%010d" % i, VALUE)
     memory = redis.memory()
     traces = {"zipf 0.9": zipf_trace(options.uses, 20000, 0.9, 0, 0, 1),
               "zipf 0.9, scans": zipf_trace(options.uses, 20000, 0.9, 3000, 3000, 1)}
@@ -119,15 +123,14 @@ def main():
                     redis.call("FLUSHALL")
                     redis.call("CONFIG", "SET", "maxmemory-policy", policy)
                     redis.call("CONFIG", "SET", "maxmemory", str(memory))
-                    redis_rate = redis.hit_rate(trace)
-                    held = redis.call("DBSIZE")
+                    redis_rate, held = redis.replay(trace)
                 kvfs_port = free_port()
                 kvfs = Server([options.kvfs, "serve", "-o", "store.engine=memory,store.path=%s,http.listen=,"
                                "resp.listen=127.0.0.1:%d" % (directory, kvfs_port)], kvfs_port)
                 try:
                     kvfs.call("CONFIG", "SET", "maxkeys", held)
                     kvfs.call("CONFIG", "SET", "maxmemory-policy", policy)
-                    rate = kvfs.hit_rate(trace)
+                    rate, _ = kvfs.replay(trace)
                 finally:
                     kvfs.stop()
                 shown = "-" if redis_rate is None else "%.3f" % redis_rate

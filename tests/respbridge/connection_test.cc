@@ -146,6 +146,7 @@ TEST_F(PubSubTest, ShardedChannelsAreApart) {
   EXPECT_EQ(listener("SSUBSCRIBE news"), "*3|$10|ssubscribe|$4|news|:1");
   EXPECT_EQ(cmd("PUBLISH news x"), ":0");
   EXPECT_EQ(cmd("SPUBLISH news x"), ":1");
+  EXPECT_EQ(listener.pushed(), "shard news=x;");
   EXPECT_EQ(cmd("PUBSUB SHARDCHANNELS"), "*1|$4|news");
 }
 

@@ -23,6 +23,10 @@ class RecordingOutbox : public Outbox {
   void deliver(const Channels::Message& message) noexcept override {
     log.append(message.channel).append("=").append(message.payload).append(";");
   }
+  void deliver_sharded(const Channels::Message& message) noexcept override {
+    log.append("shard ");
+    deliver(message);
+  }
   void push(std::string_view bytes) noexcept override { log.append(bytes); }
   int protocol() const noexcept override { return protocol_version; }
   bool subscribes() const noexcept override { return true; }
