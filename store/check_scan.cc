@@ -8,6 +8,7 @@
 
 #include "store/byte_order.h"
 #include "store/text.h"
+#include "store/trash_rows.h"
 
 namespace kvfs {
 
@@ -38,6 +39,7 @@ std::optional<uint64_t> number_at(const Snapshot& rows, std::string_view name) {
 void CheckScan::run() {
   check_directories();
   check_inodes();
+  check_trash();
   check_orphans();
   check_parents();
   check_totals();
@@ -54,6 +56,7 @@ void CheckScan::found(std::string where, std::string what, bool mendable) {
 }
 
 void CheckScan::fix(std::string row, std::optional<std::string> value) {
+  if (value && !trash_place_.empty()) value->insert(0, trash_place_);
   if (fixes_.size() < kFixesMax) fixes_.try_emplace(std::move(row), std::move(value));
 }
 
@@ -227,8 +230,14 @@ bool CheckScan::is_in_cycle(DirId dir) const {
 }
 
 void CheckScan::check_orphans() {
-  for_each_row(Table::orphan, [&](std::string_view key, std::string_view) {
-    if (key.size() == 9 && rows_.get(inode_row(load_be64(key.data() + 1)))) return;
+  for_each_row(Table::orphan, [&](std::string_view key, std::string_view note) {
+    if (key.size() == 9 && rows_.get(inode_row(load_be64(key.data() + 1)))) {
+      std::string_view rest;
+      if (note.empty() || rows::decode_trash_place(note, rest)) return;
+      found("removed file " + std::to_string(load_be64(key.data() + 1)), "its place in the trash is damaged", true);
+      fix(std::string(key), std::string());
+      return;
+    }
     found("removed file " + (key.size() == 9 ? std::to_string(load_be64(key.data() + 1)) : printable(key)),
           "its inode does not exist", true);
     fix(std::string(key), std::nullopt);
@@ -349,7 +358,7 @@ void CheckScan::check_elements() {
 }
 
 void CheckScan::check_tables() {
-  static constexpr std::string_view kTables = "DPBIOXEGRTM";
+  static constexpr std::string_view kTables = "DPBIOXEGRTMZ";
   const auto cursor = rows_.cursor();
   for (cursor->seek(""); cursor->valid();) {
     const std::string table(cursor->key().substr(0, 1));

@@ -100,6 +100,9 @@ class CheckScan {
   void check_expiry_rows();
   void check_settings();
   void check_elements();
+  void check_trash();
+  void check_trash_item(std::string_view key, std::string_view value);
+  void check_trash_totals();
   void check_tables();
 
   /// Calls `visit(key, value)` for every row of a table.
@@ -132,6 +135,8 @@ class CheckScan {
   std::unordered_map<DirId, Place> places_;  // a cache
   std::map<DirId, Totals> collections_;
   std::unordered_map<Inode, Names> linked_;
+  std::map<DirId, Totals> trash_;
+  std::string trash_place_;  // of the item that is being checked: what stands before its entry in the row
   InodeSet inodes_;
   InodeSet chunked_;
   InodeSet owners_;  // of element rows

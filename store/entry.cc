@@ -193,6 +193,9 @@ std::string encode_settings(const Settings& settings) {
                              {"require_preconditions", settings.require_preconditions}};
   if (settings.eviction) fields["eviction"] = to_string(*settings.eviction);
   if (settings.eviction_samples != 0) fields["eviction_samples"] = settings.eviction_samples;
+  if (settings.trash_keep_ms) fields["trash_keep_ms"] = *settings.trash_keep_ms;
+  if (settings.trash_keys != 0) fields["trash_keys"] = settings.trash_keys;
+  if (settings.trash_bytes != 0) fields["trash_bytes"] = settings.trash_bytes;
   return out + boost::json::serialize(fields);
 }
 
@@ -211,6 +214,9 @@ Result<Settings> decode_settings(std::string_view row) {
   number("quota_bytes", out.quota_bytes);
   number("quota_keys", out.quota_keys);
   number("eviction_samples", out.eviction_samples);
+  number("trash_keys", out.trash_keys);
+  number("trash_bytes", out.trash_bytes);
+  if (fields.contains("trash_keep_ms")) number("trash_keep_ms", out.trash_keep_ms.emplace());
   if (const auto* field = fields.if_contains("eviction"); field != nullptr && field->is_string()) {
     const Result<EvictionPolicy> policy = parse_eviction_policy(std::string_view(field->get_string()));
     if (!policy) return {Errc::corrupt, "a settings row with an unknown eviction policy"};

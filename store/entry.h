@@ -117,6 +117,9 @@ struct Settings {
   bool require_preconditions = false;
   std::optional<EvictionPolicy> eviction;  // of a tenant; none: the store's
   uint64_t eviction_samples = 0;           // 0: the store's
+  std::optional<uint64_t> trash_keep_ms;   // none: the tenant's or the store's; 0: nothing is kept
+  uint64_t trash_keys = 0;                 // of a tenant; 0: the store's
+  uint64_t trash_bytes = 0;                // likewise
   bool operator==(const Settings&) const = default;
 };
 std::string encode_settings(const Settings& settings);

@@ -59,8 +59,8 @@ bool Evictor::make_room(Errc failure, const std::optional<Shortage>& shortage) {
   if (failure == Errc::no_space) {
     // Not where something else has no space, such as extended attributes.
     const SpaceUse space = store_.engine().space();
-    return static_cast<double>(space.bytes_used) >= static_cast<double>(space.bytes_max) * kDiskFull &&
-           make_disk_room();
+    if (static_cast<double>(space.bytes_used) < static_cast<double>(space.bytes_max) * kDiskFull) return false;
+    return store_.make_room_from_trash() || make_disk_room();
   }
   if (failure != Errc::quota_exceeded || !shortage) return false;
   // The limits again, with some slack; but never more than half of what is asked to be left.
@@ -280,6 +280,7 @@ bool Evictor::make_disk_room() {
 
 size_t Evictor::keep_disk_room() {
   if (store_.options().engine.max_size_bytes == 0) return 0;
+  if (store_.runtime().trash().use(0).keys > 0) return 0;  // that goes first (Store::sweep_trash)
   const SpaceUse space = store_.engine().space();
   if (static_cast<double>(space.bytes_used) < static_cast<double>(space.bytes_max) * kDiskNear) return 0;
   const uint64_t before = store_.runtime().usage(0).keys;

@@ -6,6 +6,7 @@
 #include "store/byte_order.h"
 #include "store/set_rows.h"
 #include "store/store.h"
+#include "store/trash_rows.h"
 #include "store/tree_rows.h"
 #include "store/typed_value.h"
 
@@ -123,6 +124,7 @@ void Store::sweep_until_stopped() {
     lock.unlock();
     try {
       (void)purge_elements();
+      (void)sweep_trash();
       (void)sweep_expired();  // what fails now (a full disk) is tried again; readers see the values as absent anyway
     } catch (const StoreException&) {
       // Damage is reported to whoever reads it.
@@ -147,10 +149,27 @@ Result<void> Store::remove_orphans() {
 
 namespace rows {
 
+namespace {
+
+/// True: the inode went into the trash, as its removal said.
+bool keep_orphan(WriteTxn& txn, Inode inode, const Entry& entry) {
+  const std::string note(txn.rows().get(orphan_row(inode)).value_or(std::string_view()));
+  if (note.empty()) return false;
+  std::string_view rest;
+  const Result<TrashPlace> place = decode_trash_place(note, rest);
+  const TrashPolicy& policy = txn.runtime().trash();
+  if (!place || policy.paused() || place->ends_ms <= txn.now_ms()) return false;
+  if (entry.bytes_charged() > policy.limits(place->tenant).bytes) return false;
+  put_into_trash(txn, note, entry);
+  return true;
+}
+
+}  // namespace
+
 Result<void> erase_orphan(WriteTxn& txn, Inode inode) {
   const std::optional<Entry> entry = load_inode(txn.rows(), inode);
   const bool is_orphan = entry && entry->nlink == 0;
-  if (is_orphan) erase_contents(txn, *entry);  // first: it reads the state
+  if (is_orphan && !keep_orphan(txn, inode, *entry)) erase_contents(txn, *entry);  // first: it reads the state
   txn.rows().erase(orphan_row(inode));
   if (is_orphan) txn.rows().erase(inode_row(inode));
   return {};

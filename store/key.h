@@ -17,8 +17,9 @@ inline constexpr size_t kCollectionNameBytesMax = 255;
 using Inode = uint64_t;
 using DirId = Inode;  // a directory's rows are keyed by its inode number
 
-// Of all rows; 1 had neither types with state nor elements, 2 had every expiry in the index at its very moment.
-inline constexpr uint64_t kRowsFormat = 3;
+// Of all rows; 1 had neither types with state nor elements, 2 had every expiry in the index at its very moment, 3 no
+// trash.
+inline constexpr uint64_t kRowsFormat = 4;
 
 inline constexpr DirId kRootDir = 1;        // holds the tenants
 inline constexpr Inode kFirstInode = 1024;  // smaller ones are reserved (control directory)
@@ -56,11 +57,12 @@ enum class Table : char {
   parent = 'P',    // <dir 8B>                                  -> <parent dir 8B> <name>
   chunk = 'B',     // <inode 8B> <chunk 4B>                     -> ChunkRow
   inode = 'I',     // <inode 8B>                                -> Entry of a hard-linked or orphaned file
-  orphan = 'O',    // <inode 8B>                                -> empty; unlinked but open, removed at start
+  orphan = 'O',    // <inode 8B>  -> empty, or where it goes in the trash; unlinked but open, ended at start
   expiry = 'X',    // <tenant dir 8B> <ms 8B> <dir 8B> <name>   -> empty
   element = 'E',   // <owner 8B> <kind 1B> <place>              -> elements of large sets, see set_rows.h
   garbage = 'G',   // <owner 8B>                                -> empty; elements to be removed in the background
   removed = 'R',   // <collection dir 8B> <key or its hash>     -> tombstone of a key, see key_state.h
+  trash = 'Z',     // <tenant dir 8B> [...]                     -> what was removed, see trash_rows.h
   settings = 'T',  // <tenant or collection dir 8B>             -> Settings
   meta = 'M',      // <name>                                    -> format version, id allocator, clock
 };

@@ -53,8 +53,9 @@ Result<DirPathPtr> ensure_directory(WriteTxn& txn, const DirPath& parent, std::s
   return dir_path(txn, made->inode);
 }
 
-/// The row of a key, its directories made. Errors: not_found (the collection).
-Result<DirPathPtr> ensure_place(WriteTxn& txn, DirId collection, std::string_view key, Slot& slot) {
+}  // namespace
+
+Result<DirPathPtr> rows::ensure_place(WriteTxn& txn, DirId collection, std::string_view key, Slot& slot) {
   Result<DirPathPtr> path = dir_path(txn, collection);
   if (!path) return Errc::not_found;
   KeyComponents components(key);
@@ -66,6 +67,8 @@ Result<DirPathPtr> ensure_place(WriteTxn& txn, DirId collection, std::string_vie
   slot = {(*path)->id, components.last(), false};
   return path;
 }
+
+namespace {
 
 /// Small bytes in the place of the entry's value.
 void assign_bytes(WriteTxn& txn, const DirPath& path, Entry& entry, std::string_view value) {
@@ -107,7 +110,7 @@ Result<PutOutcome> put_with(WriteTxn& txn, DirId collection, std::string_view ke
   if (options.content_type && options.content_type->size() > kContentTypeBytesMax)
     return {Errc::invalid, fmt::format("a content type has at most {} bytes", kContentTypeBytesMax)};
   Slot slot;
-  const Result<DirPathPtr> place = ensure_place(txn, collection, key, slot);
+  const Result<DirPathPtr> place = rows::ensure_place(txn, collection, key, slot);
   if (!place) return place.error();
   const DirPath& path = **place;
 
@@ -300,7 +303,8 @@ Result<PutOutcome> update(WriteTxn& txn, DirId collection, std::string_view key,
   });
 }
 
-Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, const Precondition& precondition) {
+Result<Version> rows::remove_key(WriteTxn& txn, DirId collection, std::string_view key,
+                                 const Precondition& precondition, Removal removal) {
   const Result<Slot> slot = find_slot(txn, collection, key);
   if (!slot) return slot.error();
   const Result<DirPathPtr> path = dir_path(txn, slot->dir);
@@ -309,9 +313,13 @@ Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, co
   const bool is_value = entry && entry->kind == Kind::file;
   if (Result<void> ok = check(precondition, is_value ? &*entry : nullptr); !ok) return ok.error();
   if (!is_value) return Errc::not_found;
-  const Version version = rows::erase_value(txn, **path, *slot, *entry, ChangeKind::remove);
+  const Version version = rows::erase_value(txn, **path, *slot, *entry, ChangeKind::remove, removal);
   rows::prune_implicit(txn, slot->dir);
   return version;
+}
+
+Result<Version> remove(WriteTxn& txn, DirId collection, std::string_view key, const Precondition& precondition) {
+  return rows::remove_key(txn, collection, key, precondition, rows::Removal::may_be_kept);
 }
 
 Result<Version> set_expiry(WriteTxn& txn, DirId collection, std::string_view key, uint64_t expires_ms) {
@@ -361,7 +369,7 @@ Result<PutOutcome> rename_key(WriteTxn& txn, DirId from_collection, std::string_
   if (Result<void> ok = check_target(txn, to_collection, to, on_target, outcome.created); !ok) return ok.error();
   const Slot from_slot = source->slot;
   Slot to_slot;
-  const Result<DirPathPtr> place = ensure_place(txn, to_collection, to, to_slot);
+  const Result<DirPathPtr> place = rows::ensure_place(txn, to_collection, to, to_slot);
   if (!place) return place.error();
   if (const auto ok = rename_value(txn, from_slot, to_slot, RenameMode::replace); !ok) return ok.error();
   const Result<Entry> moved = find_entry(txn, to_slot);

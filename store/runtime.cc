@@ -68,6 +68,7 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
     }
     for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
   }
+  for (const auto& [tenant, change] : effects.trash) trash_.add_use(tenant, change.first, change.second);
   if (!effects.moved_inodes.empty()) {
     const std::lock_guard lock(held_mutex_);
     for (const auto& [inode, slot] : effects.moved_inodes) {
@@ -189,6 +190,7 @@ void Runtime::load_settings(DirId dir, const Settings& settings) {
 void Runtime::set_settings_locked(DirId dir, const Settings& settings) {
   settings_[dir] = settings;
   has_settings_ = true;
+  trash_.set_settings(dir, settings);
   if (settings.eviction) apply_policy(dir, *settings.eviction);
   const Result<Durability> durability = parse_durability(settings.fsync);
   if (durability)

@@ -15,6 +15,7 @@
 
 #include "store/crdt.h"
 #include "store/read_marks.h"
+#include "store/trash_policy.h"
 #include "store/txn.h"
 #include "store/uses.h"
 
@@ -50,6 +51,8 @@ class Runtime {
   bool keeps_tombstones() const { return keeps_tombstones_; }
   void keep_tombstones(bool keep) { keeps_tombstones_ = keep; }
   ReadMarks& read_marks() { return read_marks_; }
+  TrashPolicy& trash() { return trash_; }
+  const TrashPolicy& trash() const { return trash_; }
   /// A version that came from elsewhere: all that are given out from now on are greater.
   void observe_version(Version version);
   Inode next_inode() { return next_inode_.fetch_add(1); }
@@ -134,6 +137,7 @@ class Runtime {
   uint64_t member_seed_ = 0;       // likewise
   bool keeps_tombstones_ = false;  // likewise
   ReadMarks read_marks_;
+  TrashPolicy trash_;
   std::atomic<Version> last_version_{0};
   std::atomic<Version> version_lease_{0};
   std::atomic<Inode> next_inode_{kFirstInode};

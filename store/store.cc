@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "store/byte_order.h"
+#include "store/trash_rows.h"
 #include "store/tree_rows.h"
 
 namespace kvfs {
@@ -59,6 +60,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
                               options.cached_names_max};
   store->runtime_ = std::make_unique<Runtime>(store->engine_->chunks(), store->options_.clock_ns, memory);
   store->runtime_->keep_tombstones(options.keep_tombstones);
+  store->set_trash(options.trash);
   if (Result<void> ok = store->load(); !ok) return ok.error();
   store->feed_ = std::make_unique<Feed>(options.feed_capacity, store->runtime_->last_version());
   if (Result<void> ok = store->remove_orphans(); !ok) return ok.error();
@@ -107,6 +109,7 @@ Result<void> Store::load() {
     if (cursor->key().size() != 9) return {Errc::corrupt, "a malformed settings row key"};
     runtime_->load_settings(load_be64(cursor->key().data() + 1), *settings);
   }
+  load_trash(*rows);
   if (engine_->chunks().unclean())
     if (Result<void> ok =
             engine_->chunks().retain_only([&](const ChunkStore::Keep& keep) { return keep_chunks(*rows, keep); });
@@ -124,6 +127,21 @@ Result<void> Store::load() {
   });
   if (!made) return made.error();
   return {};
+}
+
+void Store::load_trash(const Snapshot& rows) {
+  const std::string table(1, static_cast<char>(Table::trash));
+  const auto cursor = rows.cursor();
+  for (cursor->seek(table); cursor->valid() && cursor->key().starts_with(table);) {
+    const Result<rows::ParsedTrashRow> row = rows::parse_trash_row(cursor->key());
+    if (!row) throw StoreException(row.error());
+    if (row->what == rows::TrashRow::totals) {
+      const Result<TrashUse> use = rows::decode_trash_totals(cursor->value());
+      if (!use) throw StoreException(use.error());
+      runtime_->trash().add_use(row->tenant, static_cast<int64_t>(use->keys), static_cast<int64_t>(use->bytes));
+    }
+    cursor->seek(prefix_end(rows::trash_prefix(row->tenant)));
+  }
 }
 
 namespace {
@@ -221,6 +239,8 @@ Result<DirId> Store::find_collection(DirId tenant, std::string_view name) const 
   return read([&](const ReadTxn& txn) { return kvfs::find_collection(txn, tenant, name); });
 }
 
+void Store::set_trash(const TrashOptions& options) { runtime_->trash().set_options(options); }
+
 void Store::set_eviction(const EvictionOptions& options) {
   runtime_->set_eviction(options.policy, options.keys_max);
   evictor_->set_samples(options.samples);
@@ -234,6 +254,9 @@ Store::Usage Store::usage(DirId tenant) const {
   out.eviction = runtime_->eviction_policy(tenant);
   out.expired = used.expired;
   out.evicted = used.evicted;
+  const TrashPolicy::Use trash = runtime_->trash().use(tenant);
+  out.trash_keys = trash.keys;
+  out.trash_bytes = trash.bytes;
   read([&](const ReadTxn& txn) {
     runtime_->uses().counts.each([&](DirId collection, uint64_t hits, uint64_t misses) {
       if (tenant != 0) {
@@ -270,6 +293,8 @@ EngineStats Store::stats() const {
   const Usage all = usage(0);
   out.emplace_back("keys_expired", all.expired);
   out.emplace_back("keys_evicted", all.evicted);
+  out.emplace_back("trash_keys", all.trash_keys);
+  out.emplace_back("trash_bytes", all.trash_bytes);
   out.emplace_back("key_hits", all.hits);
   out.emplace_back("key_misses", all.misses);
   const Runtime::CacheUse caches = runtime_->cache_use();

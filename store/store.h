@@ -19,6 +19,8 @@
 #include "store/keyspace.h"
 #include "store/latency.h"
 #include "store/result.h"
+#include "store/trash.h"
+#include "store/trash_policy.h"
 #include "store/tree.h"
 #include "store/txn.h"
 #include "store/value.h"
@@ -34,6 +36,7 @@ struct StoreOptions {
   PressureOptions pressure;
   size_t cached_paths_max = 100'000;   // directories whose paths are kept in memory
   size_t cached_names_max = 100'000;   // likewise, names of tenants and collections
+  TrashOptions trash;                  // of tenants and collections that say nothing
   bool keep_tombstones = false;        // of removed keys, for stores that merge with others (key_state.h)
   std::function<uint64_t()> clock_ns;  // for tests: nanoseconds since 1970; default: the system's
 };
@@ -114,6 +117,8 @@ class Store {
     uint64_t evicted = 0;
     uint64_t hits = 0;  // reads by key that found a value
     uint64_t misses = 0;
+    uint64_t trash_keys = 0;  // removed, and not for good yet; not among keys and bytes
+    uint64_t trash_bytes = 0;
   };
   Usage usage(DirId tenant) const;
 
@@ -126,6 +131,11 @@ class Store {
 
   /// Removes what has expired by now; done in the background every expiry_interval_ms. Returns how many.
   Result<size_t> sweep_expired();
+
+  /// What is beyond the bounds of the trash goes for good; done in the background likewise. Returns how many.
+  Result<size_t> sweep_trash();
+  /// From now on.
+  void set_trash(const TrashOptions& options);
 
   Evictor& evictor() { return *evictor_; }
   /// From now on: the policy, samples and keys_max; what else `options` holds stays as it was at open().
@@ -154,6 +164,11 @@ class Store {
   /// Commits as things are, and tells nobody. `shortage` given: filled in if room is all that was missing.
   Result<void> commit(const WriteBody& body, const WriteOptions& options, ChangeLog& published,
                       std::optional<Shortage>* shortage);
+  /// Drops the oldest until it is within the limits.
+  Result<size_t> shrink_trash(DirId tenant, const std::function<TrashPolicy::Limits(const ReadTxn&)>& limits);
+  /// Half of all trash goes for good, and nothing is kept while space is short. False: that gave nothing.
+  bool make_room_from_trash();
+  void load_trash(const Snapshot& rows);
   void sweep_until_stopped();
   Result<void> remove_orphans();
 

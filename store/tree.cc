@@ -124,9 +124,7 @@ Result<DirPathPtr> dir_path(const ReadTxn& txn, DirId dir) {
   return DirPathPtr(path);
 }
 
-namespace {
-
-Result<void> check_component(const DirPath& parent, std::string_view component, Kind kind) {
+Result<void> rows::check_component(const DirPath& parent, std::string_view component, Kind kind) {
   if (component.size() > kComponentBytesMax)
     return {Errc::name_too_long,
             fmt::format("the name has {} bytes; at most {} are allowed", component.size(), kComponentBytesMax)};
@@ -141,13 +139,11 @@ Result<void> check_component(const DirPath& parent, std::string_view component, 
   return check_name(component, parent.depth == 0 ? "tenant" : "collection");
 }
 
-}  // namespace
-
 Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, const NewNode& node) {
   const Result<DirPathPtr> path = dir_path(txn, dir);
   if (!path) return path.error();
   const DirPath& parent = **path;
-  if (Result<void> ok = check_component(parent, component, node.kind); !ok) return ok.error();
+  if (Result<void> ok = rows::check_component(parent, component, node.kind); !ok) return ok.error();
 
   const Slot slot{dir, component, false};
   if (rows::load_live(txn, parent, slot) || rows::is_shadowed(txn, parent, slot)) return Errc::exists;
@@ -250,7 +246,7 @@ Result<Entry> link(WriteTxn& txn, const Located& file, DirId dir, std::string_vi
   if (entry.expires_ms != 0) return {Errc::not_permitted, "a key with a time to live cannot have a second name"};
   const Result<DirPathPtr> path = dir_path(txn, dir);
   if (!path) return Errc::not_found;
-  if (Result<void> ok = check_component(**path, component, entry.kind); !ok) return ok.error();
+  if (Result<void> ok = rows::check_component(**path, component, entry.kind); !ok) return ok.error();
   const Slot slot{dir, component, false};
   if (rows::load_live(txn, **path, slot) || rows::load(txn.rows(), {dir, component, true})) return Errc::exists;
 

@@ -7,6 +7,7 @@
 
 #include "store/byte_order.h"
 #include "store/key_state.h"
+#include "store/trash_rows.h"
 #include "store/typed_value.h"
 
 namespace kvfs::rows {
@@ -131,7 +132,8 @@ void erase_chunks(WriteTxn& txn, Inode inode) {
   }
 }
 
-Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& loaded, ChangeKind kind) {
+Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& loaded, ChangeKind kind,
+                    Removal removal) {
   // The views in `loaded` end with the first write; what is kept of it is encoded before.
   Entry entry = loaded;
   ChangeView change = describe(txn, kind, path, slot, entry);
@@ -145,6 +147,9 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
   std::optional<KeyState> tombstone;
   if (txn.runtime().keeps_tombstones() && path.collection != 0 && entry.kind == Kind::file)
     tombstone = state_once_removed(txn, entry, change.version, kind == ChangeKind::expire);
+  std::optional<std::string> trash;  // where it goes there
+  if (kind == ChangeKind::remove && removal == Removal::may_be_kept && last_name && txn.runtime().trash().keeps())
+    trash = trash_note(txn, path, change.key, loaded, change.version);
   if (!last_name) {
     --entry.nlink;
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
@@ -153,11 +158,14 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     entry.expires_ms = entry.indexed_early_ms = 0;
     entry.shadowed = false;
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
-    txn.rows().put(orphan_row(entry.inode), {});
+    txn.rows().put(orphan_row(entry.inode), trash.value_or(std::string()));
     txn.inode_moved(entry.inode, std::nullopt);
   } else {
     txn.will_remove(entry);
-    erase_contents(txn, entry);  // first: it reads the state
+    if (trash)
+      put_into_trash(txn, *trash, loaded);
+    else
+      erase_contents(txn, entry);  // first: it reads the state
     if (entry.by_inode) txn.rows().erase(inode_row(entry.inode));
   }
   txn.rows().erase(dirent_row(slot));
@@ -343,6 +351,7 @@ void write_delta(WriteTxn& txn, DirId dir, const WriteTxn::DirDelta& delta) {
 void finish(WriteTxn& txn) {
   auto& effects = txn.effects();
   for (const auto& [dir, delta] : effects.deltas) write_delta(txn, dir, delta);
+  write_trash_totals(txn);
   effects.version_lease = txn.runtime().version_lease_due();
   effects.inode_lease = txn.runtime().inode_lease_due();
   const auto put_number = [&](std::string_view name, uint64_t number) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "store/keyspace.h"
 #include "store/runtime.h"
 #include "store/tree.h"
 
@@ -53,16 +54,28 @@ Result<void> check_quota_at_end(WriteTxn& txn);
 /// not open go.
 bool evict(WriteTxn& txn, const Slot& slot, bool only_volatile);
 
+/// Whether a value that is removed may go into the trash.
+enum class Removal { may_be_kept, for_good };
 /// Removes the value at `slot` (its row, chunks, expiry, count), or makes it an orphan if it is open; touches the
-/// directory. Records a change of `kind` with a new version, which is returned.
-Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& entry, ChangeKind kind);
-/// Removes an inode that has no name any more.
+/// directory. Records a change of `kind` with a new version, which is returned. What is removed (not: expires, is
+/// evicted) goes into the trash where there is one.
+Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const Entry& entry, ChangeKind kind,
+                    Removal removal = Removal::may_be_kept);
+/// Removes the value of a key, for good where that is said: see kvfs::remove().
+Result<Version> remove_key(WriteTxn& txn, DirId collection, std::string_view key, const Precondition& precondition,
+                           Removal removal);
+/// Ends an inode that has no name any more: into the trash where its removal says so, otherwise for good.
 Result<void> erase_orphan(WriteTxn& txn, Inode inode);
 /// Gives back all chunks of an inode.
 void erase_chunks(WriteTxn& txn, Inode inode);
 
 /// The live value at `slot`; one that has expired is removed first.
 std::optional<Entry> load_live(WriteTxn& txn, const DirPath& path, const Slot& slot);
+
+/// Whether an entry of this kind may stand in a directory at this name. Errors: as make_node().
+Result<void> check_component(const DirPath& parent, std::string_view component, Kind kind);
+/// The row of a key, its directories made. `slot.name` is a view into `key`. Errors: not_found (the collection).
+Result<DirPathPtr> ensure_place(WriteTxn& txn, DirId collection, std::string_view key, Slot& slot);
 
 /// Makes a directory row. `entry` gives kind-independent attributes; inode, version and times are set here.
 Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_view component, Entry entry);

@@ -132,9 +132,10 @@ class WriteTxn : public ReadTxn {
       uint64_t expired = 0;
       uint64_t evicted = 0;
     };
-    std::map<DirId, Removals> removals;  // per tenant
-    bool over_limit = false;             // beyond a limit, where others may go for it: judged at the end
-    std::optional<Shortage> shortage;    // then: how many
+    std::map<DirId, Removals> removals;                  // per tenant
+    std::map<DirId, std::pair<int64_t, int64_t>> trash;  // likewise: keys, bytes in its trash
+    bool over_limit = false;           // beyond a limit, where others may go for it: judged at the end
+    std::optional<Shortage> shortage;  // then: how many
     ChangeLog changes;
     std::vector<std::pair<Inode, std::optional<std::pair<DirId, std::string>>>> moved_inodes;
     std::vector<DirId> removed_paths;

@@ -276,7 +276,7 @@ Result<SetOutcome> remove_members(WriteTxn& txn, DirId collection, std::string_v
   if (done) {
     outcome.put = *done;
   } else if (outcome.changed != 0) {
-    const Result<Version> removed = remove(txn, collection, key);
+    const Result<Version> removed = rows::remove_key(txn, collection, key, {}, rows::Removal::for_good);
     if (!removed) return removed.error();
     outcome.put.version = *removed;
     outcome.removed_key = true;

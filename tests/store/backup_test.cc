@@ -202,5 +202,17 @@ TEST_F(BackupTest, CompactGivesSpaceBackAndKeepsEverything) {
   EXPECT_EQ(compact(memory).error().code, Errc::unsupported);
 }
 
+TEST_F(BackupTest, TheTrashIsCopiedToo) {
+  store_->set_trash({.keep_ms = 1000});
+  ASSERT_TRUE(remove("d0/k49"));
+  ASSERT_TRUE(backup(*store_, path_ + "/copy"));
+  open_store("copy");
+  const Version id =
+      store_->read([&](const ReadTxn& txn) { return find_last_trashed(txn, tenant_, "default", "d0/k49")->id; });
+  EXPECT_EQ(write([&](WriteTxn& txn) { return restore_trashed(txn, tenant_, id); }), "ok");
+  expect_contents();
+  EXPECT_EQ(text(check_store(*store_)), "");
+}
+
 }  // namespace
 }  // namespace kvfs

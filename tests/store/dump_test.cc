@@ -381,5 +381,16 @@ TEST_F(DumpTest, LinesReadBackAsTheyWereWritten) {
   EXPECT_EQ(read->entry.mtime_ns, -1);
 }
 
+TEST_F(DumpTest, TheTrashIsLeftOut) {
+  store_->set_trash({.keep_ms = 1000});
+  ASSERT_TRUE(put("kept", "1"));
+  ASSERT_TRUE(put("removed", "secret"));
+  ASSERT_TRUE(remove("removed"));
+  const std::string text = dumped(*store_);
+  EXPECT_NE(text.find("kept"), std::string::npos);
+  EXPECT_EQ(text.find("removed"), std::string::npos);
+  EXPECT_EQ(text.find("secret"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kvfs

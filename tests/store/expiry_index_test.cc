@@ -210,7 +210,7 @@ TEST(ExpiryFormatTest, StoresOfFormat2AreTakenOver) {
   {
     auto store = Store::open(options);
     ASSERT_TRUE(store) << store.error().message();
-    EXPECT_EQ(format(*(*store)->engine().snapshot()), 3U);
+    EXPECT_EQ(format(*(*store)->engine().snapshot()), kRowsFormat);
     ASSERT_TRUE((*store)->engine().transact([](Transaction& rows) -> Result<void> {
       rows.put(meta_row("format"), std::string_view("\2\0\0\0\0\0\0\0", 8));
       return {};
@@ -219,7 +219,7 @@ TEST(ExpiryFormatTest, StoresOfFormat2AreTakenOver) {
   {
     auto store = Store::open(options);
     ASSERT_TRUE(store) << store.error().message();
-    EXPECT_EQ(format(*(*store)->engine().snapshot()), 3U);
+    EXPECT_EQ(format(*(*store)->engine().snapshot()), kRowsFormat);
   }
   std::filesystem::remove_all(path);
 }
