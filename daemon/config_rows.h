@@ -8,12 +8,16 @@
 #include "daemon/config_rows_mount.h"
 #include "daemon/config_rows_resp.h"
 #include "daemon/config_rows_store.h"
+#include "daemon/config_rows_trash.h"
 #include "daemon/config_table.h"
 
 namespace kvfs {
 
 inline constexpr std::array kConfigSections = {
     ConfigSection{"store", "Where the data is, and what is promised about it."},
+    ConfigSection{"trash",
+                  "What is removed, kept for a while. Only removals count: not what is overwritten, expires or is "
+                  "evicted. It is no part of any listing or quota, and gives way where space is short."},
     ConfigSection{"mount", "The mounted file system."},
     ConfigSection{"http", "The HTTP door."},
     ConfigSection{"kv", "The routes /kv and /bulk of the HTTP door, for clients of the store that they replace."},
@@ -39,6 +43,6 @@ constexpr auto join_rows(const std::array<ConfigKey, Sizes>&... parts) {
 }
 
 inline constexpr auto kConfigKeys =
-    join_rows(kStoreRows, kMountRows, kHttpRows, kRespRows, kAuthRows, kLogRows, kTenantRows);
+    join_rows(kStoreRows, kTrashRows, kMountRows, kHttpRows, kRespRows, kAuthRows, kLogRows, kTenantRows);
 
 }  // namespace kvfs

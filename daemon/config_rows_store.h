@@ -299,6 +299,26 @@ inline constexpr std::array kTenantRows = {
               .help = "Keys looked at for each one that is evicted; 0: as the section [store] says.",
               .reload = true,
               .maximum = 1000},
+    ConfigKey{.section = "tenant",
+              .key = "trash_keep",
+              .type = ConfigType::own_duration,
+              .default_value = "store",
+              .help =
+                  "How long its removed values are kept; 0s: not at all; store: as keep of the section [trash] says. "
+                  "A collection may have a time of its own, set over HTTP.",
+              .reload = true},
+    ConfigKey{.section = "tenant",
+              .key = "trash_max_size",
+              .type = ConfigType::size,
+              .default_value = "0",
+              .help = "The most bytes of removed values that are kept; 0: as the section [trash] says.",
+              .reload = true},
+    ConfigKey{.section = "tenant",
+              .key = "trash_max_keys",
+              .type = ConfigType::integer,
+              .default_value = "0",
+              .help = "Likewise, the most values.",
+              .reload = true},
 };
 
 inline constexpr std::array kLogRows = {

@@ -63,6 +63,8 @@ std::string describe_type(const ConfigKey& key) {
       return "size";
     case ConfigType::duration:
       return "duration";
+    case ConfigType::own_duration:
+      return "duration, or store";
     case ConfigType::boolean:
       return "yes or no";
     case ConfigType::integer:
@@ -102,6 +104,8 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
       return at_least(parse_size(value), " bytes");
     case ConfigType::duration:
       return at_least(parse_duration_ms(value), "ms");
+    case ConfigType::own_duration:
+      return value == "store" ? Result<void>() : outcome(parse_duration_ms(value));
     case ConfigType::boolean:
       return outcome(parse_boolean(value));
     case ConfigType::integer:

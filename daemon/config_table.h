@@ -17,6 +17,7 @@ enum class ConfigType {
   path,  // made absolute when read
   size,
   duration,
+  own_duration,  // a duration, or "store": as the store says
   boolean,
   integer,
   number,

@@ -181,6 +181,7 @@ Result<void> Daemon::reload(const Config& config) {
   }
   if (auto done = apply_tenants(config, *store_); !done) return done;
   store_->set_eviction(store_options(config).eviction);
+  store_->set_trash(store_options(config).trash);
   const std::lock_guard lock(config_mutex_);
   config_text_ = config.print();
   return {};

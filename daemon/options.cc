@@ -40,6 +40,9 @@ StoreOptions store_options(const Config& config) {
   options.feed_capacity = static_cast<size_t>(config.integer("store", "feed_changes_max"));
   options.expiry_interval_ms = config.duration_ms("store", "expiry_interval");
   options.expiry_batch_max = static_cast<size_t>(config.integer("store", "expiry_batch_max"));
+  options.trash.keep_ms = config.duration_ms("trash", "keep");
+  options.trash.bytes_max = config.size("trash", "max_size");
+  options.trash.keys_max = static_cast<uint64_t>(config.integer("trash", "max_keys"));
   options.keep_tombstones = config.boolean("store", "keep_tombstones");
   const auto count = [&](std::string_view key) { return static_cast<size_t>(config.integer("store", key)); };
   options.eviction.policy = parse_eviction_policy(config.text("store", "eviction_policy")).value();
@@ -109,6 +112,10 @@ Result<void> apply_tenants(const Config& config, Store& store) {
     if (const std::string policy = config.text(section, "eviction_policy"); policy != "store")
       wanted.eviction = parse_eviction_policy(policy).value();
     wanted.eviction_samples = static_cast<uint64_t>(config.integer(section, "eviction_samples"));
+    if (const std::string keep = config.text(section, "trash_keep"); keep != "store")
+      wanted.trash_keep_ms = parse_duration_ms(keep).value();
+    wanted.trash_bytes = config.size(section, "trash_max_size");
+    wanted.trash_keys = static_cast<uint64_t>(config.integer(section, "trash_max_keys"));
     const auto changed = store.write([&](WriteTxn& txn) -> Result<void> {
       Settings settings = settings_of(txn, *tenant);
       wanted.fsync = settings.fsync;

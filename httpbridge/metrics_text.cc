@@ -132,6 +132,8 @@ void append_tenants(std::string& out, Service& service) {
       {"kvfs_tenant_expired_total", "counter", "Values whose time had come.", &Store::Usage::expired},
       {"kvfs_tenant_hits_total", "counter", "Reads by key that found a value.", &Store::Usage::hits},
       {"kvfs_tenant_misses_total", "counter", "Reads by key that found none.", &Store::Usage::misses},
+      {"kvfs_tenant_trash_keys", "gauge", "Removed values that can be had back.", &Store::Usage::trash_keys},
+      {"kvfs_tenant_trash_bytes", "gauge", "Bytes of those.", &Store::Usage::trash_bytes},
   };
   std::vector<std::pair<std::string, Store::Usage>> usages;
   for (const CollectionInfo& tenant : tenants)

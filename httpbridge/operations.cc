@@ -59,6 +59,8 @@ Result<void> get_stats(Context& context, Request& request, Response& response) {
       number("expired", usage.expired);
       number("hits", usage.hits);
       number("misses", usage.misses);
+      number("trash_keys", usage.trash_keys);
+      number("trash_bytes", usage.trash_bytes);
       body.append("}");
     }
   }

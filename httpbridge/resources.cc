@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr size_t kClearedAtOnce = 500;
+constexpr uint64_t kTrashSettingMax = uint64_t{1} << 62;
 
 void append_info(std::string& out, const CollectionInfo& info) {
   out.append("{\"name\":");
@@ -37,9 +38,28 @@ void append_info(std::string& out, const CollectionInfo& info) {
     append_json_string(out, to_string(*info.settings.eviction));
   }
   if (info.settings.eviction_samples != 0) number("eviction_samples", info.settings.eviction_samples);
+  if (info.settings.trash_keep_ms) number("trash_keep_ms", *info.settings.trash_keep_ms);
+  if (info.settings.trash_bytes != 0) number("trash_bytes", info.settings.trash_bytes);
+  if (info.settings.trash_keys != 0) number("trash_keys", info.settings.trash_keys);
   out.append(",\"fsync\":");
   append_json_string(out, info.settings.fsync);
   out.append(",\"require_preconditions\":").append(info.settings.require_preconditions ? "true}" : "false}");
+}
+
+/// null: as the tenant or the store says.
+Result<void> parse_trash_setting(const std::string& name, std::string_view value, Settings& settings) {
+  const bool is_time = name == "trash_keep_ms";
+  uint64_t number = 0;
+  const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool unset = value == "null";
+  if (!unset && (error != std::errc() || stop != value.data() + value.size() || number > kTrashSettingMax))
+    return {Errc::invalid, "\"" + name + "\" must be a whole number" +
+                               (is_time ? " (milliseconds, 0: nothing is kept) or null" : " (0: the store's)")};
+  if (is_time)
+    settings.trash_keep_ms = unset ? std::nullopt : std::optional(number);
+  else
+    (name == "trash_bytes" ? settings.trash_bytes : settings.trash_keys) = number;
+  return {};
 }
 
 /// A step of a removal: how many keys it removed; 0: nothing is left, and the thing itself is gone.
@@ -168,6 +188,8 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
       const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), settings.eviction_samples);
       if (error != std::errc() || stop != value.data() + value.size() || settings.eviction_samples > kSamplesMax)
         return {Errc::invalid, "\"eviction_samples\" must be a whole number up to 1000 (0: the store's)"};
+    } else if (name == "trash_keep_ms" || (of == Of::tenant && (name == "trash_bytes" || name == "trash_keys"))) {
+      if (Result<void> ok = parse_trash_setting(name, value, settings); !ok) return ok;
     } else if (name == "fsync") {
       settings.fsync = is_json_string(value) ? decode_json_string(value) : std::string();
       if (!settings.fsync.empty())
@@ -178,8 +200,9 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
       settings.require_preconditions = value == "true";
     } else {
       return {Errc::invalid, "unknown setting \"" + name +
-                                 "\"; tenants have quota_bytes, quota_keys, eviction, eviction_samples and fsync, "
-                                 "collections fsync and require_preconditions"};
+                                 "\"; tenants have quota_bytes, quota_keys, eviction, eviction_samples, "
+                                 "trash_keep_ms, trash_bytes, trash_keys and fsync, "
+                                 "collections trash_keep_ms, fsync and require_preconditions"};
     }
   }
   return {};
