@@ -89,6 +89,7 @@ Control::Control(Store& store, Snapshots& snapshots) : store_(store), snapshots_
        .run = [this](const ControlCommand& command) -> Result<std::string> { return help(command.tenant); }});
   add_store_verbs();
   add_snapshot_verbs();
+  add_trash_verbs();
 }
 
 void Control::add(ControlVerb verb) { verbs_.push_back(std::move(verb)); }

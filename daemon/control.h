@@ -66,6 +66,7 @@ class Control {
   Result<std::string> list_snapshots(const ControlCommand& command) const;
   void add_store_verbs();
   void add_snapshot_verbs();
+  void add_trash_verbs();  // control_trash.cc
 
   Store& store_;
   Snapshots& snapshots_;

@@ -18,6 +18,9 @@ Result<void> ControlSubtree::make_special(const ControlPlace&, const NewNode&) {
 Result<void> ControlSubtree::unlink(const ControlPlace&) { return refused(); }
 Result<void> ControlSubtree::remove_directory(const ControlPlace&) { return refused(); }
 Result<bool> ControlSubtree::rename(const ControlPlace&, const ControlPlace&, bool) { return refused(); }
+Result<void> ControlSubtree::move_out(const ControlPlace&, const Slot&, bool, const WriteOptions&) {
+  return Errc::cross_tenant;  // as between file systems: mv(1) copies
+}
 Result<void> ControlSubtree::set_attributes(const ControlPlace&, const AttributeRequest&) { return {}; }
 Result<std::string> ControlSubtree::get_xattr(const ControlPlace&, std::string_view) { return Errc::no_attribute; }
 Result<void> ControlSubtree::set_xattr(const ControlPlace&, std::string_view, std::string_view) { return refused(); }

@@ -21,6 +21,7 @@ namespace kvfs {
 
 struct AttributeRequest;
 struct NewNode;
+struct WriteOptions;
 
 /// A name below a control directory.
 struct ControlPlace {
@@ -68,6 +69,9 @@ class ControlSubtree {
   virtual Result<void> remove_directory(const ControlPlace& place);
   /// True: the node goes on under its new name; false: it has ended.
   virtual Result<bool> rename(const ControlPlace& from, const ControlPlace& to, bool no_replace);
+  /// Out of the control directories, to a row of the store. The node has ended then.
+  virtual Result<void> move_out(const ControlPlace& place, const Slot& to, bool no_replace,
+                                const WriteOptions& options);
   virtual Result<void> set_attributes(const ControlPlace& place, const AttributeRequest& request);
   virtual Result<std::string> get_xattr(const ControlPlace& place, std::string_view name);
   virtual Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value);

@@ -302,6 +302,8 @@ class Filesystem {
   Result<Node> make_control_directory(Inode parent, std::string_view name, mode_t mode, Caller caller);
   Result<Node> make_control_special(Inode parent, std::string_view name, const NewNode& node);
   Result<void> remove_control(Inode parent, std::string_view name, bool directory);
+  Result<void> move_out_of_control(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
+                                   RenameFlag flag);
   Result<void> rename_control(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
                               RenameFlag flag);
   /// Takes offsets as read_directory() does.

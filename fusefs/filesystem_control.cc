@@ -154,7 +154,7 @@ Result<Node> Filesystem::make_control_special(Inode parent, std::string_view nam
 
 Result<void> Filesystem::remove_control(Inode parent, std::string_view name, bool directory) {
   if (directory && !is_in_subtree(parent) && ControlDir::is_snapshots(parent)) return drop_snapshot(parent, name);
-  if (!is_in_subtree(parent)) return refused();
+  if (!is_in_subtree(parent) && !directory) return refused();
   const auto member = control_member(parent, name);
   if (!member) return member.error();
   auto done = directory ? member->subtree->remove_directory(member->place) : member->subtree->unlink(member->place);
@@ -162,8 +162,25 @@ Result<void> Filesystem::remove_control(Inode parent, std::string_view name, boo
   return done;
 }
 
+Result<void> Filesystem::move_out_of_control(Inode parent, std::string_view name, Inode new_parent,
+                                             std::string_view new_name, RenameFlag flag) {
+  if (auto live = check_live(new_parent); !live) return live;
+  const auto from = control_member(parent, name);
+  if (!from) return from.error();
+  const auto to = target(new_parent, new_name);
+  if (!to) return to.error();
+  if (to->own_value) return Errc::cross_tenant;
+  // The kernel knows of it: it asks for the name again, since what it knew under it was not to be remembered.
+  auto done = from->subtree->move_out(from->place, {to->dir, to->component, false}, flag == RenameFlag::no_replace,
+                                      write_options());
+  if (done) control_tree_.end(from->place);
+  return done;
+}
+
 Result<void> Filesystem::rename_control(Inode parent, std::string_view name, Inode new_parent,
                                         std::string_view new_name, RenameFlag flag) {
+  if (is_in_subtree(parent) && !is_control(new_parent) && flag != RenameFlag::exchange)
+    return move_out_of_control(parent, name, new_parent, new_name, flag);
   // As between file systems: mv(1) copies.
   if (!is_control(parent) || !is_control(new_parent)) return Errc::cross_tenant;
   if (!is_in_subtree(parent) || !is_in_subtree(new_parent) || flag == RenameFlag::exchange) return refused();

@@ -67,6 +67,8 @@ std::string seconds_text(uint64_t ms) {
   return text;
 }
 
+}  // namespace
+
 Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::string_view name) {
   name.remove_prefix(kVirtualPrefix.size());
   if (name == "version") return std::to_string(entry.version);
@@ -82,8 +84,6 @@ Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::s
   if (name == "bytes" && entry.is_directory()) return std::to_string(entry.bytes);
   return Errc::no_attribute;
 }
-
-}  // namespace
 
 Result<AttributeChange> virtual_change(std::string_view name, std::string_view value, uint64_t now_ms) {
   const std::string_view field = name.substr(kVirtualPrefix.size());

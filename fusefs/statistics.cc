@@ -7,6 +7,7 @@
 #include "fusefs/event_files.h"
 #include "fusefs/filesystem.h"
 #include "fusefs/transaction_files.h"
+#include "fusefs/trash_files.h"
 
 namespace kvfs {
 namespace {
@@ -26,7 +27,9 @@ std::vector<std::pair<std::string, uint64_t>> Filesystem::statistics_of(DirId te
                {"keys_evicted", usage.evicted},
                {"keys_expired", usage.expired},
                {"key_hits", usage.hits},
-               {"key_misses", usage.misses}};
+               {"key_misses", usage.misses},
+               {"trash_keys", usage.trash_keys},
+               {"trash_bytes", usage.trash_bytes}};
     return numbers;
   }
   numbers = store_.stats();
@@ -60,6 +63,7 @@ std::vector<std::unique_ptr<ControlSubtree>> Filesystem::control_subtrees() {
   subtrees.push_back(std::make_unique<CommandFile>(options_.commands, options_.before_blocking));
   subtrees.push_back(std::make_unique<EventFiles>(store_, options_.events_bytes_max));
   subtrees.push_back(std::make_unique<ChannelFiles>(store_, options_.channel_bytes_max));
+  subtrees.push_back(std::make_unique<TrashFiles>(store_));
   auto transactions =
       std::make_unique<TransactionFiles>(store_, options_.staging, options_.transactions, options_.before_notifying);
   transactions_ = transactions.get();

@@ -234,6 +234,7 @@ Result<void> TransactionFiles::unlink(const ControlPlace& place) {
 }
 
 Result<void> TransactionFiles::remove_directory(const ControlPlace& place) {
+  if (place.below_root().empty()) return ControlSubtree::remove_directory(place);
   if (place.below_root().find('/') == std::string_view::npos) return end(place);
   const auto target = this->target(place);
   if (!target) return target.error();

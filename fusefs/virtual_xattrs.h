@@ -15,4 +15,7 @@ std::optional<uint64_t> parse_xattr_number(std::string_view text);
 /// What setting a virtual attribute changes. Errors: invalid, not_permitted.
 Result<AttributeChange> virtual_change(std::string_view name, std::string_view value, uint64_t now_ms);
 
+/// What a user.kvfs.* attribute says of an entry. Errors: no_attribute.
+Result<std::string> virtual_xattr(const ReadTxn& txn, const Entry& entry, std::string_view name);
+
 }  // namespace kvfs

@@ -82,6 +82,35 @@ class ControlTest : public testing::Test {
   std::unique_ptr<ControlServer> server_;
 };
 
+TEST_F(ControlTest, UndeleteBringsBackTheLastRemoval) {
+  store_->set_trash({.keep_ms = 3'600'000});
+  const auto removed = [&] { return store_->write([&](WriteTxn& txn) { return remove(txn, collection_, "a"); }); };
+  const auto value = [&](std::string_view key) {
+    return store_->read([&](const ReadTxn& txn) {
+      const Result<Entry> entry = get(txn, collection_, key);
+      return entry ? std::string(entry->inline_value) : "<absent>";
+    });
+  };
+  EXPECT_EQ(run("undelete default/a", tenant_), "<not_found> no removal of default/a is kept");
+  ASSERT_TRUE(removed());
+  const std::string line = run("trash", tenant_);
+  EXPECT_NE(line.find(".default%a 5 bytes until "), std::string::npos) << line;
+  EXPECT_EQ(run("trash"), "acme/" + line);
+  EXPECT_EQ(run("undelete default/a", tenant_), "default/a is back\n");
+  EXPECT_EQ(value("a"), "12345");
+  ASSERT_TRUE(removed());
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) { return put(txn, collection_, "a", std::string_view("new")); }));
+  EXPECT_EQ(run("undelete acme/default/a"), "<exists> default/a has a value; name another place for what was removed");
+  EXPECT_EQ(run("undelete acme/default/a other/default/a"),
+            "<cross_tenant> a removed value comes back in its own tenant");
+  const std::string again = run("trash", tenant_);
+  EXPECT_EQ(run("undelete '" + again.substr(0, again.find(' ')) + "' default/b/c", tenant_), "default/b/c is back\n");
+  EXPECT_EQ(value("b/c"), "12345");
+  ASSERT_TRUE(removed());
+  EXPECT_EQ(run("empty-trash"), "1 removed values are gone\n");
+  EXPECT_EQ(run("trash"), "");
+}
+
 TEST_F(ControlTest, SaysWhatIsRightWhereACommandIsWrong) {
   EXPECT_EQ(run(""), "<invalid> no command; try help");
   EXPECT_EQ(run("frobnicate"), "<invalid> there is no command frobnicate; try help");
