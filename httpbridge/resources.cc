@@ -214,6 +214,10 @@ void tell_resource(Response& response, int status, const std::vector<CollectionI
     if (info.name == name) append_info(response.body, info);
 }
 
+std::unique_ptr<BodySource> remove_in_steps(Context& context, std::function<Result<size_t>(WriteTxn&)> step) {
+  return std::make_unique<RemovalSource>(context, std::move(step));
+}
+
 std::unique_ptr<BodySource> remove_collection(Context& context, DirId tenant, std::string name) {
   return std::make_unique<RemovalSource>(
       context, [tenant, name = std::move(name)](WriteTxn& txn) { return remove_some(txn, tenant, name); });

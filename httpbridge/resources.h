@@ -1,6 +1,7 @@
 // What collections and tenants have in common as resources: how they are described, set and emptied.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,8 +22,10 @@ enum class Of : uint8_t { tenant, collection };
 /// Lays the body's members over `settings`. Quotas are of tenants, conditions of collections. Errors: invalid.
 Result<void> parse_settings(std::string_view body, Of of, Settings& settings);
 
-/// A body that removes a collection, or a tenant with all of its collections, a few keys at a time, between other
-/// requests, and tells how many went. What has gone stays gone if the client hangs up.
+/// A body that calls `step` in transactions of its own, between other requests, until it says 0, and tells how many
+/// went. What has gone stays gone if the client hangs up.
+std::unique_ptr<BodySource> remove_in_steps(Context& context, std::function<Result<size_t>(WriteTxn&)> step);
+/// Likewise a collection, or a tenant with all of its collections, a few keys at a time.
 std::unique_ptr<BodySource> remove_collection(Context& context, DirId tenant, std::string name);
 std::unique_ptr<BodySource> remove_tenant(Context& context, std::string name);
 

@@ -76,7 +76,8 @@ Router::Match Router::match(Method method, std::string_view path) const {
     return match;
   }
   match.collection = match.key = {};
-  match.style = path.starts_with("/v1/") || path.starts_with("/admin/") || path.starts_with("/channels")
+  match.style = path.starts_with("/v1/") || path.starts_with("/admin/") || path.starts_with("/channels") ||
+                        path.starts_with("/trash")
                     ? ErrorStyle::problem
                     : ErrorStyle::dialect;
   return match;

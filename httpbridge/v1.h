@@ -25,6 +25,13 @@ Result<void> v1_put_collection(Context& context, Request& request, Response& res
 Result<void> v1_delete_collection(Context& context, Request& request, Response& response);
 /// ?info
 Result<void> v1_collection_info(Context& context, Request& request, Response& response);
+// v1_trash.cc
+Result<void> get_trash(Context& context, Request& request, Response& response);
+Result<void> empty_removed(Context& context, Request& request, Response& response);
+Result<void> get_removed(Context& context, Request& request, Response& response);
+/// ?to=, ?to_collection=, ?replace=1
+Result<void> restore_removed(Context& context, Request& request, Response& response);
+Result<void> drop_removed(Context& context, Request& request, Response& response);
 // admin_tenants.cc
 Result<void> admin_tenants(Context& context, Request& request, Response& response);
 Result<void> admin_get_tenant(Context& context, Request& request, Response& response);
@@ -36,6 +43,9 @@ WriteOptions write_options_of(const Context& context, const Request& request);
 
 /// True, with `response` saying 428, where the collection demands a precondition and the request has none.
 bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request);
+
+/// A value as the answer: its bytes or a range of them, as conditions say.
+Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response);
 
 /// ETag, Kvfs-Ttl and 201 or 204 of a value that was put.
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms);

@@ -67,6 +67,8 @@ Result<void> fill_body(const ReadTxn& txn, const Entry& entry, ByteRange range, 
   return {};
 }
 
+}  // namespace
+
 Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response) {
   const auto status = evaluate_read(request.headers, entry.version, entry.mtime_ns);
   if (!status) return status.error();
@@ -96,8 +98,6 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   }
   return fill_body(txn, entry, range, request.method == Method::head, response);
 }
-
-}  // namespace
 
 WriteOptions write_options_of(const Context& context, const Request& request) {
   WriteOptions options = context.write_options;
