@@ -127,6 +127,7 @@ bool Filesystem::apply_staged(struct stat& st) const {
 }
 
 void Filesystem::remember(Node& node, const Slot& slot, uint64_t seen_change) {
+  removed_nodes_.drop(node.inode);  // it was in the trash
   const bool fresh = nodes_.remember(node.inode, slot);
   // What the kernel did not know is not invalidated: if something changed since the node was read, nobody may have
   // told the kernel, so it must ask again.

@@ -49,6 +49,7 @@ TEST_F(FilesystemTrashTest, MovingItOutBringsItBack) {
   ASSERT_TRUE(fs().rename(trash_of(tenant_), trash().at(0), collection_, "back", RenameFlag::none));
   EXPECT_EQ(value_of("back"), "bytes");
   EXPECT_EQ(inode_of(collection_, "back"), inode);
+  EXPECT_EQ(stat_of(inode).st_nlink, 1u) << "the kernel may not have forgotten it as a removed one";
   EXPECT_TRUE(trash().empty());
 }
 
