@@ -9,10 +9,10 @@
 #include "daemon/config_value.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/open_files.h"
 #include "daemon/service_notice.h"
 #include "daemon/signals.h"
 #include "daemon/version.h"
-#include "net/open_files.h"
 
 namespace kvfs {
 

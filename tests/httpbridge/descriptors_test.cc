@@ -113,16 +113,5 @@ TEST_F(DescriptorsTest, ConnectionsOfAUnixSocketWaitLikewise) {
   expect_served_later(client);
 }
 
-TEST_F(DescriptorsTest, TheLimitIsRaisedAsFarAsItMayBeAndNeverLowered) {
-  limit_to(kFew);
-  EXPECT_EQ(raise_open_files_limit(kFew + 7), kFew + 7);
-  rlimit now{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
-  EXPECT_EQ(now.rlim_cur, kFew + 7);
-  EXPECT_EQ(raise_open_files_limit(1), kFew + 7);
-  if (before_.rlim_max == RLIM_INFINITY) return;  // there is no "as far as it may be"
-  EXPECT_EQ(raise_open_files_limit(before_.rlim_max + 1), before_.rlim_max);
-}
-
 }  // namespace
 }  // namespace kvfs::http

@@ -1,4 +1,4 @@
-#include "net/open_files.h"
+#include "daemon/open_files.h"
 
 #include <sys/resource.h>
 
