@@ -23,7 +23,11 @@ Result<void> ControlSubtree::move_out(const ControlPlace&, const Slot&, bool, co
 }
 Result<void> ControlSubtree::set_attributes(const ControlPlace&, const AttributeRequest&) { return {}; }
 Result<std::string> ControlSubtree::get_xattr(const ControlPlace&, std::string_view) { return Errc::no_attribute; }
-Result<void> ControlSubtree::set_xattr(const ControlPlace&, std::string_view, std::string_view) { return refused(); }
+Result<std::string> ControlSubtree::xattrs(const ControlPlace&) { return std::string(); }
+Result<void> ControlSubtree::set_xattr(const ControlPlace&, std::string_view, std::string_view, int) {
+  return refused();
+}
+Result<void> ControlSubtree::remove_xattr(const ControlPlace&, std::string_view) { return Errc::not_permitted; }
 Result<std::string> ControlSubtree::read_symlink(const ControlPlace&) { return Errc::invalid; }
 
 }  // namespace kvfs

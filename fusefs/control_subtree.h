@@ -74,7 +74,11 @@ class ControlSubtree {
                                 const WriteOptions& options);
   virtual Result<void> set_attributes(const ControlPlace& place, const AttributeRequest& request);
   virtual Result<std::string> get_xattr(const ControlPlace& place, std::string_view name);
-  virtual Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value);
+  /// Encoded, see entry.h; those that are listed.
+  virtual Result<std::string> xattrs(const ControlPlace& place);
+  /// `flags`: XATTR_CREATE, XATTR_REPLACE or 0.
+  virtual Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value, int flags);
+  virtual Result<void> remove_xattr(const ControlPlace& place, std::string_view name);
   virtual Result<std::string> read_symlink(const ControlPlace& place);
 };
 

@@ -311,7 +311,9 @@ class Filesystem {
   /// The name in a directory of a control subtree that `offset` is behind; empty: the start.
   std::string control_name_before(const DirectoryHandle& handle, uint64_t offset);
   Result<std::string> get_control_xattr(Inode inode, std::string_view name);
-  Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value);
+  Result<std::string> control_xattrs(Inode inode);
+  Result<void> set_control_xattr(Inode inode, std::string_view name, std::string_view value, int flags);
+  Result<void> remove_control_xattr(Inode inode, std::string_view name);
   Result<std::string> read_control_symlink(Inode inode);
   /// What is not offered, so that programs stop asking for it.
   std::optional<Error> refused_xattr(std::string_view name) const;

@@ -268,11 +268,25 @@ Result<std::string> Filesystem::get_control_xattr(Inode inode, std::string_view 
   return member->subtree->get_xattr(member->place, name);
 }
 
-Result<void> Filesystem::set_control_xattr(Inode inode, std::string_view name, std::string_view value) {
+Result<std::string> Filesystem::control_xattrs(Inode inode) {
+  if (!is_in_subtree(inode)) return std::string();
+  const auto member = control_tree_.find(inode);
+  if (!member) return member.error();
+  return member->subtree->xattrs(member->place);
+}
+
+Result<void> Filesystem::set_control_xattr(Inode inode, std::string_view name, std::string_view value, int flags) {
   if (!is_in_subtree(inode)) return Errc::not_permitted;
   const auto member = control_tree_.find(inode);
   if (!member) return member.error();
-  return member->subtree->set_xattr(member->place, name, value);
+  return member->subtree->set_xattr(member->place, name, value, flags);
+}
+
+Result<void> Filesystem::remove_control_xattr(Inode inode, std::string_view name) {
+  if (!is_in_subtree(inode)) return Errc::not_permitted;
+  const auto member = control_tree_.find(inode);
+  if (!member) return member.error();
+  return member->subtree->remove_xattr(member->place, name);
 }
 
 Result<std::string> Filesystem::read_control_symlink(Inode inode) {

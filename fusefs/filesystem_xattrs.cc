@@ -149,7 +149,10 @@ Result<std::string> Filesystem::xattr_names(std::string_view encoded, const Call
 }
 
 Result<std::string> Filesystem::list_xattrs(Inode inode, const Caller& caller) {
-  if (is_control(inode)) return std::string();
+  if (is_control(inode)) {
+    const auto encoded = control_xattrs(inode);
+    return encoded ? xattr_names(*encoded, caller) : encoded;
+  }
   if (const auto removed = list_removed_xattrs(inode, caller)) return *removed;
   return read_in(inode, [&](const ReadTxn& txn) -> Result<std::string> {
     const auto located = locate(txn, inode);
@@ -161,7 +164,7 @@ Result<std::string> Filesystem::list_xattrs(Inode inode, const Caller& caller) {
 Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::string_view value, int flags,
                                    Caller caller) {
   if (const auto refused = refused_xattr(name)) return *refused;
-  if (is_control(inode)) return set_control_xattr(inode, name, value);
+  if (is_control(inode)) return set_control_xattr(inode, name, value, flags);
   if (auto live = check_live(inode); !live) return live;
   if (const auto removed = set_removed_xattr(inode, name, value, flags)) return *removed;
   if (is_acl_name(name)) return set_acl(inode, name, value, flags, caller);
@@ -214,7 +217,7 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
 
 Result<void> Filesystem::remove_xattr(Inode inode, std::string_view name) {
   if (const auto refused = refused_xattr(name)) return *refused;
-  if (is_control(inode)) return Errc::not_permitted;
+  if (is_control(inode)) return remove_control_xattr(inode, name);
   if (auto live = check_live(inode); !live) return live;
   if (const auto removed = remove_removed_xattr(inode, name)) return *removed;
   if (is_acl_name(name)) return set_acl(inode, name, {}, 0, {});

@@ -41,10 +41,13 @@ struct StagedFile {
   std::optional<int64_t> mtime_ns;
   std::optional<uint64_t> expires_ms;
   std::optional<std::string> content_type;
+  std::optional<std::string> xattrs;  // encoded; in place of all that there are
 
   bool is_special() const { return kind != Kind::file; }
   /// Whether it puts something in its place.
   bool makes() const { return content != nullptr || is_special(); }
+  bool changes_attributes() const { return mode || uid || gid || mtime_ns || expires_ms || content_type || xattrs; }
+  bool changes() const { return makes() || changes_attributes(); }
 };
 
 struct StagedDirectory {
@@ -52,6 +55,7 @@ struct StagedDirectory {
   uint32_t mode = 0755;
   uint32_t uid = 0;
   uint32_t gid = 0;
+  std::optional<std::string> xattrs = {};  // encoded; nullopt: those it inherits
 };
 
 /// What the live store has at a path.
@@ -91,6 +95,9 @@ class StagedTransaction {
   Result<struct stat> look(const ReadTxn& txn, std::string_view path) const;
   Result<struct stat> look(std::string_view path) const;
   bool is_empty_directory(std::string_view path) const;
+  /// Encoded extended attributes of it; empty where there is nothing (transaction_xattrs.cc).
+  std::string xattrs(const ReadTxn& txn, std::string_view path) const;
+  std::string xattrs(std::string_view path) const;
 
   /// The staged state of a file, made where there is none. Errors: limit_reached, cross_tenant.
   Result<std::shared_ptr<StagedFile>> stage(std::string_view path);
@@ -109,6 +116,8 @@ class StagedTransaction {
   Result<void> commit(const WriteOptions& options);
 
  private:
+  /// What something new gets from the directory it is made in.
+  std::string inherited_xattrs(const ReadTxn& txn, std::string_view path, bool directory, uint32_t mode) const;
   Result<void> admit(std::string_view path);
   Result<void> check_conditions(const WriteTxn& txn) const;
   Result<void> remove_names(WriteTxn& txn) const;

@@ -94,7 +94,15 @@ Result<DirId> StagedTransaction::ensure_directory(WriteTxn& txn, std::string_vie
   }
   const auto made = make_node(txn, *parent, *component, node);
   if (!made) return made.error();
-  return made->inode;
+  const Inode inode = made->inode;
+  const auto staged = directories.find(path);
+  if (staged == directories.end() || !staged->second.xattrs) return inode;
+  AttributeChange change;
+  change.mode = staged->second.mode;
+  change.xattrs = staged->second.xattrs;
+  const auto changed = kvfs::set_attributes(txn, {{*parent, *component, true}, std::string(*component), *made}, change);
+  if (!changed) return changed.error();
+  return inode;
 }
 
 Result<void> StagedTransaction::make_directories(WriteTxn& txn) const {
@@ -140,6 +148,7 @@ Result<void> StagedTransaction::put_file(WriteTxn& txn, const std::string& path,
     options.keep_expiry = true;
     if (auto put = kvfs::put(txn, *collection, target->second, *value, options); !put) return put.error();
   }
+  if (!file.changes_attributes()) return {};
   const auto found = live(txn, path);
   if (!found) return Error{Errc::stale, "it does not exist any more"};
   AttributeChange change;
@@ -149,7 +158,7 @@ Result<void> StagedTransaction::put_file(WriteTxn& txn, const std::string& path,
   change.mtime_ns = file.mtime_ns;
   change.expires_ms = file.expires_ms;
   change.content_type = file.content_type;
-  if (!change.mode && !change.uid && !change.mtime_ns && !change.expires_ms && !change.content_type) return {};
+  change.xattrs = file.xattrs;
   const auto changed = kvfs::set_attributes(txn, {found->slot, found->component, found->entry}, change);
   if (!changed) return changed.error();
   return {};
@@ -173,9 +182,7 @@ Result<void> StagedTransaction::commit(const WriteOptions& options) {
         size_t i = 0;
         for (const auto& [path, file] : files) {
           const StagedValue* const value = values[i++];
-          const bool changes = file->makes() || file->mode || file->uid || file->gid || file->mtime_ns ||
-                               file->expires_ms || file->content_type;
-          if (!changes || file->removed) continue;
+          if (!file->changes() || file->removed) continue;
           if (auto put = put_file(txn, path, *file, value); !put) return at(path, put.error());
         }
         return {};

@@ -39,7 +39,9 @@ class TransactionFiles final : public ControlSubtree {
   Result<bool> rename(const ControlPlace& from, const ControlPlace& to, bool no_replace) override;
   Result<void> set_attributes(const ControlPlace& place, const AttributeRequest& request) override;
   Result<std::string> get_xattr(const ControlPlace& place, std::string_view name) override;
-  Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value) override;
+  Result<std::string> xattrs(const ControlPlace& place) override;
+  Result<void> set_xattr(const ControlPlace& place, std::string_view name, std::string_view value, int flags) override;
+  Result<void> remove_xattr(const ControlPlace& place, std::string_view name) override;
   Result<std::string> read_symlink(const ControlPlace& place) override;
 
   /// Drops those whose lease has ended; also done in the background. Returns how many.
@@ -69,6 +71,10 @@ class TransactionFiles final : public ControlSubtree {
   Result<void> adopt_special(const Target& target, StagedFile& file);
   Result<void> rename_directory(const Target& from, const Target& to, bool no_replace);
   Result<void> rename_file(const Target& from, const Target& to, bool no_replace);
+  Result<void> set_virtual_xattr(const Target& target, std::string_view name, std::string_view value);
+  /// Lets `change(mode, encoded attributes)` change both.
+  using XattrChange = std::function<Result<void>(uint32_t& mode, std::string& xattrs, bool directory)>;
+  Result<void> change_xattrs(const ControlPlace& place, const XattrChange& change);
   Result<std::unique_ptr<ControlHandle>> opened(const Target& target, int flags);
 
   Store& store_;

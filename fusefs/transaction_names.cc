@@ -7,7 +7,6 @@
 #include "fusefs/file_name.h"
 #include "fusefs/filesystem.h"
 #include "fusefs/transaction_files.h"
-#include "fusefs/virtual_xattrs.h"
 #include "store/acl.h"
 
 namespace kvfs {
@@ -178,6 +177,7 @@ Result<std::unique_ptr<ControlHandle>> TransactionFiles::create(const ControlPla
   file.uid = caller.uid;
   file.gid = caller.gid;
   file.mtime_ns = now_ns();
+  if (file.removed) file.xattrs = "";  // nothing of what was there
   if (auto begun = begin_content(*target, file, true); !begun) return begun.error();
   return std::unique_ptr<ControlHandle>(std::make_unique<Handle>(*this, *target, *staged, flags));
 }
@@ -266,11 +266,13 @@ Result<void> TransactionFiles::rename_file(const Target& from, const Target& to,
   auto replaced = transaction.stage(to.path);
   if (!replaced) return replaced.error();
   const std::shared_ptr<StagedFile> file = *source;
+  std::string xattrs = transaction.xattrs(from.path);
   if (auto whole = S_ISREG(st->st_mode) ? complete(from, *file) : adopt_special(from, *file); !whole) return whole;
   if (!file->mode) file->mode = st->st_mode & kModeMask;
   if (!file->uid) file->uid = st->st_uid;
   if (!file->gid) file->gid = st->st_gid;
   if (!file->mtime_ns) file->mtime_ns = to_ns(st->st_mtim);
+  if (!file->xattrs) file->xattrs = std::move(xattrs);
   const auto own_condition = std::exchange(file->if_match, (*replaced)->if_match);
   transaction.unstage(to.path);
   transaction.files.emplace(to.path, file);
@@ -311,9 +313,13 @@ Result<void> TransactionFiles::set_attributes(const ControlPlace& place, const A
   const bool owners = request.mode || request.uid || request.gid;
   const auto directory = transaction.directories.find(target->path);
   if (directory != transaction.directories.end() && !directory->second.removed) {
-    if (request.mode) directory->second.mode = *request.mode;
-    if (request.uid) directory->second.uid = *request.uid;
-    if (request.gid) directory->second.gid = *request.gid;
+    StagedDirectory& made = directory->second;
+    if (request.mode) {
+      if (made.xattrs) made.xattrs = xattrs_after_chmod(*made.xattrs, *request.mode);
+      made.mode = *request.mode;
+    }
+    if (request.uid) made.uid = *request.uid;
+    if (request.gid) made.gid = *request.gid;
     return {};
   }
   const auto st = target->path.empty() ? Result<struct stat>(Errc::is_directory) : transaction.look(target->path);
@@ -327,66 +333,13 @@ Result<void> TransactionFiles::set_attributes(const ControlPlace& place, const A
   StagedFile& file = **staged;
   if (request.size)
     if (auto done = resize(*target, file, *request.size); !done) return done;
-  if (request.mode) file.mode = *request.mode;
+  if (request.mode) {
+    if (file.xattrs) file.xattrs = xattrs_after_chmod(*file.xattrs, *request.mode);
+    file.mode = *request.mode;
+  }
   if (request.uid) file.uid = *request.uid;
   if (request.gid) file.gid = *request.gid;
   if (request.mtime_ns) file.mtime_ns = *request.mtime_ns;
-  return {};
-}
-
-Result<std::string> TransactionFiles::get_xattr(const ControlPlace& place, std::string_view name) {
-  if (place.below_root().find('/') == std::string_view::npos) return Errc::no_attribute;
-  const auto target = this->target(place);
-  if (!target) return target.error();
-  StagedTransaction& transaction = *target->transaction;
-  const std::lock_guard lock(transaction.mutex);
-  if (transaction.ended) return ended();
-  const auto staged = transaction.files.find(target->path);
-  if (name == "user.kvfs.if_match" && staged != transaction.files.end() && staged->second->if_match)
-    return std::to_string(*staged->second->if_match);
-  if (name != "user.kvfs.version" && !is_acl_name(name)) return Errc::no_attribute;
-  const bool changes_mode = staged != transaction.files.end() && staged->second->mode.has_value();
-  const uint32_t mode = changes_mode ? *staged->second->mode : 0;
-  return store_.read([&](const ReadTxn& txn) -> Result<std::string> {
-    const auto live = transaction.live(txn, target->path);
-    if (!live) return Errc::no_attribute;
-    if (!is_acl_name(name)) return std::to_string(live->entry.version);
-    // The kernel asks for those of directories and values that are there already, and holds to them here, too.
-    const std::string xattrs =
-        changes_mode ? xattrs_after_chmod(live->entry.xattrs, mode) : std::string(live->entry.xattrs);
-    const auto acl = Xattrs::find(xattrs, name);
-    return acl ? Result<std::string>(std::string(*acl)) : Errc::no_attribute;
-  });
-}
-
-Result<void> TransactionFiles::set_xattr(const ControlPlace& place, std::string_view name, std::string_view value) {
-  const auto target = this->target(place);
-  if (!target) return target.error();
-  if (!name.starts_with("user.kvfs."))
-    return Error{Errc::unsupported, "a transaction stages no attributes but user.kvfs.*"};
-  StagedTransaction& transaction = *target->transaction;
-  const std::lock_guard lock(transaction.mutex);
-  if (transaction.ended) return ended();
-  const auto st = target->path.empty() ? Result<struct stat>(Errc::is_directory) : transaction.look(target->path);
-  if (!st || !S_ISREG(st->st_mode))
-    return Error{Errc::not_permitted, "within a transaction only values take user.kvfs.*"};
-  std::optional<Version> if_match;
-  AttributeChange change;
-  if (name == "user.kvfs.if_match") {
-    if_match = parse_xattr_number(value);
-    if (!if_match)
-      return Error{Errc::invalid, "user.kvfs.if_match takes a version, as read from user.kvfs.version; 0: no value"};
-  } else {
-    auto changed = virtual_change(name, value, store_.now_ms());
-    if (!changed) return changed.error();
-    if (changed->default_ttl_ms) return Error{Errc::not_permitted, "only directories have a default_ttl"};
-    change = std::move(*changed);
-  }
-  auto staged = transaction.stage(target->path);
-  if (!staged) return staged.error();
-  if (if_match) (*staged)->if_match = if_match;
-  if (change.expires_ms) (*staged)->expires_ms = change.expires_ms;
-  if (change.content_type) (*staged)->content_type = change.content_type;
   return {};
 }
 

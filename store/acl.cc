@@ -98,28 +98,37 @@ void Acl::set_permissions(uint32_t mode) {
 
 void Acl::restrict_to(uint32_t mode) { set_permissions(permissions() & mode); }
 
-Result<Entry> set_acl(WriteTxn& txn, const Located& node, std::string_view name, std::string_view value,
-                      uint32_t clears_mode) {
-  const Entry& entry = node.entry;
-  if (entry.kind == Kind::symlink) return {Errc::unsupported, "a symbolic link has no access control list"};
-  auto map = Xattrs::decode(entry.xattrs);
+Result<WithAcl> with_acl(bool directory, uint32_t mode, std::string_view encoded, std::string_view name,
+                         std::string_view value) {
+  auto map = Xattrs::decode(encoded);
   if (!map) return map.error();
-  AttributeChange change;
   std::string kept;
   if (!value.empty()) {
     const auto acl = Acl::decode(value);
     if (!acl) return acl.error();
     if (name == kAccessAclName) {
-      change.mode = ((entry.mode & ~kPermissions) | acl->permissions()) & ~clears_mode;
+      mode = (mode & ~kPermissions) | acl->permissions();
       if (!acl->is_minimal()) kept = acl->encode();
     } else {
-      if (!entry.is_directory()) return {Errc::access_denied, "only directories pass on access control lists"};
-      if (entry.inode == kRootDir) return {Errc::unsupported, "tenants inherit no access control list"};
+      if (!directory) return {Errc::access_denied, "only directories pass on access control lists"};
       kept = acl->encode();
     }
   }
   set_attribute(*map, name, std::move(kept));
-  change.xattrs = encode_attributes(*map);
+  return WithAcl{mode, encode_attributes(*map)};
+}
+
+Result<Entry> set_acl(WriteTxn& txn, const Located& node, std::string_view name, std::string_view value,
+                      uint32_t clears_mode) {
+  const Entry& entry = node.entry;
+  if (entry.kind == Kind::symlink) return {Errc::unsupported, "a symbolic link has no access control list"};
+  if (entry.inode == kRootDir && name == kDefaultAclName && !value.empty())
+    return {Errc::unsupported, "tenants inherit no access control list"};
+  auto changed = with_acl(entry.is_directory(), entry.mode, entry.xattrs, name, value);
+  if (!changed) return changed.error();
+  AttributeChange change;
+  if (name == kAccessAclName && !value.empty()) change.mode = changed->mode & ~clears_mode;
+  change.xattrs = std::move(changed->xattrs);
   return set_attributes(txn, node, change);
 }
 

@@ -49,6 +49,14 @@ class Acl {
 Result<Entry> set_acl(WriteTxn& txn, const Located& node, std::string_view name, std::string_view value,
                       uint32_t clears_mode);
 
+/// Likewise, of what is no entry yet: mode and encoded attributes as they become.
+struct WithAcl {
+  uint32_t mode = 0;
+  std::string xattrs;
+};
+Result<WithAcl> with_acl(bool directory, uint32_t mode, std::string_view encoded, std::string_view name,
+                         std::string_view value);
+
 /// The extended attributes of an entry whose mode becomes this.
 std::string xattrs_after_chmod(std::string_view encoded, uint32_t mode);
 

@@ -1,4 +1,6 @@
 // Transactions of `.kvfs/tx` without a mount: what they show, what they publish, what they refuse.
+#include <sys/xattr.h>
+
 #include "fusefs/errno.h"
 #include "fusefs/transaction_files.h"
 #include "tests/fusefs/filesystem_fixture.h"
@@ -288,6 +290,32 @@ TEST_F(FilesystemTransactionsTest, AttributesAndTimesToLiveAreStagedToo) {
   EXPECT_EQ(stat_of(inode_of(collection_, "a")).st_mode & 07777, 0600u);
   EXPECT_EQ(fs().get_xattr(inode_of(collection_, "a"), "user.kvfs.ttl").value(), "60");
   EXPECT_EQ(value_of("a"), "1");
+}
+
+TEST_F(FilesystemTransactionsTest, ExtendedAttributesAreStagedAndMoveWithTheirFiles) {
+  put_value("a", "1");
+  put_value("over", "old");
+  ASSERT_TRUE(fs().set_xattr(inode_of(collection_, "a"), "user.was", "here", 0, kRoot));
+  ASSERT_TRUE(fs().set_xattr(inode_of(collection_, "over"), "user.was", "there", 0, kRoot));
+  ASSERT_TRUE(put(in_tx(), "new", "2"));
+  const Inode made = directory(in_tx(), "d");
+  const auto xattr = [&](Inode in, std::string_view name, std::string_view attribute) {
+    const auto value = fs().get_xattr(inode_of(in, name), attribute);
+    return value ? *value : std::string(to_string(value.error().code));
+  };
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "a"), "user.b", "2", XATTR_CREATE, kRoot));
+  EXPECT_EQ(fs().set_xattr(inode_of(in_tx(), "a"), "user.was", "x", XATTR_CREATE, kRoot).error().code, Errc::exists);
+  ASSERT_TRUE(fs().set_xattr(inode_of(in_tx(), "new"), "user.n", "3", 0, kRoot));
+  ASSERT_TRUE(fs().set_xattr(made, "trusted.d", "4", 0, kRoot));
+  EXPECT_EQ(*fs().list_xattrs(inode_of(in_tx(), "a"), kRoot), std::string("user.b\0user.was\0", 16));
+  EXPECT_EQ(*fs().list_xattrs(inode_of(collection_, "a"), kRoot), std::string("user.was\0", 9));
+  ASSERT_TRUE(fs().rename(in_tx(), "new", in_tx(), "over", RenameFlag::none));
+  EXPECT_EQ(xattr(in_tx(), "over", "user.n"), "3");
+  ASSERT_TRUE(fs().remove_xattr(inode_of(in_tx(), "a"), "user.was"));
+  ASSERT_TRUE(commit());
+  EXPECT_EQ(*fs().list_xattrs(inode_of(collection_, "a"), kRoot), std::string("user.b\0", 7));
+  EXPECT_EQ(*fs().list_xattrs(inode_of(collection_, "over"), kRoot), std::string("user.n\0", 7));
+  EXPECT_EQ(xattr(collection_, "d", "trusted.d"), "4");
 }
 
 TEST_F(FilesystemTransactionsTest, ManyNamesAreListedOnceEach) {

@@ -201,6 +201,25 @@ TEST_F(AclsOfAStoreTest, HoldWithinTransactions) {
   EXPECT_NE(as("1235", "mkdir default/.kvfs/tx/b && cat default/.kvfs/tx/b/default/d/f"), 0);
 }
 
+TEST_F(AclsOfAStoreTest, AreStagedByTransactions) {
+  if (::geteuid() != 0) GTEST_SKIP() << "becomes other users: needs root";
+  const std::string local = output_of("mktemp -d");
+  const auto shown = [](const std::string& in) {
+    return output_of("find s | sort | getfacl -n -; find s | sort | xargs getfattr -hd -m '^trusted'", in);
+  };
+  output_of(
+      "umask 022; mkdir s; setfacl -d -m u:1234:rwx,g:5678:rx s; touch s/f s/g; setfacl -m u:77:rw s/f;"
+      "setfacl -b s/g; chmod 600 s/g; setfattr -n trusted.x -v 1 s/f; mkdir s/e; setfattr -n trusted.y -v 2 s/e;"
+      "touch s/e/h",
+      local);
+  sh("mkdir default/.kvfs/tx/c; cp -a " + local + "/s default/.kvfs/tx/c/default/");
+  EXPECT_EQ(shown(kvfs.mount_point() + "/default/.kvfs/tx/c/default"), shown(local));
+  EXPECT_EQ(sh("ls default/default"), "d");
+  sh("mv default/.kvfs/tx/c default/.kvfs/commit/");
+  EXPECT_EQ(shown(kvfs.at("")), shown(local));
+  output_of("rm -r " + local);
+}
+
 class WithoutAclsTest : public ::testing::Test {
  protected:
   KvfsProcess kvfs;
