@@ -80,6 +80,7 @@ struct Node {
 struct Attributes {
   struct stat stat {};
   double timeout_s = 0;
+  std::optional<int64_t> btime_ns = {};  // when it was made, where that is known
 };
 
 /// setattr(2)s: nullopt leaves.
@@ -162,6 +163,8 @@ class Filesystem {
     OpenedFile opened;
   };
   Result<Created> create(Inode parent, std::string_view name, mode_t mode, int flags, Caller caller);
+  /// As open(2) with O_TMPFILE: a file without a name, which make_link() can give it.
+  Result<Created> create_unnamed(Inode parent, mode_t mode, int flags, Caller caller);
   Result<OpenedFile> open(Inode inode, int flags, Caller caller);
   /// Publishes what is staged, if this handle has added to it, except a truncation by open(2) that no write has
   /// followed yet: this waits for the second flush or the release, so that `echo x > file` (which closes twice) never

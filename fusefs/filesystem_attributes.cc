@@ -24,7 +24,7 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     const Node node = to_node(txn, located->entry, view_of(inode));
-    return Attributes{node.attributes, node.attribute_timeout_s};
+    return Attributes{node.attributes, node.attribute_timeout_s, located->entry.btime_ns};
   });
 }
 

@@ -65,6 +65,37 @@ Result<Filesystem::Created> Filesystem::create(Inode parent, std::string_view na
   return Created{*made, opened(acquired.file, flags)};
 }
 
+Result<Filesystem::Created> Filesystem::create_unnamed(Inode parent, mode_t mode, int flags, Caller caller) {
+  if (is_control(parent)) return Error{Errc::unsupported, "files below .kvfs have names"};
+  if (auto live = check_live(parent); !live) return live.error();
+  NewNode node;
+  node.mode = mode & kModeMask;
+  node.umask = caller.umask;
+  node.uid = caller.uid;
+  node.gid = caller.gid;
+  Inode held = 0;
+  const auto let_go_of_held = [&] {
+    if (held != 0) store_.release_inode(held);
+    held = 0;
+  };
+  const auto made = store_.write(
+      [&](WriteTxn& txn) -> Result<Node> {
+        let_go_of_held();  // the transaction runs again
+        const auto entry = make_unnamed(txn, parent, node);
+        if (!entry) return entry.error();
+        held = entry->inode;
+        store_.hold_inode(held, {});
+        return to_node(txn, *entry);
+      },
+      write_options());
+  if (!made) {
+    let_go_of_held();
+    return made.error();
+  }
+  nodes_.remember(held, {});
+  return Created{*made, opened(open_files_.acquire(held).file, flags)};
+}
+
 Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   if (is_control(inode)) return open_control(inode, flags, caller);
   bool read_is_due = false;  // a read that the page cache answers would not be noted

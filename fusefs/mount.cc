@@ -20,6 +20,7 @@
 
 #include "fusefs/init_patch.h"
 #include "fusefs/invalidator.h"
+#include "fusefs/newer_requests.h"
 #include "fusefs/ops.h"
 
 namespace kvfs {
@@ -147,7 +148,9 @@ struct Mount::State : OpsContext {
 
   static ssize_t read_device(int fd, void* buffer, size_t bytes, void* user_data) {
     const ssize_t got = read(fd, buffer, bytes);
-    if (got > 0) of(user_data).init_patch.saw_request(buffer, static_cast<size_t>(got));
+    if (got <= 0) return got;
+    of(user_data).init_patch.saw_request(buffer, static_cast<size_t>(got));
+    translate_newer_request(buffer, static_cast<size_t>(got));
     return got;
   }
   static ssize_t write_device(int fd, iovec* parts, int count, void* user_data) {

@@ -16,6 +16,7 @@
 #include "fusefs/attributes.h"
 #include "fusefs/errno.h"
 #include "fusefs/filesystem.h"
+#include "fusefs/newer_requests.h"
 
 namespace kvfs {
 namespace {
@@ -120,8 +121,14 @@ void reply_attributes(fuse_req_t req, const char* request, fuse_ino_t inode, con
   fuse_reply_attr(req, &attributes->stat, attributes->timeout_s);
 }
 
-void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info*) {
-  answer(req, "getattr", [&](Filesystem& fs) { reply_attributes(req, "getattr", inode, fs.attributes(inode)); });
+void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
+  answer(req, "getattr", [&](Filesystem& fs) {
+    const auto attributes = fs.attributes(inode);
+    if (!attributes || info == nullptr || info->fh != kStatxHandle)
+      return reply_attributes(req, "getattr", inode, attributes);
+    const StatxReply statx = statx_reply(*attributes);
+    fuse_reply_buf(req, reinterpret_cast<const char*>(&statx), sizeof statx);
+  });
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t inode, struct stat* attributes, int to_set, fuse_file_info*) {
@@ -197,7 +204,8 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t n
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   answer(req, "create", [&](Filesystem& fs) {
-    auto created = fs.create(parent, name, mode, info->flags, caller_of(req));
+    auto created = name == kUnnamedFile ? fs.create_unnamed(parent, mode, info->flags, caller_of(req))
+                                        : fs.create(parent, name, mode, info->flags, caller_of(req));
     if (!created) return fail(req, "create", parent, created.error());
     const fuse_entry_param entry = entry_of(created->node);
     set_info(req, info, created->opened);

@@ -139,23 +139,16 @@ Result<void> rows::check_component(const DirPath& parent, std::string_view compo
   return check_name(component, parent.depth == 0 ? "tenant" : "collection");
 }
 
-Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, const NewNode& node) {
-  const Result<DirPathPtr> path = dir_path(txn, dir);
-  if (!path) return path.error();
-  const DirPath& parent = **path;
-  if (Result<void> ok = rows::check_component(parent, component, node.kind); !ok) return ok.error();
+namespace {
 
-  const Slot slot{dir, component, false};
-  if (rows::load_live(txn, parent, slot) || rows::is_shadowed(txn, parent, slot)) return Errc::exists;
-
+/// What a new node has of what it is asked for, and of the directory that it is made in; `inherited` keeps the views.
+Entry new_node(const DirPath& parent, const NewNode& node, InheritedAcls& inherited) {
   Entry entry;
   entry.mode = node.mode & kModeMask;
   entry.uid = node.uid;
   entry.gid = node.gid;
   entry.xattrs = node.xattrs;
-  InheritedAcls inherited;
-  const bool inherits = !parent.default_acl.empty() && node.kind != Kind::symlink;
-  if (inherits) {
+  if (!parent.default_acl.empty() && node.kind != Kind::symlink) {
     inherited = inherit_acls(parent.default_acl, node.xattrs, node.kind == Kind::directory, entry.mode);
     entry.mode = inherited.mode;
     entry.xattrs = inherited.xattrs;
@@ -166,6 +159,41 @@ Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, co
     entry.gid = parent.gid;
     if (node.kind == Kind::directory) entry.mode |= 02000;
   }
+  return entry;
+}
+
+}  // namespace
+
+Result<Entry> make_unnamed(WriteTxn& txn, DirId dir, const NewNode& node) {
+  const Result<DirPathPtr> path = dir_path(txn, dir);
+  if (!path) return path.error();
+  if (Result<void> ok = rows::check_component(**path, {}, node.kind); !ok) return ok.error();
+  InheritedAcls inherited;
+  Entry entry = new_node(**path, node, inherited);
+  entry.kind = Kind::file;
+  entry.nlink = 0;
+  entry.by_inode = true;
+  entry.inode = txn.next_inode();
+  entry.version = txn.next_version();
+  entry.atime_ns = entry.mtime_ns = entry.ctime_ns = entry.btime_ns = txn.now_ns();
+  rows::store(txn, {}, entry);
+  txn.rows().put(orphan_row(entry.inode), {});
+  txn.inode_moved(entry.inode, std::nullopt);
+  return *rows::load_inode(txn.rows(), entry.inode);
+}
+
+Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, const NewNode& node) {
+  const Result<DirPathPtr> path = dir_path(txn, dir);
+  if (!path) return path.error();
+  const DirPath& parent = **path;
+  if (Result<void> ok = rows::check_component(parent, component, node.kind); !ok) return ok.error();
+
+  const Slot slot{dir, component, false};
+  if (rows::load_live(txn, parent, slot) || rows::is_shadowed(txn, parent, slot)) return Errc::exists;
+
+  InheritedAcls inherited;
+  Entry entry = new_node(parent, node, inherited);
+  const bool inherits = !inherited.xattrs.empty();
   if (node.kind == Kind::directory) {
     auto made = rows::make_directory(txn, parent, component, entry);
     return made && inherits ? find_entry(txn, {dir, component, true}) : made;
@@ -287,6 +315,8 @@ Result<Entry> link(WriteTxn& txn, const Located& file, DirId dir, std::string_vi
   rows::count(txn, **path, keys, orphan ? bytes : 0);
   txn.delta(dir).touched = true;
   txn.record(std::move(change));
+  // What had no name counted nowhere.
+  if (Result<void> ok = rows::check_quota(txn); !ok) return ok.error();
   const std::optional<Entry> linked = rows::load_inode(txn.rows(), name.inode);
   return *linked;
 }

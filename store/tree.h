@@ -55,6 +55,11 @@ struct NewNode {
 /// Errors: exists, name_too_long, invalid (a bad tenant or collection name), not_permitted, quota_exceeded, no_space.
 Result<Entry> make_node(WriteTxn& txn, DirId dir, std::string_view component, const NewNode& node);
 
+/// Makes a file in a directory that has no name there yet: link() gives it one, else it goes when it is released.
+/// REQUIRES: the caller holds the inode (Store::hold_inode) before this transaction ends. Errors: not_permitted,
+/// no_space.
+Result<Entry> make_unnamed(WriteTxn& txn, DirId dir, const NewNode& node);
+
 /// Removes a name of anything but a directory. An inode that is open stays readable as an orphan. `directory` of the
 /// slot must be false. Implicit directories that become empty go too. Errors: not_found, is_directory.
 Result<void> unlink(WriteTxn& txn, const Slot& slot);

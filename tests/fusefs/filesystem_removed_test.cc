@@ -59,6 +59,48 @@ TEST_F(FilesystemRemovedTest, ExtendedAttributesOfARemovedDirectoryAreReadSetAnd
   EXPECT_EQ(*fs().list_xattrs(dir, kRoot), std::string("user.b\0", 7));
 }
 
+TEST_F(FilesystemRemovedTest, AFileWithoutANameIsGivenOneOrGoes) {
+  auto made = fs().create_unnamed(collection_, 0600, O_RDWR | O_TMPFILE, kRoot);
+  ASSERT_TRUE(made) << made.error().message();
+  const Inode inode = made->node.inode;
+  EXPECT_EQ(made->node.attributes.st_nlink, 0u);
+  EXPECT_EQ(names_in(collection_), std::vector<std::string>{});
+  const std::string large(200'000, 'l');
+  write(*made->opened.handle, 0, large);
+  ASSERT_TRUE(fs().sync(*made->opened.handle));
+  EXPECT_EQ(read(*made->opened.handle, 0, 300'000), large);
+  const auto linked = fs().make_link(inode, collection_, "f");
+  ASSERT_TRUE(linked) << linked.error().message();
+  EXPECT_EQ(linked->attributes.st_nlink, 1u);
+  EXPECT_EQ(value_of("f"), large);
+  write(*made->opened.handle, 0, "X");
+  ASSERT_TRUE(close(std::move(made->opened.handle)));
+  EXPECT_EQ(value_of("f").substr(0, 3), "Xll");
+
+  auto lost = fs().create_unnamed(collection_, 0600, O_RDWR | O_TMPFILE, kRoot);
+  ASSERT_TRUE(lost);
+  write(*lost->opened.handle, 0, "nobody's");
+  ASSERT_TRUE(close(std::move(lost->opened.handle)));
+  EXPECT_EQ(fs().attributes(lost->node.inode).error().code, Errc::stale);
+  EXPECT_EQ(names_in(collection_), std::vector<std::string>{"f"});
+  EXPECT_EQ(fs().create_unnamed(tenant_, 0600, O_RDWR, kRoot).error().code, Errc::not_permitted);
+}
+
+TEST_F(FilesystemRemovedTest, AQuotaHoldsWhereAFileIsGivenItsFirstName) {
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    Settings settings;
+    settings.quota_bytes = 1000;
+    set_settings(txn, tenant_, settings);
+    return {};
+  }));
+  auto made = fs().create_unnamed(collection_, 0600, O_RDWR | O_TMPFILE, kRoot);
+  ASSERT_TRUE(made);
+  write(*made->opened.handle, 0, std::string(2000, 'x'));
+  ASSERT_TRUE(fs().flush(*made->opened.handle));
+  EXPECT_EQ(fs().make_link(made->node.inode, collection_, "f").error().code, Errc::quota_exceeded);
+  ASSERT_TRUE(close(std::move(made->opened.handle)));
+}
+
 TEST_F(FilesystemRemovedTest, AFileIsLinkedWhileItIsPublishedAndNeitherWaitsForTheOtherForEver) {
   const Inode inode = write_file(collection_, "f", "x");
   auto handle = open(inode);

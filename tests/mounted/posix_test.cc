@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <string>
 
 #include "tests/support/files.h"
@@ -213,13 +215,42 @@ TEST_F(PosixTest, EditorsSaveByRenamingAndLeaveNothingBehind) {
   EXPECT_EQ(sh("cat f; stat -c %a f; ls -A"), "one\ntwo\n640\nf");
 }
 
-TEST_F(PosixTest, UnnamedTemporaryFilesAreRefusedAsAFileSystemWithoutThemDoes) {
-  EXPECT_LT(::open(kvfs.at("").c_str(), O_TMPFILE | O_RDWR, 0600), 0);
-  EXPECT_EQ(errno, EOPNOTSUPP);
-  EXPECT_EQ(
-      sh("TMPDIR=. python3 -c 'import tempfile; f = tempfile.TemporaryFile(dir=\".\"); f.write(b\"x\"); f.seek(0); "
-         "print(f.read())'; ls"),
-      "b'x'");
+TEST_F(PosixTest, FilesWithoutANameAreGivenOneOrGo) {
+  const int fd = ::open(kvfs.at("").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
+  if (fd < 0 && errno == EOPNOTSUPP) GTEST_SKIP() << "the kernel does not ask FUSE for them";
+  ASSERT_GE(fd, 0) << std::strerror(errno);
+  EXPECT_EQ(::write(fd, "hello", 5), 5);
+  struct stat st {};
+  ASSERT_EQ(::fstat(fd, &st), 0);
+  EXPECT_EQ(st.st_nlink, 0u);
+  EXPECT_EQ(st.st_size, 5);
+  EXPECT_EQ(list_directory(kvfs.at("")), std::vector<std::string>{});
+  const std::string open_file = "/proc/self/fd/" + std::to_string(fd);
+  ASSERT_EQ(::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, kvfs.at("named").c_str(), AT_SYMLINK_FOLLOW), 0);
+  EXPECT_EQ(::close(fd), 0);
+  EXPECT_EQ(read_file(kvfs.at("named")), "hello");
+  EXPECT_EQ(sh("python3 -c 'import tempfile; f = tempfile.TemporaryFile(dir=\".\"); f.write(b\"x\"); f.seek(0); "
+               "print(f.read())'; ls"),
+            "b'x'\nnamed");
+  const int exclusive = ::open(kvfs.at("").c_str(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0640);
+  ASSERT_GE(exclusive, 0);
+  const std::string its_path = "/proc/self/fd/" + std::to_string(exclusive);
+  EXPECT_NE(::linkat(AT_FDCWD, its_path.c_str(), AT_FDCWD, kvfs.at("other").c_str(), AT_SYMLINK_FOLLOW), 0);
+  ::close(exclusive);
+}
+
+TEST_F(PosixTest, FilesTellWhenTheyWereMade) {
+  const int64_t before = time(nullptr);
+  write_file(kvfs.at("f"), "x");
+  ASSERT_EQ(sh("touch -d 2001-02-03 f; chmod 600 f; ln -s f l"), "");
+  for (const char* name : {"f", "l"}) {
+    struct statx st {};
+    ASSERT_EQ(::statx(AT_FDCWD, kvfs.at(name).c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st), 0);
+    if ((st.stx_mask & STATX_BTIME) == 0) GTEST_SKIP() << "the kernel does not ask FUSE for it";
+    EXPECT_GE(st.stx_btime.tv_sec, before);
+    EXPECT_LE(st.stx_btime.tv_sec, st.stx_ctime.tv_sec);
+    EXPECT_EQ(st.stx_nlink, 1u);
+  }
 }
 
 TEST_F(PosixTest, LongNamesAreLimitedTo255Bytes) {
