@@ -87,9 +87,9 @@ void allow_connections(const Config& config) {
       static_cast<uint64_t>(config.number("http", "connections_max") + config.number("resp", "connections_max"));
   const uint64_t wanted = connections + kFilesOfTheStore;
   if (const uint64_t allowed = raise_open_files_limit(wanted); allowed < wanted)
-    spdlog::warn(
-        "{} files may be open at once (ulimit -Hn, LimitNOFILE=), which is less than connections_max of the "
-        "doors and the store may need, {}; connections beyond wait",
+    spdlog::info(
+        "{} files may be open at once (ulimit -Hn, LimitNOFILE=); connections_max of the doors and the store may "
+        "need {}; connections beyond wait",
         allowed, wanted);
 }
 
