@@ -143,22 +143,22 @@ Result<size_t> read_value(const ReadTxn& txn, const Entry& entry, uint64_t offse
     return length;
   }
   if (entry.elements) return rows::read_elements(txn, entry, offset, length, out);
-  std::memset(out, 0, length);
-  const std::string prefix = chunk_prefix(entry.inode);
   const uint64_t end = offset + length;
   for (uint64_t at = offset; at < end;) {
     const auto index = static_cast<uint32_t>(at / kChunkBytes);
     const auto within = static_cast<uint32_t>(at % kChunkBytes);
     const auto part = static_cast<uint32_t>(std::min<uint64_t>(kChunkBytes - within, end - at));
+    uint32_t present = 0;  // of the part; the rest is a hole
     if (const auto row = txn.rows().get(chunk_row(entry.inode, index))) {
       const Result<ChunkRef> ref = decode_chunk_row(*row);
       if (!ref) return ref.error();
       if (within < ref->length) {
-        const uint32_t present = std::min(part, ref->length - within);
+        present = std::min(part, ref->length - within);
         if (Result<void> ok = txn.runtime().chunks().read(*ref, within, present, out + (at - offset)); !ok)
           return ok.error();
       }
     }
+    std::memset(out + (at - offset) + present, 0, part - present);
     at += part;
   }
   return length;
