@@ -73,8 +73,7 @@ std::string key_somewhere(const ReadTxn& txn, DirId collection, std::mt19937_64&
   }
 }
 
-void EvictionSample::place_hands(const ReadTxn& txn) {
-  hands_.resize(kHands);
+void EvictionSample::place_hands(const ReadTxn& txn, std::span<Hand> hands) {
   if (volatiles_) {
     const std::string prefix = expiry_row(tenant_, 0, {}).substr(0, 9);
     const auto cursor = txn.rows().cursor();
@@ -87,7 +86,7 @@ void EvictionSample::place_hands(const ReadTxn& txn) {
     const uint64_t first = expires();
     cursor->seek_before(prefix_end(prefix));
     const uint64_t last = std::max(first, expires());
-    for (Hand& hand : hands_)
+    for (Hand& hand : hands)
       hand.at = expiry_row(tenant_, std::uniform_int_distribution<uint64_t>(first, last)(random_), {});
     return;
   }
@@ -101,15 +100,23 @@ void EvictionSample::place_hands(const ReadTxn& txn) {
   }
   if (collections.empty()) return;
   std::discrete_distribution<size_t> by_keys(weights.begin(), weights.end());
-  for (Hand& hand : hands_) {
+  for (Hand& hand : hands) {
     const auto& [name, collection] = collections[by_keys(random_)];
     hand.collection = name;
     hand.at = key_somewhere(txn, collection, random_);
   }
 }
 
-void EvictionSample::gather(const ReadTxn& txn, size_t count, std::vector<EvictionCandidate>& out) {
-  if (hands_.empty()) place_hands(txn);
+void EvictionSample::gather(const ReadTxn& txn, size_t count, bool restart, std::vector<EvictionCandidate>& out) {
+  if (hands_.empty()) {
+    hands_.resize(kHands);
+    place_hands(txn, hands_);
+  }
+  if (restart) {
+    const size_t moved = std::clamp<size_t>(count / kCandidatesForAPlace, 1, kHands - next_placed_);
+    place_hands(txn, std::span(hands_).subspan(next_placed_, moved));
+    next_placed_ = (next_placed_ + moved) % kHands;
+  }
   const size_t run = std::max(kRunMin, count / kHands);
   std::uniform_int_distribution<size_t> any(0, kHands - 1);
   for (size_t tries = 0; tries < count; tries += run) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,11 @@ class EvictionSample {
   /// `volatiles`: only values with an expiry, by the expiry index. `seed` is for tests to be the same each time.
   EvictionSample(DirId tenant, bool volatiles, uint64_t seed) : tenant_(tenant), volatiles_(volatiles), random_(seed) {}
 
-  /// Adds about `count` candidates, from several places; fewer where there are few, the same ones again included.
-  void gather(const ReadTxn& txn, size_t count, std::vector<EvictionCandidate>& out);
+  /// Adds about `count` candidates, from several places; fewer where there are few, the same ones again included. Goes
+  /// on in key order, which meets all equally often; with `restart`, begins anew now and then at other places, of which
+  /// those with few keys near each other are met more often. Keys that come in their order, as those of a scan do, are
+  /// met early by that alone: whoever ranks the candidates wants it.
+  void gather(const ReadTxn& txn, size_t count, bool restart, std::vector<EvictionCandidate>& out);
   /// Those that would expire next, in order.
   void gather_soonest(const ReadTxn& txn, size_t count, std::vector<EvictionCandidate>& out) const;
 
@@ -42,8 +46,9 @@ class EvictionSample {
   };
   static constexpr size_t kHands = 64;
   static constexpr size_t kRunMin = 2;
+  static constexpr size_t kCandidatesForAPlace = 16;  // with `restart`
 
-  void place_hands(const ReadTxn& txn);
+  void place_hands(const ReadTxn& txn, std::span<Hand> hands);
   void move(const ReadTxn& txn, Hand& hand, size_t count, std::vector<EvictionCandidate>& out) const;
   void move_by_expiry(const ReadTxn& txn, Hand& hand, size_t count, std::vector<EvictionCandidate>& out) const;
 
@@ -51,6 +56,7 @@ class EvictionSample {
   const bool volatiles_;
   std::mt19937_64 random_;
   std::vector<Hand> hands_;
+  size_t next_placed_ = 0;
 };
 
 /// A key somewhere in the collection, found by choosing at random where keys differ; empty if there is none.

@@ -158,7 +158,8 @@ size_t Evictor::evict_some(DirId tenant, DirId limited, const Goal& goal) {
       state.sample.gather_soonest(txn, wanted + kPoolMax, state.pool);
     } else {
       if (!uses_history(policy)) state.pool.clear();
-      state.sample.gather(txn, std::max<size_t>(kSampleMin, wanted * samples_of(tenant)), state.pool);
+      state.sample.gather(txn, std::max<size_t>(kSampleMin, wanted * samples_of(tenant)), uses_history(policy),
+                          state.pool);
     }
   });
   rank(state);

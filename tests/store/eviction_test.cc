@@ -312,6 +312,14 @@ TEST_F(EvictionTest, ArcResistsScans) {
   EXPECT_GT(arc, lru * 1.15) << "exact LRU: " << lru;
 }
 
+TEST_F(EvictionTest, FrequenciesResistScansInTheOrderOfKeys) {
+  const auto trace = make_trace(50'000, 5000, 0.9, 2000, 2000, 42);
+  const auto lru = static_cast<double>(exact_lru_hits(trace, 1000));
+  limit(1000, 0, "allkeys-lfu");
+  const auto lfu = static_cast<double>(replay(trace));
+  EXPECT_GT(lfu, lru * 1.12) << "exact LRU: " << lru;
+}
+
 class StoreLimitsTest : public EvictionTest {
  protected:
   void open(const std::function<void(StoreOptions&)>& change) {
