@@ -271,7 +271,9 @@ TEST_F(FilesystemIoTest, HolesAreToldBeforeTheFileIsPublished) {
   const Inode inode = handle->file->inode;
   ASSERT_TRUE(fs().set_attributes(inode, longer, kRoot));
   for (const bool published : {false, true}) {
-    if (published) ASSERT_TRUE(fs().flush(*handle));
+    if (published) {
+      ASSERT_TRUE(fs().flush(*handle));
+    }
     EXPECT_EQ(data(*handle, 0), 10u) << published;
     EXPECT_EQ(hole(*handle, 0), 0u) << published;
     EXPECT_EQ(hole(*handle, 10), 12u) << published;
