@@ -144,8 +144,10 @@ class Filesystem {
   Result<Node> make_link(Inode inode, Inode new_parent, std::string_view new_name);
   Result<void> unlink(Inode parent, std::string_view name);
   Result<void> remove_directory(Inode parent, std::string_view name);
-  Result<void> rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
-                      RenameFlag flag);
+  /// `whiteout_of`: who leaves a whiteout (a character device 0:0) at the old name, as RENAME_WHITEOUT does for
+  /// overlayfs; null: nobody. REQUIRES: no exchange then.
+  Result<void> rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name, RenameFlag flag,
+                      const Caller* whiteout_of = nullptr);
 
   // Attributes (filesystem_attributes.cc).
   Result<Attributes> attributes(Inode inode);
@@ -260,6 +262,8 @@ class Filesystem {
   Result<void> list_snapshots(Inode directory, uint64_t first, uint64_t offset_of_first, bool with_nodes,
                               const EntrySink& sink);
   Result<struct stat> control_attributes(Inode inode) const;
+  /// Where a rename has left a name free.
+  Result<void> leave_whiteout(WriteTxn& txn, const Target& at, const Caller& owner);
   /// A directory from which a program of the mount removes a name is its own from then on: it does not go away with
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);

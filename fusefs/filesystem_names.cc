@@ -283,8 +283,23 @@ RenameMode mode_of(RenameFlag flag) {
 
 }  // namespace
 
+Result<void> Filesystem::leave_whiteout(WriteTxn& txn, const Target& at, const Caller& owner) {
+  if (at.own_value) return Error{Errc::invalid, "%:value leaves no whiteout"};
+  if (find(txn, at)) return {};  // two names of one file: nothing has moved
+  NewNode node;
+  node.kind = Kind::char_device;
+  node.mode = 0;
+  node.uid = owner.uid;
+  node.gid = owner.gid;
+  const auto made = make_node(txn, at.dir, at.component, node);
+  if (!made) return made.error();
+  return {};
+}
+
 Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_parent, std::string_view new_name,
-                                RenameFlag flag) {
+                                RenameFlag flag, const Caller* whiteout_of) {
+  if (whiteout_of != nullptr && (is_control(parent) || is_control(new_parent)))
+    return Error{Errc::invalid, "nothing below .kvfs leaves a whiteout"};
   if (is_control(parent) || is_control(new_parent)) return rename_control(parent, name, new_parent, new_name, flag);
   if (is_in_snapshot(parent) || is_in_snapshot(new_parent))
     return view_of(parent) == view_of(new_parent) ? check_live(parent) : Errc::cross_tenant;
@@ -333,6 +348,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         if (!done) return done.error();
         result.inode = done->inode;
         result.directory = done->directory;
+        if (whiteout_of != nullptr)
+          if (auto left = leave_whiteout(txn, *from, *whiteout_of); !left) return left.error();
         if (result.directory)
           if (const auto own = own_value(txn, result.inode)) result.own_value = own->entry.inode;
         return result;

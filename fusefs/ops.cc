@@ -190,15 +190,17 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
                unsigned flags) {
   answer(req, "rename", [&](Filesystem& fs) {
+    const Caller caller = caller_of(req);
+    const bool whiteout = (flags & RENAME_WHITEOUT) != 0;
+    const unsigned rest = flags & ~unsigned{RENAME_WHITEOUT};
     RenameFlag flag = RenameFlag::none;
-    if (flags == RENAME_NOREPLACE)
+    if (rest == RENAME_NOREPLACE)
       flag = RenameFlag::no_replace;
-    else if (flags == RENAME_EXCHANGE)
+    else if (rest == RENAME_EXCHANGE && !whiteout)
       flag = RenameFlag::exchange;
-    else if (flags != 0)
-      return fail(req, "rename", parent,
-                  {Errc::invalid, "rename: only RENAME_NOREPLACE and RENAME_EXCHANGE are known"});
-    reply(req, "rename", parent, fs.rename(parent, name, new_parent, new_name, flag));
+    else if (rest != 0)
+      return fail(req, "rename", parent, {Errc::invalid, "rename: unknown flags"});
+    reply(req, "rename", parent, fs.rename(parent, name, new_parent, new_name, flag, whiteout ? &caller : nullptr));
   });
 }
 

@@ -271,6 +271,37 @@ constexpr ConformanceCase kCases[] = {
       exchange l b
       stat b
       readlink b)"},
+    {"rename_leaves_whiteouts", R"(
+      create a 0644
+      create b 0600
+      mkdir d 0755
+      create d/x 0644
+      mkdir e 0755
+      whiteout a n
+      stat a
+      stat n
+      whiteout n b
+      stat n
+      stat b
+      whiteout d e
+      stat d
+      list e
+      whiteout e/x e/y
+      list e
+      stat e/x
+      unlink e/x
+      whiteout missing m
+      whiteout b e
+      whiteout e b
+      whiteout e e/z
+      link b again
+      whiteout b again
+      stat b
+      unlink d
+      unlink a
+      list .
+      create a 0644
+      stat a)"},
     {"rename_moves_times_of_both_directories_and_ctime", R"(
       mkdir a 0755
       mkdir b 0755

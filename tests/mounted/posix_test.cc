@@ -239,6 +239,27 @@ TEST_F(PosixTest, FilesWithoutANameAreGivenOneOrGo) {
   ::close(exclusive);
 }
 
+TEST(OverlayTest, ADirectoryOfTheMountIsAnUpperLayer) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounts: needs root";
+  KvfsProcess kvfs;
+  output_of("mkdir -p " + kvfs.at("upper") + " " + kvfs.at("work"));
+  const std::string local = output_of("mktemp -d");
+  output_of("mkdir -p lower/d merged; echo low > lower/f; echo gone > lower/g; echo deep > lower/d/x", local);
+  const auto mounted = shell("mount -t overlay overlay -o lowerdir=lower,upperdir=" + kvfs.at("upper") +
+                                 ",workdir=" + kvfs.at("work") + " merged",
+                             local);
+  if (mounted.exit_code != 0) {
+    output_of("rm -r " + local);
+    GTEST_SKIP() << mounted.err;
+  }
+  const std::string seen = output_of(
+      "cd merged; rm g; echo more >> f; mv f h; mkdir new; mv h new/; rm -r d; mkdir d; find . | sort; cat new/h",
+      local);
+  output_of("umount merged; rm -r " + local, local);
+  EXPECT_EQ(seen, ".\n./d\n./new\n./new/h\nlow\nmore");
+  EXPECT_EQ(output_of("stat -c '%F %t:%T' g", kvfs.at("upper")), "character special file 0:0");
+}
+
 TEST_F(PosixTest, FilesTellWhenTheyWereMade) {
   const int64_t before = time(nullptr);
   write_file(kvfs.at("f"), "x");

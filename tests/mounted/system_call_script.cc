@@ -204,6 +204,7 @@ long open_and_close(const Words& w) {
 std::map<std::string, Interpreter::Call> Interpreter::name_calls() {
   using I = Interpreter;
   return {
+      {"enter", [](I&, const Words& w) { return ::chdir(w[1].c_str()); }},
       {"mkdir", [](I&, const Words& w) { return ::mkdir(w[1].c_str(), mode_of(w[2])); }},
       {"rmdir", [](I&, const Words& w) { return ::rmdir(w[1].c_str()); }},
       {"unlink", [](I&, const Words& w) { return ::unlink(w[1].c_str()); }},
@@ -224,6 +225,8 @@ std::map<std::string, Interpreter::Call> Interpreter::name_calls() {
        [](I&, const Words& w) {
          return ::renameat2(AT_FDCWD, w[1].c_str(), AT_FDCWD, w[2].c_str(), RENAME_NOREPLACE);
        }},
+      {"whiteout",
+       [](I&, const Words& w) { return ::renameat2(AT_FDCWD, w[1].c_str(), AT_FDCWD, w[2].c_str(), RENAME_WHITEOUT); }},
       {"readlink",
        [](I& i, const Words& w) -> long {
          char target[8192];

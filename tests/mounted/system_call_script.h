@@ -14,9 +14,10 @@ namespace kvfs::test {
 /// Lines are words; empty ones and those that begin with `#` are passed over. A call may be preceded by
 /// `as UID[:GID[,GROUP...]]`. In names, `{N}` stands for N times the letter x, and `{pN}` for a path to the present
 /// directory of exactly N bytes ("././..."). Calls:
-///   mkdir P MODE, rmdir P, unlink P, create P MODE (exclusive), open P FLAGS [MODE], mkfifo P MODE,
+///   enter P, mkdir P MODE, rmdir P, unlink P, create P MODE (exclusive), open P FLAGS [MODE], mkfifo P MODE,
 ///   mknod P f|c|b|s|p MODE [MAJOR MINOR], bind P, symlink TARGET P, readlink P, link A B, rename A B,
-///   exchange A B, noreplace A B, chmod P MODE, chown P UID GID, lchown P UID GID, truncate P SIZE, access P MODE,
+///   exchange A B, noreplace A B, whiteout A B, chmod P MODE, chown P UID GID, lchown P UID GID, truncate P SIZE,
+///   access P MODE,
 ///   utimens P A M (nanoseconds since 1970, now or omit), write P TEXT, list P, umask MODE,
 ///   stat P (type, mode, links, owner, group, size), mark P (remembers its times), moved P (which of the times a, m, c
 ///   are others than at mark);
