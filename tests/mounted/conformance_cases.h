@@ -15,6 +15,7 @@ std::span<const ConformanceCase> cases_of_names();
 std::span<const ConformanceCase> cases_of_attributes();
 std::span<const ConformanceCase> cases_of_permissions();
 std::span<const ConformanceCase> cases_of_open_files();
+std::span<const ConformanceCase> cases_of_paths();
 
 inline std::ostream& operator<<(std::ostream& out, const ConformanceCase& conformance_case) {
   return out << conformance_case.name;

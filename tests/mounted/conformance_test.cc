@@ -69,6 +69,7 @@ std::string name_of(const ::testing::TestParamInfo<ConformanceCase>& info) { ret
 INSTANTIATE_TEST_SUITE_P(Names, ConformanceTest, ::testing::ValuesIn(cases_of_names()), name_of);
 INSTANTIATE_TEST_SUITE_P(Attributes, ConformanceTest, ::testing::ValuesIn(cases_of_attributes()), name_of);
 INSTANTIATE_TEST_SUITE_P(Permissions, ConformanceTest, ::testing::ValuesIn(cases_of_permissions()), name_of);
+INSTANTIATE_TEST_SUITE_P(Paths, ConformanceTest, ::testing::ValuesIn(cases_of_paths()), name_of);
 INSTANTIATE_TEST_SUITE_P(OpenFiles, ConformanceTest, ::testing::ValuesIn(cases_of_open_files()), name_of);
 
 }  // namespace
