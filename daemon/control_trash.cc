@@ -14,7 +14,6 @@ namespace kvfs {
 namespace {
 
 constexpr size_t kListedMax = 1000;  // of each tenant; .kvfs/trash shows all
-constexpr size_t kDroppedAtOnce = 128;
 
 /// The first component of a path, which loses it.
 std::string_view take_component(std::string_view& path) {
@@ -97,8 +96,7 @@ Result<std::string> empty(Store& store, const ControlCommand& command) {
   size_t count = 0;
   for (const auto& [prefix, tenant] : tenants_of(store, command.tenant))
     while (true) {
-      const auto went =
-          store.write([&, tenant = tenant](WriteTxn& txn) { return empty_trash(txn, tenant, kDroppedAtOnce); });
+      const auto went = store.write([&, tenant = tenant](WriteTxn& txn) { return empty_trash(txn, tenant); });
       if (!went) return went.error();
       if (*went == 0) break;
       count += *went;

@@ -14,7 +14,6 @@ namespace kvfs {
 namespace {
 
 constexpr size_t kListedAtOnce = 256;  // no transaction is open while names are given to the kernel
-constexpr size_t kDroppedAtOnce = 128;
 
 class Handle final : public ControlHandle {
  public:
@@ -150,7 +149,7 @@ Result<void> TrashFiles::unlink(const ControlPlace& place) {
 
 Result<void> TrashFiles::empty(DirId tenant) {
   while (true) {
-    const auto went = store_.write([&](WriteTxn& txn) { return empty_trash(txn, tenant, kDroppedAtOnce); });
+    const auto went = store_.write([&](WriteTxn& txn) { return empty_trash(txn, tenant); });
     if (!went) return went.error();
     if (*went == 0) return {};
   }

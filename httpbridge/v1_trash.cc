@@ -18,7 +18,6 @@ namespace kvfs::http {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
-constexpr size_t kDroppedAtOnce = 128;
 
 Result<DirId> tenant_of(const Request& request) {
   if (request.caller.tenant_dir == 0) return {Errc::invalid, "name a tenant in the Kvfs-Tenant field"};
@@ -182,8 +181,7 @@ Result<void> empty_removed(Context& context, Request& request, Response& respons
   const auto tenant = tenant_of(request);
   if (!tenant) return tenant.error();
   response.content_type = kJson;
-  response.source =
-      remove_in_steps(context, [tenant = *tenant](WriteTxn& txn) { return empty_trash(txn, tenant, kDroppedAtOnce); });
+  response.source = remove_in_steps(context, [tenant = *tenant](WriteTxn& txn) { return empty_trash(txn, tenant); });
   return {};
 }
 

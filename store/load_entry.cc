@@ -244,7 +244,7 @@ Result<LoadOutcome> load_entry(WriteTxn& txn, const DumpLine& line, const Staged
   const Slot slot{(*parent)->id, name, false};
   if (const std::optional<Entry> present = rows::load(txn.rows(), slot)) {
     if (!rules.replace && !present->expired(txn.now_ms())) return exists(line);
-    rows::erase_value(txn, **parent, slot, *present, ChangeKind::remove);
+    rows::erase_value(txn, **parent, slot, *present, ChangeKind::remove, rows::Removal::for_good);
   }
   Result<void> done = line.what == What::node ? load_node(txn, **parent, slot, line, value, rules, links)
                                               : load_name(txn, **parent, slot, line, links);

@@ -158,21 +158,20 @@ Result<PutOutcome> restore_trashed(WriteTxn& txn, DirId tenant, Version id, DirI
 }
 
 Result<void> drop_trashed(WriteTxn& txn, DirId tenant, Version id) {
-  if (!rows::drop_from_trash(txn, tenant, id)) return Errc::not_found;
+  if (rows::drop_from_trash(txn, tenant, {&id, 1}) == 0) return Errc::not_found;
   return {};
 }
 
-Result<size_t> empty_trash(WriteTxn& txn, DirId tenant, size_t count_max) {
+Result<size_t> empty_trash(WriteTxn& txn, DirId tenant) {
   const std::string prefix = rows::trash_items(tenant);
   std::vector<Version> ids;
   {
     const auto cursor = txn.rows().cursor();
-    for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && ids.size() < count_max;
-         cursor->next())
+    for (cursor->seek(prefix);
+         cursor->valid() && cursor->key().starts_with(prefix) && ids.size() < rows::kDroppedKeysMax; cursor->next())
       ids.push_back(rows::parse_trash_row(cursor->key())->id);
   }
-  for (const Version id : ids) rows::drop_from_trash(txn, tenant, id);
-  return ids.size();
+  return rows::drop_from_trash(txn, tenant, ids);
 }
 
 }  // namespace kvfs

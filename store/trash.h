@@ -51,7 +51,7 @@ Result<PutOutcome> restore_trashed(WriteTxn& txn, DirId tenant, Version id, DirI
 
 /// It goes for good. Errors: not_found.
 Result<void> drop_trashed(WriteTxn& txn, DirId tenant, Version id);
-/// Up to `count_max` go for good, the oldest first; returns how many: call again until 0.
-Result<size_t> empty_trash(WriteTxn& txn, DirId tenant, size_t count_max);
+/// Some go for good, the oldest first, as many as a transaction should; returns how many: call again until 0.
+Result<size_t> empty_trash(WriteTxn& txn, DirId tenant);
 
 }  // namespace kvfs

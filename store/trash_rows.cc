@@ -130,6 +130,7 @@ std::optional<std::string> trash_note(const WriteTxn& txn, const DirPath& path, 
   if (keep_ms == 0 || entry.bytes_charged() > policy.limits(path.tenant).bytes) return std::nullopt;
   TrashPlace place{path.tenant, id, txn.now_ms() + keep_ms, entry.expires_ms, path.collection_name, key};
   if (entry.expires_ms != 0) place.ends_ms = std::min(place.ends_ms, entry.expires_ms);
+  if (place.ends_ms <= txn.now_ms()) return std::nullopt;
   return encode_trash_place(place);
 }
 
@@ -160,15 +161,23 @@ void take_from_trash(WriteTxn& txn, const TrashPlace& place, uint64_t bytes) {
   txn.rows().erase(end);
 }
 
-bool drop_from_trash(WriteTxn& txn, DirId tenant, Version id) {
-  const auto found = txn.rows().get(trash_item(tenant, id));
-  if (!found) return false;
-  const std::string row(*found);
-  const Result<TrashItem> item = decode_trash_item(row);
-  if (!item) throw StoreException(item.error());
-  erase_contents(txn, item->entry);
-  take_from_trash(txn, item->place, item->entry.bytes_charged());
-  return true;
+size_t drop_from_trash(WriteTxn& txn, DirId tenant, std::span<const Version> ids) {
+  size_t keys = 0;
+  uint64_t bytes = 0;
+  for (const Version id : ids) {
+    const auto found = txn.rows().get(trash_item(tenant, id));
+    if (!found) continue;
+    const std::string row(*found);
+    const Result<TrashItem> item = decode_trash_item(row);
+    if (!item) throw StoreException(item.error());
+    const uint64_t charged = item->entry.bytes_charged();
+    if (keys != 0 && (keys == kDroppedKeysMax || bytes + charged > kDroppedBytesMax)) break;
+    erase_contents(txn, item->entry);
+    take_from_trash(txn, item->place, charged);
+    keys += 1;
+    bytes += charged;
+  }
+  return keys;
 }
 
 void write_trash_totals(WriteTxn& txn) {

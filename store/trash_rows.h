@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -64,8 +65,11 @@ std::optional<std::string> trash_note(const WriteTxn& txn, const DirPath& path, 
 void put_into_trash(WriteTxn& txn, std::string_view note, const Entry& entry);
 /// Takes an item's rows out; its chunks and elements stay.
 void take_from_trash(WriteTxn& txn, const TrashPlace& place, uint64_t bytes);
-/// The item goes for good. False: it has gone.
-bool drop_from_trash(WriteTxn& txn, DirId tenant, Version id);
+/// What one transaction drops at most, so that other writers do not wait for long; of larger ones, one.
+inline constexpr size_t kDroppedKeysMax = 128;
+inline constexpr uint64_t kDroppedBytesMax = 64 * 1024 * 1024;
+/// The items go for good, at least one and no more than that. Returns how many; those that had gone do not count.
+size_t drop_from_trash(WriteTxn& txn, DirId tenant, std::span<const Version> ids);
 
 /// Adds what the transaction has done to the totals; part of finish().
 void write_trash_totals(WriteTxn& txn);

@@ -1,6 +1,5 @@
 // Keeps the trash within its bounds: what is due goes, and the oldest where there is too much, or too little space.
 #include <algorithm>
-#include <set>
 #include <vector>
 
 #include "store/runtime.h"
@@ -11,9 +10,8 @@ namespace kvfs {
 
 namespace {
 
-constexpr size_t kItemsPerCommit = 128;  // other writers go on in between
-constexpr double kDiskNear = 0.9;        // the trash gives way from here on, before eviction does
-constexpr double kDiskEased = 0.85;      // removed values are kept again
+constexpr double kDiskNear = 0.9;    // the trash gives way from here on, before eviction does
+constexpr double kDiskEased = 0.85;  // removed values are kept again
 
 /// What the tenant's trash may hold now: its own limits, and no more than what the tenant leaves of its quotas.
 TrashPolicy::Limits limits_now(const ReadTxn& txn, DirId tenant) {
@@ -31,29 +29,29 @@ TrashPolicy::Limits limits_now(const ReadTxn& txn, DirId tenant) {
   return limits;
 }
 
-/// Items whose time has come, then the oldest ones beyond `limits`; about kItemsPerCommit at most.
-std::set<Version> surplus(const ReadTxn& txn, DirId tenant, const TrashPolicy::Limits& limits) {
-  std::set<Version> out;
+/// Items whose time has come, then the oldest ones beyond `limits`; about as many as a transaction drops.
+std::vector<Version> surplus(const ReadTxn& txn, DirId tenant, const TrashPolicy::Limits& limits) {
+  std::vector<Version> out;
   const std::string ends = rows::trash_ends(tenant);
   const auto cursor = txn.rows().cursor();
-  for (cursor->seek(ends); cursor->valid() && cursor->key().starts_with(ends) && out.size() < kItemsPerCommit;
+  for (cursor->seek(ends); cursor->valid() && cursor->key().starts_with(ends) && out.size() < rows::kDroppedKeysMax;
        cursor->next()) {
     const Result<rows::ParsedTrashRow> row = rows::parse_trash_row(cursor->key());
     if (!row) throw StoreException(row.error());
     if (row->ends_ms > txn.now_ms()) break;
-    out.insert(row->id);
+    out.push_back(row->id);
   }
   if (!out.empty()) return out;  // what is left then is judged by the next round
   TrashUse use = trash_use(txn, tenant);
   const std::string items = rows::trash_items(tenant);
-  for (cursor->seek(items); cursor->valid() && cursor->key().starts_with(items) && out.size() < kItemsPerCommit &&
+  for (cursor->seek(items); cursor->valid() && cursor->key().starts_with(items) && out.size() < rows::kDroppedKeysMax &&
                             (use.keys > limits.keys || use.bytes > limits.bytes);
        cursor->next()) {
     const Result<rows::TrashItem> item = rows::decode_trash_item(cursor->value());
     if (!item) throw StoreException(item.error());
     use.keys -= std::min<uint64_t>(use.keys, 1);
     use.bytes -= std::min(use.bytes, item->entry.bytes_charged());
-    out.insert(item->place.id);
+    out.push_back(item->place.id);
   }
   return out;
 }
@@ -63,19 +61,20 @@ std::set<Version> surplus(const ReadTxn& txn, DirId tenant, const TrashPolicy::L
 Result<size_t> Store::shrink_trash(DirId tenant, const std::function<TrashPolicy::Limits(const ReadTxn&)>& limits) {
   size_t gone = 0;
   while (true) {
-    const std::set<Version> ids = read([&](const ReadTxn& txn) { return surplus(txn, tenant, limits(txn)); });
+    const std::vector<Version> ids = read([&](const ReadTxn& txn) { return surplus(txn, tenant, limits(txn)); });
     if (ids.empty()) return gone;
     size_t dropped = 0;
     ChangeLog published;
     const Result<void> done = commit(
         [&](WriteTxn& txn) -> Result<void> {
-          dropped = 0;
-          for (const Version id : ids) dropped += rows::drop_from_trash(txn, tenant, id) ? 1 : 0;
+          dropped = rows::drop_from_trash(txn, tenant, ids);
           return {};
         },
         {}, published, nullptr);
     if (!done) return done.error();
     gone += dropped;
+    const std::lock_guard lock(sweep_mutex_);
+    if (stopping_) return gone;
   }
 }
 

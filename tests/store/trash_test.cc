@@ -5,6 +5,7 @@
 
 #include "store/check.h"
 #include "store/key_state.h"
+#include "store/trash_rows.h"
 #include "store/typed_value.h"
 #include "tests/store/store_fixture.h"
 #include "tests/support/temp_dir.h"
@@ -202,7 +203,7 @@ TEST_F(TrashTest, CountersAndSetsComeBackAsSuch) {
     EXPECT_TRUE(SetReader(txn, set).contains("member7"));
   });
   ASSERT_TRUE(remove("set"));
-  ASSERT_EQ(write([&](WriteTxn& txn) { return empty_trash(txn, tenant_, 10); }), "ok");
+  ASSERT_EQ(write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), "ok");
   ASSERT_TRUE(store_->purge_elements());
 }
 
@@ -418,12 +419,25 @@ TEST_F(TrashTest, ItIsEmptiedAsAWholeOrByOne) {
   EXPECT_EQ(write([&](WriteTxn& txn) { return drop_trashed(txn, tenant_, id); }), "ok");
   EXPECT_EQ(write([&](WriteTxn& txn) { return drop_trashed(txn, tenant_, id); }), "not_found");
   EXPECT_EQ(use().keys, 2U);
-  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_, 1); }), 1U);
-  EXPECT_EQ(trash(), "default/c=20000");
-  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_, 10); }), 1U);
+  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), 2U);
+  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), 0U);
   EXPECT_EQ(use(), TrashUse{});
   ASSERT_TRUE(store_->sync());
   EXPECT_EQ(store_->chunks().bytes_used(), 0U);
+}
+
+TEST_F(TrashTest, NoTransactionDropsMoreThanItShould) {
+  for (size_t i = 0; i < rows::kDroppedKeysMax + 2; ++i) {
+    ASSERT_TRUE(put("k", "1"));
+    ASSERT_TRUE(remove("k"));
+  }
+  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), rows::kDroppedKeysMax);
+  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), 2U);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(put("k", std::string(rows::kDroppedBytesMax / 2, 'x')));
+    ASSERT_TRUE(remove("k"));
+  }
+  EXPECT_EQ(*store_->write([&](WriteTxn& txn) { return empty_trash(txn, tenant_); }), 2U);
 }
 
 TEST_F(TrashTest, ARemovedTenantsTrashGoes) {
