@@ -16,7 +16,7 @@
 namespace kvfs::crash {
 namespace {
 
-// Random keys, values of all sizes, renames and expiry; some commits are strict.
+// Random keys, values of all sizes, renames, expiry and what comes back from the trash; some commits are strict.
 class Worker {
  public:
   Worker(Store& store, uint64_t seed) : store_(store), random_(seed) {
@@ -26,7 +26,7 @@ class Worker {
 
   /// Returns the number of the step if it is durable now, else 0.
   uint64_t step(uint64_t number) {
-    switch (random_() % 8) {
+    switch (random_() % 9) {
       case 0:
         (void)store_.write([&](WriteTxn& txn) { return remove(txn, collection_, key()); });
         break;
@@ -35,6 +35,9 @@ class Worker {
         break;
       case 2:
         (void)store_.write([&](WriteTxn& txn) { return copy_key(txn, collection_, key(), collection_, key()); });
+        break;
+      case 3:
+        (void)store_.write([&](WriteTxn& txn) { return restore_some(txn); });
         break;
       default:
         put_value();
@@ -51,6 +54,14 @@ class Worker {
   }
 
  private:
+  Result<PutOutcome> restore_some(WriteTxn& txn) {
+    Version id = 0;
+    list_trash(txn, tenant_, 0, [&](const Trashed& removed) {
+      id = removed.id;
+      return random_() % 2 == 0;
+    });
+    return restore_trashed(txn, tenant_, id, true);
+  }
   std::string key() {
     std::string key(1, static_cast<char>('a' + random_() % 4));
     for (uint64_t depth = random_() % 3; depth > 0; --depth)
@@ -82,12 +93,13 @@ struct Taken {
   uint64_t durable = 0;
 };
 
-StoreOptions options_at(const std::string& path) {
+StoreOptions options_at(const std::string& path, uint64_t seed) {
   StoreOptions options;
   options.engine.path = path;
   options.engine.reserve_bytes = 0;
   options.engine.memtable_entries_max = 200;
   options.expiry_interval_ms = 5;
+  if (seed % 2 == 0) options.trash = {.keep_ms = 100, .keys_max = 8};
   return options;
 }
 
@@ -102,7 +114,7 @@ std::vector<Taken> work(const std::string& path, uint64_t seed) {
     const uint64_t promised = durable.load();
     taken.push_back({model.crash(random), promised});
   };
-  auto store = Store::open(options_at(path)).value();
+  auto store = Store::open(options_at(path, seed)).value();
   Worker worker(*store, seed);
   for (uint64_t number = 1; number <= 120; ++number) durable = std::max(durable.load(), worker.step(number));
   store.reset();
@@ -135,7 +147,7 @@ TEST(StoreCrashTest, AfterPowerLossACheckFindsNothing) {
     for (const Taken& taken : work(path, seed)) {
       ++images;
       write_image(taken.image, path);
-      auto store = Store::open(options_at(path));
+      auto store = Store::open(options_at(path, seed));
       ASSERT_TRUE(store) << store.error().message();
       EXPECT_GE(counted(**store), taken.durable);
       CheckOptions check;
