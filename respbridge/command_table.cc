@@ -88,6 +88,8 @@ constexpr CommandSpec kCommands[] = {
      "Returns documentation of commands."},
     {"command|getkeys", -4, 0, 0, 0, 0, commands::command_getkeys, "server", "2.8.13",
      "Returns the keys in a full command."},
+    {"command|getkeysandflags", -4, 0, 0, 0, 0, commands::command_getkeysandflags, "server", "7.0.0",
+     "Returns the keys in a full command, and how it uses each."},
     {"command|help", 2, 0, 0, 0, 0, commands::container_help, "server", "5.0.0",
      "Lists the subcommands."},
     {"command|info", -2, 0, 0, 0, 0, commands::command_info, "server", "2.8.13",

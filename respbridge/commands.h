@@ -47,6 +47,7 @@ void command(Call& call);
 void command_count(Call& call);
 void command_docs(Call& call);
 void command_getkeys(Call& call);
+void command_getkeysandflags(Call& call);
 void command_info(Call& call);
 void command_list(Call& call);
 void config_get(Call& call);

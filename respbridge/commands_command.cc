@@ -1,5 +1,10 @@
 // COMMAND and its subcommands, and HELP of all containers: the command table tells of itself.
+#include <algorithm>
+#include <initializer_list>
+
+#include "respbridge/command_categories.h"
 #include "respbridge/commands.h"
+#include "respbridge/key_uses.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "store/glob.h"
@@ -36,18 +41,45 @@ std::vector<std::string_view> flag_names(const CommandSpec& spec) {
   return out;
 }
 
-std::vector<std::string> categories(const CommandSpec& spec) {
-  std::vector<std::string> out;
-  if (spec.first_key != 0 || (spec.flags & kMovable) != 0) out.emplace_back("@keyspace");
-  if ((spec.flags & (kWrites | kOwn)) != 0) out.emplace_back("@write");
-  if ((spec.flags & kReads) != 0) out.emplace_back("@read");
-  if ((spec.flags & kAdmin) != 0) out.emplace_back("@admin");
-  out.emplace_back((spec.flags & kFast) != 0 ? "@fast" : "@slow");
-  if (spec.group == "transactions")
-    out.emplace_back("@transaction");
-  else if (spec.group != "generic" && spec.group != "server")
-    out.push_back("@" + std::string(spec.group));
-  return out;
+void reply_words(Reply& reply, std::string_view words) {
+  std::vector<std::string_view> each;
+  for (size_t at = 0; at < words.size();) {
+    const size_t end = std::min(words.find(' ', at), words.size());
+    each.push_back(words.substr(at, end - at));
+    at = end + 1;
+  }
+  reply.set(each.size());
+  for (const std::string_view word : each) reply.status(word);
+}
+
+/// A map with numbers, behind its name and the name of its kind.
+void reply_place(Reply& reply, std::string_view name, std::string_view kind,
+                 std::initializer_list<std::pair<std::string_view, int>> numbers) {
+  reply.bulk(name);
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk(kind);
+  reply.bulk("spec");
+  reply.map(numbers.size());
+  for (const auto& [word, number] : numbers) {
+    reply.bulk(word);
+    reply.integer(number);
+  }
+}
+
+void describe(Reply& reply, const KeyUse& use) {
+  reply.map(3);
+  reply.bulk("flags");
+  reply_words(reply, use.flags);
+  if (use.begin == 0) {
+    reply_place(reply, "begin_search", "unknown", {});
+    return reply_place(reply, "find_keys", "unknown", {});
+  }
+  reply_place(reply, "begin_search", "index", {{"index", use.begin}});
+  if (use.counted)
+    reply_place(reply, "find_keys", "keynum", {{"keynumidx", 0}, {"firstkey", 1}, {"keystep", use.step}});
+  else
+    reply_place(reply, "find_keys", "range", {{"lastkey", use.last}, {"keystep", use.step}, {"limit", 0}});
 }
 
 void describe(Reply& reply, const CommandSpec& spec) {
@@ -64,7 +96,9 @@ void describe(Reply& reply, const CommandSpec& spec) {
   reply.set(groups.size());
   for (const std::string& group : groups) reply.status(group);
   reply.array(0);  // tips
-  reply.array(0);  // key specifications
+  const std::vector<KeyUse> uses = key_uses(spec);
+  reply.array(uses.size());
+  for (const KeyUse& use : uses) describe(reply, use);
   const std::vector<const CommandSpec*> subcommands = subcommands_of(spec);
   reply.array(subcommands.size());
   for (const CommandSpec* sub : subcommands) describe(reply, *sub);
@@ -145,20 +179,32 @@ void command_list(Call& call) {
   for (const CommandSpec* spec : wanted) call.reply.bulk(spec->name);
 }
 
-void command_getkeys(Call& call) {
+namespace {
+
+void reply_keys(Call& call, bool with_flags) {
   const Args inner = call.args.subspan(2);
   const CommandSpec* spec = find_command(inner[0]);
+  if (spec != nullptr && (spec->flags & kContainer) != 0 && inner.size() > 1)
+    spec = find_subcommand(spec->name, inner[1]);
   if (spec == nullptr) return call.reply.error("ERR Invalid command specified");
-  if ((spec->flags & kContainer) != 0 && inner.size() > 1)
-    if (const CommandSpec* sub = find_subcommand(spec->name, inner[1])) spec = sub;
+  const bool has_keys = (spec->first_key != 0 || (spec->flags & kMovable) != 0) && !names_channels(*spec);
+  if (!has_keys) return call.reply.error("ERR The command has no key arguments");
   if (!arity_fits(*spec, inner.size()))
     return call.reply.error("ERR Invalid number of arguments specified for command");
   const auto positions = key_positions(*spec, inner);
   if (!positions) return call.reply.error("ERR Invalid arguments specified for command");
-  if (positions->empty()) return call.reply.error("ERR The command has no key arguments");
   call.reply.array(positions->size());
-  for (const size_t at : *positions) call.reply.bulk(inner[at]);
+  for (const size_t at : *positions) {
+    if (with_flags) call.reply.array(2);
+    call.reply.bulk(inner[at]);
+    if (with_flags) reply_words(call.reply, key_flags(*spec, inner, at));
+  }
 }
+
+}  // namespace
+
+void command_getkeys(Call& call) { reply_keys(call, false); }
+void command_getkeysandflags(Call& call) { reply_keys(call, true); }
 
 void container_help(Call& call) {
   const std::string_view name = call.spec.name.substr(0, call.spec.name.find('|'));

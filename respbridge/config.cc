@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "net/listen_address.h"
 #include "respbridge/config_accepted.h"
 #include "respbridge/numbers.h"
 #include "store/eviction_policy.h"
@@ -43,6 +44,14 @@ std::optional<int64_t> parse_memory(std::string_view text) {
       return out;
     }
   return std::nullopt;
+}
+
+/// "0" where there are Unix sockets alone.
+std::string first_port(const std::vector<std::string>& listen) {
+  for (const std::string& text : listen)
+    if (const Result<ListenAddress> address = ListenAddress::parse(text); address && address->unix_path.empty())
+      return std::to_string(address->port);
+  return "0";
 }
 
 Error failed(std::string_view name, std::string_view why) {
@@ -112,7 +121,7 @@ Config::Config(const RespOptions& options) {
   add("dir", Kind::settled, "");
   add("dbfilename", Kind::settled, "");
   add("bind", Kind::settled, "");
-  add("port", Kind::settled, "0");
+  add("port", Kind::settled, first_port(options.listen));
   add("requirepass", Kind::settled, "");
   add("masterauth", Kind::settled, "");
   // Fixed in Redis, too.

@@ -6,15 +6,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <map>
 
 #include "respbridge/commands.h"
 #include "respbridge/memory_config.h"
 #include "respbridge/service.h"
+#include "store/expiring.h"
 
 namespace kvfs::resp {
 
 namespace {
+
+// INFO does not take longer than counting so many; of a tenant with more it tells of those that expire next.
+constexpr uint64_t kExpiringCountedMax = 100'000;
 
 /// Bytes of memory that the process occupies.
 uint64_t resident_bytes() {
@@ -23,6 +29,10 @@ uint64_t resident_bytes() {
   uint64_t resident = 0;
   statm >> total >> resident;
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+uint64_t system_bytes() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::string human(uint64_t bytes) {
@@ -34,6 +44,9 @@ std::string human(uint64_t bytes) {
   return fmt::format("{:.2f}G", number / (1024 * 1024 * 1024));
 }
 
+/// The first that the configuration names; 0: none.
+std::string tcp_port(Call& call) { return call.service.config().get({"port"}).front().second; }
+
 std::string server_section(Call& call) {
   utsname system{};
   uname(&system);
@@ -43,15 +56,17 @@ std::string server_section(Call& call) {
       "Server\r\nredis_version:{}\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_mode:standalone\r\nkvfs_"
       "version:{}\r\nos:{} {} {}\r\narch_bits:64\r\n"
       "multiplexing_api:epoll\r\nprocess_id:{}\r\nrun_id:{}\r\nserver_time_usec:{}\r\nuptime_in_seconds:{}\r\n"
-      "uptime_in_days:{}\r\nexecutable:kvfs\r\n",
+      "uptime_in_days:{}\r\ntcp_port:{}\r\nhz:10\r\nconfigured_hz:10\r\nlru_clock:{}\r\nprocess_supervised:no\r\n"
+      "io_threads_active:0\r\nexecutable:kvfs\r\nconfig_file:\r\n",
       commands::kRedisVersion, call.service.hooks().version, system.sysname, system.release, system.machine, getpid(),
-      call.service.run_id(), call.service.store().now_ms() * 1000, up_s, up_s / 86'400);
+      call.service.run_id(), call.service.store().now_ms() * 1000, up_s, up_s / 86'400, tcp_port(call),
+      call.service.store().now_ms() / 1000 & 0xFFFFFF);
 }
 
 std::string clients_section(Call& call) {
   return fmt::format(
       "# Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\nblocked_clients:{}\r\nthrottled_clients:{}\r\n"
-      "tracking_clients:{}\r\n",
+      "tracking_clients:{}\r\ncluster_connections:0\r\nclients_in_timeout_table:0\r\n",
       call.service.clients().count(), call.service.config().connections_max(),
       call.service.statistics().blocked_clients.load(), call.service.statistics().throttled_clients.load(),
       call.service.tracking().use().clients);
@@ -65,15 +80,25 @@ std::string memory_section(Call& call) {
       "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
       "human:{3}\r\n"
       "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\nmem_not_counted_for_evict:"
-      "0\r\nlazyfree_pending_objects:0\r\n",
-      bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes);
+      "0\r\nlazyfree_pending_objects:0\r\nlazyfreed_objects:0\r\nactive_defrag_running:0\r\n"
+      "used_memory_overhead:{6}\r\nused_memory_dataset_perc:{7:.2f}%\r\nused_memory_peak_perc:100.00%\r\n"
+      "total_system_memory:{8}\r\ntotal_system_memory_human:{9}\r\nused_memory_lua:0\r\nused_memory_scripts:0\r\n"
+      "number_of_cached_scripts:0\r\nnumber_of_functions:0\r\nnumber_of_libraries:0\r\nmem_clients_slaves:0\r\n"
+      "mem_replication_backlog:0\r\nmem_cluster_links:0\r\n",
+      bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes,
+      bytes - std::min(bytes, usage.bytes),
+      static_cast<double>(std::min(bytes, usage.bytes)) * 100 / static_cast<double>(std::max<uint64_t>(bytes, 1)),
+      system_bytes(), human(system_bytes()));
 }
 
 std::string persistence_section(Call& call) {
   return fmt::format(
       "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:{}\r\n"
       "rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n"
-      "aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\n",
+      "aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\naof_rewrite_scheduled:0\r\n"
+      "aof_current_rewrite_time_sec:-1\r\naof_last_rewrite_time_sec:-1\r\nrdb_last_bgsave_time_sec:-1\r\n"
+      "rdb_current_bgsave_time_sec:-1\r\nrdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\n"
+      "module_fork_in_progress:0\r\n",
       call.service.commits_unsaved(), call.service.is_saving() ? 1 : 0, call.service.last_save_s());
 }
 
@@ -86,13 +111,16 @@ std::string stats_section(Call& call) {
       "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:{}\r\n"
       "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
       "migrate_cached_sockets:0\r\ntotal_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
-      "tracking_total_prefixes:{}\r\n",
+      "tracking_total_prefixes:{}\r\npubsubshard_channels:{}\r\nunexpected_error_replies:0\r\nsync_full:0\r\n"
+      "sync_partial_ok:0\r\nsync_partial_err:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\nevicted_clients:0\r\n"
+      "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\nslave_expires_tracked_keys:0\r\n",
       call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
       counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,
       counters.keyspace_hits.load(), counters.keyspace_misses.load(),
       call.service.store().channels().active(call.client.identity.tenant, "").size(),
       call.service.store().channels().patterns(call.client.identity.tenant),
-      call.service.command_statistics().errors_total(), tracking.keys, tracking.items, tracking.prefixes);
+      call.service.command_statistics().errors_total(), tracking.keys, tracking.items, tracking.prefixes,
+      call.service.store().channels().active(shard_space(call.client.identity.tenant), "").size());
 }
 
 std::string command_statistics_section(Call& call) {
@@ -108,10 +136,33 @@ std::string command_statistics_section(Call& call) {
   return out;
 }
 
+/// The bound of the bucket that holds this share of the calls.
+uint64_t percentile_us(const LatencySeries::Reading& reading, double share) {
+  const auto wanted = static_cast<uint64_t>(std::ceil(share * static_cast<double>(reading.count)));
+  uint64_t met = 0;
+  for (size_t i = 0; i < kLatencyBoundsUs.size(); ++i)
+    if ((met += reading.buckets[i]) >= wanted) return kLatencyBoundsUs[i];
+  return kLatencyBoundsUs.back();
+}
+
+std::string latency_statistics_section(Call& call) {
+  std::string out = "# Latencystats\r\n";
+  for (const CommandSpec& spec : command_table()) {
+    const LatencySeries::Reading calls = call.service.command_statistics().read(spec).calls;
+    if (calls.count == 0) continue;
+    out += fmt::format("latency_percentiles_usec_{}:p50={:.3f},p99={:.3f},p99.9={:.3f}\r\n", spec.name,
+                       static_cast<double>(percentile_us(calls, 0.5)), static_cast<double>(percentile_us(calls, 0.99)),
+                       static_cast<double>(percentile_us(calls, 0.999)));
+  }
+  return out;
+}
+
 std::string replication_section(Call& call) {
   return fmt::format(
       "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
-      "master_replid:{}\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\n",
+      "master_replid:{}\r\nmaster_replid2:0000000000000000000000000000000000000000\r\nmaster_repl_offset:0\r\nsecond_"
+      "repl_offset:-1\r\nrepl_backlog_active:0\r\n"
+      "repl_backlog_size:1048576\r\nrepl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
       call.service.run_id());
 }
 
@@ -136,9 +187,14 @@ std::string keyspace_section(Call& call) {
   const auto list = [&](const ReadTxn& txn) {
     const Result<DirId> tenant = find_tenant(txn, call.client.identity.tenant);
     if (!tenant) return;
+    const std::map<DirId, ExpiringValues> expiring = expiring_values(txn, *tenant, kExpiringCountedMax);
     for (uint32_t n = 0; n < call.service.options().databases; ++n) {
       const Result<Entry> entry = find_entry(txn, {*tenant, call.service.collection_name(n), true});
-      if (entry && entry->keys > 0) out += fmt::format("db{}:keys={},expires=0,avg_ttl=0\r\n", n, entry->keys);
+      if (!entry || entry->keys == 0) continue;
+      const auto found = expiring.find(entry->inode);
+      const ExpiringValues values = found != expiring.end() ? found->second : ExpiringValues();
+      out += fmt::format("db{}:keys={},expires={},avg_ttl={}\r\n", n, entry->keys, values.count,
+                         values.left_ms / std::max<uint64_t>(values.count, 1));
     }
   };
   if (call.scope.reader != nullptr)
@@ -165,6 +221,7 @@ constexpr Section kSections[] = {
     {"errorstats", true, errors_section},
     {"cluster", true, cluster_section},
     {"commandstats", false, command_statistics_section},
+    {"latencystats", false, latency_statistics_section},
     {"keyspace", true, keyspace_section},
 };
 

@@ -38,6 +38,29 @@ TEST_F(IntrospectionTest, WhatTheStoreRefusesCountsAsFailed) {
   EXPECT_TRUE(info_has("errorstats", "errorstat_OOM:count=1"));
 }
 
+TEST_F(IntrospectionTest, InfoCountsTheKeysThatExpireOfEachDatabase) {
+  cmd("SET a 1 EX 100");
+  cmd("SET dir/b 1 EX 200");
+  cmd("SET c 1");
+  cmd("SELECT 3");
+  cmd("SET d 1 PX 70");
+  cmd("SET e 1");
+  EXPECT_EQ(cmd("INFO keyspace").substr(4),
+            "# Keyspace|db0:keys=3,expires=2,avg_ttl=150000|db3:keys=2,expires=1,avg_ttl=70|");
+  pass_ms(100);
+  EXPECT_TRUE(info_has("keyspace", ",expires=0,avg_ttl=0"));
+}
+
+TEST_F(IntrospectionTest, LookupsOfAllReadsAreHitsOrMisses) {
+  cmd("SADD s x");
+  cmd("SISMEMBER s x");
+  cmd("TTL none");
+  cmd("OBJECT ENCODING none");
+  cmd("GETDEL none");
+  EXPECT_TRUE(info_has("stats", "keyspace_hits:1|"));
+  EXPECT_TRUE(info_has("stats", "keyspace_misses:2|"));
+}
+
 TEST_F(IntrospectionTest, ResetstatForgetsCallsTimesAndErrors) {
   cmd("SET a 1");
   cmd("NONSENSE");
