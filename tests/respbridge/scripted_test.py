@@ -19,7 +19,7 @@ from resp_client import Servers
 # Sets have no order.
 UNORDERED = {"smembers", "sinter", "sunion", "sdiff", "keys"}
 ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
-QUIET_S = 0.3  # only for RAW: how long a server that waits for more says nothing
+QUIET_S = 0.5  # only for RAW: how long a server that waits for more says nothing
 
 
 class Client:
@@ -70,12 +70,13 @@ class Client:
                 return out
             out.append(reply)
 
-    def raw(self, sent):
+    def raw(self, sent, at_least):
+        """Replies until the server is quiet, for `at_least` of which it has all the time it needs."""
         self.connection.socket.sendall(sent)
-        self.connection.socket.settimeout(QUIET_S)
         out = []
         try:
             while True:
+                self.connection.socket.settimeout(30 if len(out) < at_least else QUIET_S)
                 out.append(self.read())
         except TimeoutError:
             self.connection.file = self.connection.socket.makefile("rb")
@@ -111,7 +112,8 @@ def step(ours, theirs, line):
         return arranged(ours.messages(len(expected))), arranged(expected)
     if line.startswith("RAW "):
         sent = eval(line[4:])  # a literal of this repository
-        replies = ours.raw(sent), theirs.raw(sent)
+        expected = theirs.raw(sent, 0)
+        replies = ours.raw(sent, len(expected)), expected
         for client, reply in zip((ours, theirs), replies):
             if b"closed" in reply:
                 client.begin()
