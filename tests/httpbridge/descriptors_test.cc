@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "net/open_files.h"
 #include "tests/httpbridge/wire.h"
 #include "tests/support/wait.h"
 
