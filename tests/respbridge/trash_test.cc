@@ -36,6 +36,7 @@ TEST_F(TrashTest, RemovalsFeedItAndOtherEndsDoNot) {
   pass_ms(20);
   EXPECT_EQ(cmd("GET expiring"), "$-1");
   EXPECT_EQ(trash(), "deleted unlinked got over");
+  ASSERT_TRUE(store_->sweep_expired());
   EXPECT_EQ(cmd("DBSIZE"), ":3");
   EXPECT_EQ(cmd("EXISTS deleted"), ":0");
   EXPECT_EQ(cmd("FLUSHALL"), "+OK");
