@@ -80,17 +80,19 @@ void wait_for_end(Reloader& reloader, EventWaiter& events) {
   }
 }
 
-/// Makes the doors' limits of connections possible where the shell's limit of open files is lower.
-void allow_connections(const Config& config) {
+/// Makes the doors' limits of connections possible where the shell's limit of open files is lower. Returns what is to
+/// be said of it; empty: nothing.
+std::string allow_connections(const Config& config) {
   constexpr uint64_t kFilesOfTheStore = 1024;
   const auto connections =
       static_cast<uint64_t>(config.number("http", "connections_max") + config.number("resp", "connections_max"));
   const uint64_t wanted = connections + kFilesOfTheStore;
-  if (const uint64_t allowed = raise_open_files_limit(wanted); allowed < wanted)
-    spdlog::info(
-        "{} files may be open at once (ulimit -Hn, LimitNOFILE=); connections_max of the doors and the store may "
-        "need {}; connections beyond wait",
-        allowed, wanted);
+  const uint64_t allowed = raise_open_files_limit(wanted);
+  if (allowed >= wanted) return {};
+  return fmt::format(
+      "{} files may be open at once (ulimit -Hn, LimitNOFILE=); connections_max of the doors and the "
+      "store may need {}; connections beyond wait",
+      allowed, wanted);
 }
 
 int fail(const Failure& failure, Readiness& readiness) {
@@ -107,7 +109,7 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     if (const auto log = set_up_log(config, foreground); !log) {
       return fail({ExitCode::configuration, log.error().message()}, readiness);
     }
-    allow_connections(config);
+    const std::string limited = allow_connections(config);
     Reloader reloader(common, config, foreground);
     auto started = Daemon::start(config, mount_point, {events, [&reloader] { return reloader.reload(); }});
     if (const auto* failure = std::get_if<Failure>(&started)) return fail(*failure, readiness);
@@ -115,6 +117,7 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
     spdlog::info("kvfs {}, process {} started, store {}", kVersion, ::getpid(), config.text("store", "path"));
     if (mount_point) spdlog::info("mounted at {}", *mount_point);
     for (const std::string& url : daemon->urls()) spdlog::info("serving {}", url);
+    if (!limited.empty()) spdlog::info("{}", limited);
     notify_service_manager("READY=1");
     readiness.ready();
     reloader.set_daemon(daemon.get());
