@@ -146,8 +146,8 @@ TEST_F(ChannelFilesTest, TheRootsDirectoryNamesTheTenant) {
   EXPECT_STREQ(text, "mine\n");
   EXPECT_EQ(read(reader, text, sizeof text), 0);
   EXPECT_EQ(output_of("ls .kvfs/channels/other", kvfs.mount_point()), "news");
-  close(reader);
-  EXPECT_EQ(output_of("ls .kvfs/channels/other", kvfs.mount_point()), "");
+  close(reader);  // the kernel tells of it a little later
+  EXPECT_TRUE(wait_until([&] { return output_of("ls .kvfs/channels/other", kvfs.mount_point()).empty(); }));
   EXPECT_EQ(stat_error(kvfs.in_mount(".kvfs/channels/nobody/news")), ENOENT);
 }
 

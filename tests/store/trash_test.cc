@@ -508,7 +508,7 @@ class MergingTrashTest : public TrashTest {
     StoreOptions merging = options();
     merging.keep_tombstones = true;
     merging.trash = trash_;
-    store_ = std::move(*Store::open(merging));
+    store_ = *Store::open(merging);
     tenant_ = *store_->ensure_tenant("acme");
     collection_ = *store_->write([&](WriteTxn& txn) { return ensure_collection(txn, tenant_, "default"); });
   }
