@@ -277,6 +277,9 @@ class Filesystem {
   std::optional<Result<std::string>> list_removed_xattrs(Inode inode, const Caller& caller) const;
   std::optional<Result<void>> set_removed_xattr(Inode inode, std::string_view name, std::string_view value, int flags);
   std::optional<Result<void>> remove_removed_xattr(Inode inode, std::string_view name);
+  /// Puts in place of its extended attributes what `change` makes of them.
+  std::optional<Result<void>> change_removed_xattrs(
+      Inode inode, const std::function<Result<std::string>(std::string_view encoded)>& change);
   /// Names, each followed by NUL, that the caller may know.
   Result<std::string> xattr_names(std::string_view encoded, const Caller& caller) const;
   /// The position behind which an answer at this offset begins; nullopt: the start.
@@ -348,8 +351,8 @@ class Filesystem {
   bool is_removed(const OpenFile& file) const;
   Result<void> rebase_overlay(OpenFile& file);
   Result<void> publish(OpenFile& file, bool durable);
-  /// What is staged from now on is another staging, see OpenFile::staging.
-  static void drop_staged(OpenFile& file);
+  /// What is staged from now on is another staging, see OpenFile::staging. REQUIRES: the overlay is empty.
+  static void begin_staging(OpenFile& file);
   struct LetGo {
     bool last = false;
     Result<void> published;

@@ -242,7 +242,7 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     file.overlay.reset();  // goes with the file, see begin_overlay()
     done = {};
   }
-  if (done) drop_staged(file);
+  if (done) begin_staging(file);
   return done;
 }
 
@@ -265,14 +265,14 @@ Result<void> Filesystem::flush(FileHandle& handle) {
     // All whose writes are in it are told so.
     file.refusal = done.error();
     file.refused_staging = file.staging;
-    drop_staged(file);
+    file.overlay.reset();
+    begin_staging(file);
   }
   if (options_.data_lost) options_.data_lost(file.inode);
   return done;
 }
 
-void Filesystem::drop_staged(OpenFile& file) {
-  file.overlay.reset();
+void Filesystem::begin_staging(OpenFile& file) {
   file.staging++;
   file.if_match.reset();
   file.mtime_ns.reset();

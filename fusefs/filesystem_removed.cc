@@ -49,32 +49,31 @@ std::optional<Result<std::string>> Filesystem::list_removed_xattrs(Inode inode, 
   return xattr_names(node->xattrs, caller);
 }
 
-std::optional<Result<void>> Filesystem::set_removed_xattr(Inode inode, std::string_view name, std::string_view value,
-                                                          int flags) {
+std::optional<Result<void>> Filesystem::change_removed_xattrs(
+    Inode inode, const std::function<Result<std::string>(std::string_view encoded)>& change) {
   Result<void> done;
-  const auto change = [&](RemovedNode& node) {
-    auto xattrs = with_xattr(node.xattrs, name, value, flags);
-    if (xattrs && xattrs->size() > kXattrsBytesMax) xattrs = Errc::no_space;
+  const auto change_node = [&](RemovedNode& node) {
+    auto xattrs = change(node.xattrs);
     if (xattrs)
       node.xattrs = std::move(*xattrs);
     else
       done = xattrs.error();
   };
-  if (!removed_nodes_.change(inode, change)) return std::nullopt;
+  if (!removed_nodes_.change(inode, change_node)) return std::nullopt;
   return done;
 }
 
+std::optional<Result<void>> Filesystem::set_removed_xattr(Inode inode, std::string_view name, std::string_view value,
+                                                          int flags) {
+  return change_removed_xattrs(inode, [&](std::string_view encoded) -> Result<std::string> {
+    auto xattrs = with_xattr(encoded, name, value, flags);
+    if (xattrs && xattrs->size() > kXattrsBytesMax) return Errc::no_space;
+    return xattrs;
+  });
+}
+
 std::optional<Result<void>> Filesystem::remove_removed_xattr(Inode inode, std::string_view name) {
-  Result<void> done;
-  const auto change = [&](RemovedNode& node) {
-    auto xattrs = without_xattr(node.xattrs, name);
-    if (xattrs)
-      node.xattrs = std::move(*xattrs);
-    else
-      done = xattrs.error();
-  };
-  if (!removed_nodes_.change(inode, change)) return std::nullopt;
-  return done;
+  return change_removed_xattrs(inode, [&](std::string_view encoded) { return without_xattr(encoded, name); });
 }
 
 }  // namespace kvfs

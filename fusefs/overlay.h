@@ -101,6 +101,9 @@ class Overlay {
 
   enum class Cover { bytes, hole, base };
   Cover cover_of(uint32_t index) const;
+  /// What `base` finds from `offset` on, in this chunk or those behind it that are the store's. nullopt: nothing, and
+  /// `offset` is where to go on.
+  static std::optional<Result<uint64_t>> seek_in_base(uint64_t& offset, uint64_t end, const BaseSeek& base);
   /// Where, behind the chunk, the next one begins that is not the store's; else where the store's value ends.
   uint64_t next_own(uint32_t index) const;
 

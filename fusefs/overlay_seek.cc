@@ -27,6 +27,14 @@ uint64_t Overlay::next_own(uint32_t index) const {
   return next;
 }
 
+std::optional<Result<uint64_t>> Overlay::seek_in_base(uint64_t& offset, uint64_t end, const BaseSeek& base) {
+  const auto found = base(offset);
+  if (!found && found.error().code != Errc::out_of_range) return found;
+  if (found && *found < end) return found;
+  offset = std::max(end, start_of(chunk_of(offset)) + kChunkBytes);
+  return std::nullopt;
+}
+
 Result<uint64_t> Overlay::seek_data(uint64_t offset, const BaseSeek& base) const {
   while (offset < size_) {
     const uint32_t index = chunk_of(offset);
@@ -47,14 +55,9 @@ Result<uint64_t> Overlay::seek_data(uint64_t offset, const BaseSeek& base) const
         offset = next;
         break;
       }
-      case Cover::base: {
-        const uint64_t end = next_own(index);
-        const auto found = base(offset);
-        if (!found && found.error().code != Errc::out_of_range) return found;
-        if (found && *found < end) return found;
-        offset = std::max(end, start_of(index) + kChunkBytes);
+      case Cover::base:
+        if (const auto found = seek_in_base(offset, next_own(index), base)) return *found;
         break;
-      }
     }
   }
   return Errc::out_of_range;
@@ -70,14 +73,9 @@ Result<uint64_t> Overlay::seek_hole(uint64_t offset, const BaseSeek& base) const
         break;
       case Cover::hole:
         return offset;
-      case Cover::base: {
-        const uint64_t end = next_own(index);
-        const auto found = base(offset);
-        if (!found && found.error().code != Errc::out_of_range) return found;
-        if (found && *found < end) return found;
-        offset = std::max(end, start_of(index) + kChunkBytes);
+      case Cover::base:
+        if (const auto found = seek_in_base(offset, next_own(index), base)) return *found;
         break;
-      }
     }
   }
   return size_;

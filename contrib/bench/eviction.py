@@ -12,10 +12,10 @@ import collections
 import itertools
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
+
+from redis_connection import Connection, free_port
 
 POLICIES = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-arc"]
 VALUE = "x" * 1000  # so that what else is in Redis's memory weighs little
@@ -53,27 +53,11 @@ def exact_lru(trace, size):
 class Server:
     def __init__(self, command, port):
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-                break
-            except OSError:
-                time.sleep(0.1)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.socket.makefile("rb")
-
-    def call(self, *args):
-        parts = [str(arg).encode() for arg in args]
-        self.socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-        line = self.file.readline().rstrip()
-        if line[:1] == b"-":
-            raise RuntimeError(line.decode())
-        if line[:1] == b"$":
-            return None if line == b"$-1" else self.file.read(int(line[1:]) + 2)[:-2]
-        return int(line[1:]) if line[:1] == b":" else line[1:]
+        self.connection = Connection(port)
+        self.call = self.connection.call
 
     def memory(self):
-        return int(self.call("INFO", "memory").split(b"used_memory:")[1].split()[0])
+        return self.connection.info("memory", "used_memory")
 
     def replay(self, trace):
         """The share of hits, and the mean number of keys held in the second half."""
@@ -89,15 +73,9 @@ class Server:
         return hits / len(trace), sum(sizes) // len(sizes)
 
     def stop(self):
-        self.socket.close()
+        self.connection.socket.close()
         self.process.terminate()
         self.process.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def main():

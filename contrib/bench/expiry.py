@@ -9,47 +9,16 @@ to a file, appendfsync everysec."""
 
 import argparse
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 
+from redis_connection import Connection, free_port
+
 PIPELINE = 1000
 REST_S = 5
 VALUE = b"x" * 100
-
-
-class Connection:
-    def __init__(self, port):
-        for _ in range(300):
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", port), timeout=300)
-                break
-            except OSError:
-                time.sleep(0.1)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.socket.makefile("rb")
-
-    @staticmethod
-    def packed(*words):
-        parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-
-    def read(self):
-        line = self.file.readline()
-        if line[:1] == b"-":
-            raise RuntimeError(line.decode())
-        if line[:1] == b"$" and line != b"$-1\r\n":
-            return self.file.read(int(line[1:]) + 2)[:-2]
-        return line
-
-    def call(self, *words):
-        self.socket.sendall(self.packed(*words))
-        return self.read()
-
-    def expired(self):
-        return int(self.call("INFO", "stats").split(b"expired_keys:")[1].split()[0])
 
 
 def load(connection, keys, at_s):
@@ -101,7 +70,7 @@ def run(name, command, port, keys):
         gone = threading.Event()
 
         def watch():
-            while watcher.expired() < keys and time.monotonic() < begin + 300:
+            while watcher.info("stats", "expired_keys") < keys and time.monotonic() < begin + 300:
                 time.sleep(0.1)
             gone.set()
 
@@ -113,12 +82,6 @@ def run(name, command, port, keys):
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def main():
