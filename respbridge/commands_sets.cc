@@ -166,7 +166,7 @@ void spop(Call& call) {
   const std::optional<SetReader> set = find(call, call.args[1], failed);
   if (failed) return;
   Members drawn;
-  if (set && set->size() > 0 && count > 0) drawn = call.args.size() == 2 ? Members{draw_one(*set)} : draw(*set, count);
+  if (set) drawn = set->to_pop(count, random_below);
   if (!drawn.empty()) {
     if (drawn.size() == set->size()) {
       call.remove(call.args[1]);

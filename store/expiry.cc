@@ -1,9 +1,11 @@
 // Removes what has expired, by the expiry index: no scan of values. And what a crash left of open, unlinked files.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "store/byte_order.h"
+#include "store/runtime.h"
 #include "store/set_rows.h"
 #include "store/store.h"
 #include "store/trash_rows.h"
@@ -19,18 +21,28 @@ constexpr auto kBatchTime = std::chrono::milliseconds(2);
 constexpr size_t kBatchFirst = 128;
 constexpr size_t kBatchMin = 16;
 
-/// Row keys of the index that are due, at most `count_max`, beginning at `from`: rows before it are gone, and looking
-/// for them again would take the longer the more of them there were.
-std::vector<std::string> due_rows(const ReadTxn& txn, DirId tenant, const std::string& from, size_t count_max) {
-  std::vector<std::string> due;
+struct DueRows {
+  uint64_t seen_ms = 0;
+  std::vector<std::string> keys;
+  uint64_t next_ms = DueTimes::kNever;  // of the row behind them, if there is any
+};
+
+/// Rows of the index that are due, at most `count_max`, beginning at `from`: rows before it are gone, and looking for
+/// them again would take the longer the more of them there were.
+DueRows due_rows(const ReadTxn& txn, DirId tenant, const std::string& from, size_t count_max) {
+  DueRows due;
+  due.seen_ms = txn.now_ms();
   const std::string prefix = expiry_row(tenant, 0, {}).substr(0, 9);
   const auto cursor = txn.rows().cursor();
-  for (cursor->seek(from.empty() ? prefix : from);
-       cursor->valid() && cursor->key().starts_with(prefix) && due.size() < count_max; cursor->next()) {
+  for (cursor->seek(from.empty() ? prefix : from); cursor->valid() && cursor->key().starts_with(prefix);
+       cursor->next()) {
     const Result<ExpiryRow> row = parse_expiry_row(cursor->key());
     if (!row) throw StoreException(row.error());
-    if (row->expires_ms > txn.now_ms()) break;
-    due.emplace_back(cursor->key());
+    if (row->expires_ms > txn.now_ms() || due.keys.size() == count_max) {
+      due.next_ms = row->expires_ms;
+      break;
+    }
+    due.keys.emplace_back(cursor->key());
   }
   return due;
 }
@@ -62,37 +74,69 @@ bool expire(WriteTxn& txn, const std::string& index_row) {
 Result<size_t> Store::sweep_expired() {
   size_t removed = 0;
   for (const DirId tenant : runtime_->tenants()) {
-    std::string from;
-    size_t batch = std::min(kBatchFirst, options_.expiry_batch_max);
-    while (true) {
-      const std::vector<std::string> due = read([&](const ReadTxn& txn) { return due_rows(txn, tenant, from, batch); });
-      if (due.empty()) break;
+    if (!runtime_->expiries().take(tenant, now_ms())) continue;
+    uint64_t next_ms = 0;  // at once, unless all goes well
+    try {
+      const Result<void> done = sweep_expired(tenant, removed, next_ms);
+      runtime_->expiries().add(tenant, next_ms);
+      if (!done) return done.error();
+    } catch (...) {
+      runtime_->expiries().add(tenant, next_ms);
+      throw;
+    }
+  }
+  return removed;
+}
+
+Result<void> Store::sweep_expired(DirId tenant, size_t& removed, uint64_t& next_ms) {
+  std::string from;
+  size_t batch = std::min(kBatchFirst, options_.expiry_batch_max);
+  while (true) {
+    const DueRows due = read([&](const ReadTxn& txn) { return due_rows(txn, tenant, from, batch); });
+    if (!due.keys.empty()) {
       const auto begin = std::chrono::steady_clock::now();
       size_t expired = 0;
       const Result<void> done = transact(
           [&](WriteTxn& txn) -> Result<void> {
             expired = 0;
-            for (const std::string& row : due) expired += expire(txn, row) ? 1 : 0;
+            for (const std::string& row : due.keys) expired += expire(txn, row) ? 1 : 0;
             return {};
           },
           {});
       if (!done) return done.error();
       removed += expired;
-      if (due.size() < batch) break;
-      from = due.back();
+      from = due.keys.back();
       const auto took = std::chrono::steady_clock::now() - begin;
       if (took > kBatchTime)
         batch = std::max(std::min(kBatchMin, options_.expiry_batch_max), batch / 2);
       else if (took < kBatchTime / 2)
         batch = std::min(options_.expiry_batch_max, batch * 2);
     }
+    if (due.next_ms > due.seen_ms) {
+      next_ms = due.next_ms;
+      return {};
+    }
   }
-  return removed;
 }
 
 Result<size_t> Store::purge_elements() {
+  if (!runtime_->take_garbage()) return size_t{0};
+  Result<size_t> removed = size_t{0};
+  try {
+    removed = purge_garbage();
+  } catch (...) {
+    runtime_->keep_garbage();
+    throw;
+  }
+  if (!removed) runtime_->keep_garbage();
+  return removed;
+}
+
+Result<size_t> Store::purge_garbage() {
   constexpr size_t kElementsPerCommit = 2000;  // other writers go on in between
   size_t removed = 0;
+  std::string from;  // rows before it are gone, and would only be passed over
+  uint64_t last_owner = 0;
   while (true) {
     const std::optional<uint64_t> owner = read([](const ReadTxn& txn) -> std::optional<uint64_t> {
       const std::string prefix(1, static_cast<char>(Table::garbage));
@@ -102,16 +146,20 @@ Result<size_t> Store::purge_elements() {
       return load_be64(cursor->key().data() + 1);
     });
     if (!owner) return removed;
+    if (std::exchange(last_owner, *owner) != *owner) from.clear();
     size_t count = 0;
+    std::string reached;
     const Result<void> done = transact(
         [&](WriteTxn& txn) -> Result<void> {
-          count = erase_elements(txn.rows(), *owner, kElementsPerCommit);
+          reached = from;
+          count = erase_elements(txn.rows(), *owner, kElementsPerCommit, reached);
           if (count < kElementsPerCommit) txn.rows().erase(garbage_row(*owner));
           return {};
         },
         {});
     if (!done) return done.error();
     removed += count;
+    from = reached;
     const std::lock_guard lock(sweep_mutex_);
     if (stopping_) return removed;
   }

@@ -68,6 +68,8 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
     }
     for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
   }
+  for (const auto& [tenant, due_ms] : effects.expiries) expiries_.add(tenant, due_ms);
+  if (effects.garbage) keep_garbage();
   for (const auto& [tenant, change] : effects.trash) trash_.add_use(tenant, change.first, change.second);
   if (!effects.moved_inodes.empty()) {
     const std::lock_guard lock(held_mutex_);

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "store/crdt.h"
+#include "store/due_times.h"
+#include "store/pop_marks.h"
 #include "store/read_marks.h"
 #include "store/trash_policy.h"
 #include "store/txn.h"
@@ -51,6 +53,12 @@ class Runtime {
   bool keeps_tombstones() const { return keeps_tombstones_; }
   void keep_tombstones(bool keep) { keeps_tombstones_ = keep; }
   ReadMarks& read_marks() { return read_marks_; }
+  PopMarks& pop_marks() { return pop_marks_; }
+  /// Of values that expire.
+  DueTimes& expiries() { return expiries_; }
+  /// Whether elements of sets that are gone may be left; true at first. Until they are looked for, see keep_garbage().
+  bool take_garbage() { return garbage_.exchange(false); }
+  void keep_garbage() { garbage_ = true; }
   TrashPolicy& trash() { return trash_; }
   const TrashPolicy& trash() const { return trash_; }
   /// A version that came from elsewhere: all that are given out from now on are greater.
@@ -137,6 +145,9 @@ class Runtime {
   uint64_t member_seed_ = 0;       // likewise
   bool keeps_tombstones_ = false;  // likewise
   ReadMarks read_marks_;
+  PopMarks pop_marks_;
+  DueTimes expiries_;
+  std::atomic<bool> garbage_{true};
   TrashPolicy trash_;
   std::atomic<Version> last_version_{0};
   std::atomic<Version> version_lease_{0};

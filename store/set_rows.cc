@@ -138,16 +138,16 @@ bool SetRows::erase(Transaction& rows, std::string_view member) const {
 void SetRows::walk(const Snapshot& rows, uint64_t hash, const std::function<bool(const Item&)>& visit) const {
   const std::string prefix = element_prefix(owner_);
   const auto cursor = rows.cursor();
-  bool wanted = true;
-  for (cursor->seek(member_row(owner_, hash)); wanted && cursor->valid() && cursor->key().starts_with(prefix);
-       cursor->next()) {
+  for (cursor->seek(member_row(owner_, hash)); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
     if (cursor->key().size() != kMemberRowBytes || cursor->key()[9] != kMemberElement)
       throw StoreException({Errc::corrupt, "a malformed key of a set's member"});
     const uint64_t at = load_be64(cursor->key().data() + 10);
+    bool wanted = true;
     for_each_member(cursor->value(), [&](std::string_view member, std::string_view dots) {
       wanted = visit({at, member, dots});
       return wanted;
     });
+    if (!wanted) return;
   }
 }
 
@@ -167,16 +167,17 @@ Result<void> take_items(std::string_view items, OrSet& into) {
   return {};
 }
 
-size_t erase_elements(Transaction& rows, uint64_t owner, size_t count_max) {
+size_t erase_elements(Transaction& rows, uint64_t owner, size_t count_max, std::string& from) {
   const std::string prefix = element_prefix(owner);
   std::vector<std::string> found;
   {
     const auto cursor = rows.cursor();
-    for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && found.size() < count_max;
-         cursor->next())
+    for (cursor->seek(from.empty() ? prefix : from);
+         cursor->valid() && cursor->key().starts_with(prefix) && found.size() < count_max; cursor->next())
       found.emplace_back(cursor->key());
   }
   for (const std::string& row : found) rows.erase(row);
+  if (!found.empty()) from = found.back();
   return found.size();
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <set>
+#include <string>
 #include <string_view>
 
 #include "store/crdt.h"
@@ -48,7 +49,8 @@ void append_item(std::string& out, const SetRows::Item& item);
 /// Errors: corrupt.
 Result<void> take_items(std::string_view items, OrSet& into);
 
-/// Removes up to `count_max` element rows of `owner`; returns how many there were.
-size_t erase_elements(Transaction& rows, uint64_t owner, size_t count_max);
+/// Removes up to `count_max` element rows of `owner`; returns how many there were. `from` says where a later call goes
+/// on; empty: at the first.
+size_t erase_elements(Transaction& rows, uint64_t owner, size_t count_max, std::string& from);
 
 }  // namespace kvfs

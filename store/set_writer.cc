@@ -8,6 +8,17 @@
 
 namespace kvfs::rows {
 
+void discard_elements(WriteTxn& txn, uint64_t owner, uint64_t count) {
+  constexpr uint64_t kAtOnceMax = 1000;
+  if (count <= kAtOnceMax) {
+    std::string from;
+    erase_elements(txn.rows(), owner, kAtOnceMax, from);
+  } else {
+    txn.rows().put(garbage_row(owner), {});
+    txn.effects().garbage = true;
+  }
+}
+
 uint64_t line_bytes(std::string_view member) {
   const auto escaped = std::count_if(member.begin(), member.end(), [](char c) { return c == '\\' || c == '\n'; });
   return member.size() + static_cast<uint64_t>(escaped) + 1;
@@ -177,10 +188,7 @@ void SetWriter::move_to_rows() {
 }
 
 void SetWriter::drop_rows() {
-  if (size_ <= kEraseAtOnceMax)
-    erase_elements(txn_.rows(), state_.owner, kEraseAtOnceMax);
-  else
-    txn_.rows().put(garbage_row(state_.owner), {});
+  discard_elements(txn_, state_.owner, size_);
   state_.owner = 0;
   size_ = text_bytes_ = 0;
 }

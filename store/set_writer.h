@@ -45,6 +45,8 @@ class SetWriter {
   Dot dot_;  // of this transaction's additions
 };
 
+/// The `count` element rows of `owner` go: at once, or where they are many, soon (Store::purge_elements).
+void discard_elements(WriteTxn& txn, uint64_t owner, uint64_t count);
 /// How long a member is in the set's text.
 uint64_t line_bytes(std::string_view member);
 

@@ -170,6 +170,9 @@ class Store {
   bool make_room_from_trash();
   void load_trash(const Snapshot& rows);
   void sweep_until_stopped();
+  /// Adds to `removed`; `next_ms` is when the next value of the tenant expires.
+  Result<void> sweep_expired(DirId tenant, size_t& removed, uint64_t& next_ms);
+  Result<size_t> purge_garbage();
   Result<void> remove_orphans();
 
   StoreOptions options_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -104,7 +105,10 @@ IndexMove expires_at(Entry& entry, uint64_t expires_ms, uint64_t now_ms) {
 void move_index(WriteTxn& txn, const DirPath& path, const Slot& slot, const IndexMove& move) {
   if (move.from_ms == move.to_ms) return;
   if (move.from_ms != 0) txn.rows().erase(expiry_row(path.tenant, move.from_ms, slot));
-  if (move.to_ms != 0) txn.rows().put(expiry_row(path.tenant, move.to_ms, slot), {});
+  if (move.to_ms == 0) return;
+  txn.rows().put(expiry_row(path.tenant, move.to_ms, slot), {});
+  uint64_t& earliest = txn.effects().expiries.try_emplace(path.tenant, move.to_ms).first->second;
+  earliest = std::min(earliest, move.to_ms);
 }
 
 int64_t keys_of(const Entry& entry) { return entry.kind == Kind::file ? 1 : 0; }

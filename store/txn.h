@@ -134,6 +134,8 @@ class WriteTxn : public ReadTxn {
     };
     std::map<DirId, Removals> removals;                  // per tenant
     std::map<DirId, std::pair<int64_t, int64_t>> trash;  // likewise: keys, bytes in its trash
+    std::map<DirId, uint64_t> expiries;                  // likewise: the earliest time that was indexed
+    bool garbage = false;                                // elements of a set are left to be removed
     bool over_limit = false;           // beyond a limit, where others may go for it: judged at the end
     std::optional<Shortage> shortage;  // then: how many
     ChangeLog changes;

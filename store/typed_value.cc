@@ -123,8 +123,8 @@ std::string SetReader::random(const std::function<uint64_t(uint64_t)>& draw) con
   if (owner_ == 0) return members_.at(draw(members_.size()));
   // A window laid anywhere on the ring of hashes holds every member equally often. One of its places is drawn, of which
   // there are more than it ever has members; where nobody stands there, all is drawn again.
-  constexpr uint64_t kWindowMembers = 16;  // on average
-  constexpr uint64_t kPlaces = 64;
+  constexpr uint64_t kWindowMembers = 4;  // on average
+  constexpr uint64_t kPlaces = 16;
   constexpr int kTriesMax = 1000;  // each of which fails three times out of four
   const SetRows rows(owner_, seed_);
   const bool everything = size_ <= kPlaces;
@@ -144,6 +144,37 @@ std::string SetReader::random(const std::function<uint64_t(uint64_t)>& draw) con
   }
   if (!found) throw StoreException({Errc::corrupt, "a set that has fewer members than it says"});
   return std::move(*found);
+}
+
+std::vector<std::string> SetReader::to_pop(size_t count, const std::function<uint64_t(uint64_t)>& draw) const {
+  std::vector<std::string> out;
+  count = std::min<uint64_t>(count, size_);
+  out.reserve(count);
+  if (owner_ == 0) {
+    std::vector<std::string> left = members_;
+    for (; out.size() < count; left.pop_back()) {
+      std::swap(left[draw(left.size())], left.back());
+      out.push_back(std::move(left.back()));
+    }
+    return out;
+  }
+  PopMarks& marks = txn_.runtime().pop_marks();
+  const std::optional<uint64_t> mark = marks.find(owner_);
+  const uint64_t begin = mark ? *mark : draw(UINT64_MAX);
+  bool again = false;  // round the end
+  uint64_t last = begin;
+  const auto take = [&](const SetRows::Item& item) {
+    if (out.size() == count || (again && item.hash >= begin)) return false;
+    out.emplace_back(item.member);
+    last = item.hash;
+    return out.size() < count;
+  };
+  const SetRows rows(owner_, seed_);
+  rows.walk(txn_.rows(), begin, take);
+  again = out.size() < count;
+  if (again) rows.walk(txn_.rows(), 0, take);
+  marks.set(owner_, last + 1);
+  return out;
 }
 
 SetReader::Page SetReader::page(uint64_t place, size_t count) const {
@@ -330,10 +361,7 @@ void erase_contents(WriteTxn& txn, const Entry& entry) {
   }
   const Result<TypeState> head = decode_set_head(entry.state);
   if (!head) throw StoreException(head.error());
-  if (entry.keys <= kEraseAtOnceMax)
-    erase_elements(txn.rows(), head->owner, kEraseAtOnceMax);
-  else
-    txn.rows().put(garbage_row(head->owner), {});
+  discard_elements(txn, head->owner, entry.keys);
 }
 
 void drop_value(WriteTxn& txn, Entry& entry) {

@@ -22,8 +22,6 @@ inline constexpr uint64_t kInlineSetBytesMax = 4096;
 inline constexpr size_t kMemberBytesMax = 512 * 1024;
 /// The longest text that is taken as a counter or set at once.
 inline constexpr uint64_t kTypedTextBytesMax = 64 * 1024 * 1024;
-/// A set with more members is removed by a row that says so; its elements go in the background (Store::purge_elements).
-inline constexpr uint64_t kEraseAtOnceMax = 1000;
 
 std::string_view to_string(ValueType type);
 /// "bytes", "counter", "set".
@@ -46,6 +44,9 @@ class SetReader {
   void for_each(const std::function<bool(std::string_view)>& visit) const;
   /// A member drawn with `draw(n)`, which gives a number below n. REQUIRES: size() > 0.
   std::string random(const std::function<uint64_t(uint64_t)>& draw) const;
+  /// Up to `count` members, each once, of which the caller removes all: those that follow the last ones in the set's
+  /// own order, which nobody outside can tell. At first, and in a small set, they are drawn.
+  std::vector<std::string> to_pop(size_t count, const std::function<uint64_t(uint64_t)>& draw) const;
   /// Up to about `count` members from a place on; `next` is 0 at the end. Places are below 2^53.
   struct Page {
     std::vector<std::string> members;

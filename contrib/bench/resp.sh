@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures kvfs beside redis-server with the same promise (appendonly yes, appendfsync everysec), interleaved, on this
-# machine, with redis-benchmark: 100 bytes, 50 connections, 100,000 keys (sets: 1,000 members), one command at a time and 16 in a pipeline; and messages published to 50 subscribers. Prints Markdown tables
-# of medians: operations per second, the server's CPU time per operation, latencies. Needs redis-server, redis-tools and
-# python3.
+# machine, with redis-benchmark: 100 bytes, 50 connections, 100,000 keys or members, one command at a time and 16 in a
+# pipeline; and messages published to 50 subscribers. Prints Markdown tables of medians: operations per second, the
+# server's CPU time per operation, latencies. Needs redis-server, redis-tools and python3.
 # usage: contrib/bench/resp.sh [-b BUILD] [-r ROUNDS] [-n REQUESTS] [-t "TEST ..."]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -46,15 +46,14 @@ start_servers() {
 
 # measure SERVER TEST PIPELINE COUNT: adds "rate cpu_us p50_us p99_us" to the test's file
 measure() {
-  local command=() before after line range=100000
+  local command=() before after line
   case $2 in
-    sadd | spop) range=1000 command=(-t "$2") ;;
     expire) command=(expire key:__rand_int__ 1000) ;;
     *) command=(-t "$2") ;;
   esac
   before=$(cpu_ticks "${pid[$1]}")
   # redis-benchmark spins for ever when its server ends
-  line=$(timeout 300 redis-benchmark -p "${port[$1]}" -c 50 -P "$3" -d 100 -r "$range" -n "$4" --csv "${command[@]}" \
+  line=$(timeout 300 redis-benchmark -p "${port[$1]}" -c 50 -P "$3" -d 100 -r 100000 -n "$4" --csv "${command[@]}" \
     2>/dev/null | tail -n 1)
   after=$(cpu_ticks "${pid[$1]}")
   tr -d '"' <<<"$line" | awk -F, -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v n="$4" \
@@ -120,7 +119,7 @@ for _ in $(seq "$rounds"); do
   for pipeline in 1 16; do
     for test in $tests; do
       count=$((pipeline == 1 ? requests : requests * 4))
-      case $test in mset | sadd | spop) count=$((count / 4)) ;; esac
+      [ "$test" != mset ] || count=$((count / 4))
       for server in kvfs redis; do
         if [ "$test" != publish ]; then
           measure "$server" "$test" "$pipeline" "$count"

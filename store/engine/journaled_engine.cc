@@ -19,7 +19,7 @@ constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each t
 // Likewise, versions that were replaced: their memory is used again while the processor's caches still hold it.
 constexpr uint64_t kForgetReplaced = 512;
 constexpr uint64_t kSegmentDiskShare = 64;
-constexpr uint64_t kOrderEach = 25'000;  // new keys: so many may be left for a reader to put in order
+constexpr uint64_t kOrderEach = 50'000;  // new keys: so many may be left for a reader to put in order
 
 class ReadingLease {
  public:

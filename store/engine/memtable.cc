@@ -8,8 +8,18 @@
 #include <random>
 #include <type_traits>
 
+#include "store/byte_order.h"
+
 namespace kvfs {
 namespace {
+
+/// Eight bytes of a key as a number that compares as they do; after its end, zeros.
+uint64_t part_of(std::string_view key, size_t offset) {
+  if (key.size() >= offset + sizeof(uint64_t)) return load_be64(key.data() + offset);
+  char bytes[sizeof(uint64_t)] = {};
+  if (key.size() > offset) std::memcpy(bytes, key.data() + offset, key.size() - offset);
+  return load_be64(bytes);
+}
 
 uint64_t random_seed() {
   std::random_device device;
@@ -139,21 +149,50 @@ void Memtable::put_in_order() const {
   // Keys come into order as they were added, so as many as there are means all of them.
   if (ordered_.load(std::memory_order_acquire) >= entries_.load(std::memory_order_acquire)) return;
   const std::lock_guard lock(order_mutex_);
-  std::vector<Node*> nodes;
+  std::vector<Placed> nodes;
   for (Node* node = unordered_.exchange(nullptr, std::memory_order_acquire); node != nullptr;
        node = node->next_unordered) {
-    nodes.push_back(node);
+    nodes.push_back({0, node});
   }
-  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->key() < b->key(); });
+  sort_by_key(nodes, 0);
   link_in_order(nodes);
   ordered_.store(ordered_.load(std::memory_order_relaxed) + nodes.size(), std::memory_order_release);
 }
 
+// Sorts by eight bytes of the keys at a time, which are numbers beside the pointers, so that few comparisons wait for
+// memory (W. Ng and K. Kakehi, "Cache Efficient Radix Sort for String Sorting", 2007). The first `depth` bytes of all
+// keys are the same.
+void Memtable::sort_by_key(std::span<Placed> nodes, size_t depth) {
+  constexpr size_t kFew = 16;
+  constexpr size_t kAhead = 8;
+  const auto before = [](const Placed& a, const Placed& b) { return a.node->key() < b.node->key(); };
+  if (nodes.size() <= kFew) return std::sort(nodes.begin(), nodes.end(), before);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (i + kAhead < nodes.size()) __builtin_prefetch(nodes[i + kAhead].node);
+    nodes[i].part = part_of(nodes[i].node->key(), depth);
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const Placed& a, const Placed& b) { return a.part < b.part; });
+  depth += sizeof(Placed::part);
+  while (!nodes.empty()) {
+    const uint64_t part = nodes.front().part;
+    const auto end = std::find_if(nodes.begin(), nodes.end(), [&](const Placed& each) { return each.part != part; });
+    const auto same = nodes.first(static_cast<size_t>(end - nodes.begin()));
+    nodes = nodes.subspan(same.size());
+    if (same.size() == 1) continue;
+    // A key that ends within the part was filled up with zeros, which another key may hold.
+    const auto is_long = [&](const Placed& each) { return each.node->key_bytes >= depth; };
+    if (std::all_of(same.begin(), same.end(), is_long))
+      sort_by_key(same, depth);
+    else
+      std::sort(same.begin(), same.end(), before);
+  }
+}
+
 // Each search begins where the one before it ended.
-void Memtable::link_in_order(const std::vector<Node*>& sorted) const {
+void Memtable::link_in_order(const std::vector<Placed>& sorted) const {
   Node* before[kHeightMax];
   std::fill_n(before, kHeightMax, head_);
-  for (Node* const added : sorted) {
+  for (const auto& [part, added] : sorted) {
     const std::string_view key = added->key();
     Node* node = before[kHeightMax - 1];
     const Node* not_before = nullptr;  // compared on the level above: need not be compared again

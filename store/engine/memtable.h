@@ -92,7 +92,12 @@ class Memtable {
   Node* make_node(std::string_view key, uint64_t key_hash, int height);
   int random_height();
   Node* find_key(std::string_view key, uint64_t key_hash) const;
-  void link_in_order(const std::vector<Node*>& sorted) const;
+  struct Placed {
+    uint64_t part;  // of its key
+    Node* node;
+  };
+  static void sort_by_key(std::span<Placed> nodes, size_t depth);
+  void link_in_order(const std::vector<Placed>& sorted) const;
   /// First node with a key at or after `key`.
   Node* find_at_or_after(std::string_view key) const;
   /// Last node before `key`; null if none.

@@ -9,7 +9,9 @@
 #include "store/byte_order.h"
 #include "store/check.h"
 #include "store/eviction_sample.h"
+#include "store/typed_value.h"
 #include "tests/store/store_fixture.h"
+#include "tests/support/temp_dir.h"
 
 namespace kvfs {
 namespace {
@@ -123,6 +125,26 @@ TEST_F(ExpiryIndexTest, OneThatPassedBetweenTwoSweepsExpiresAtOnce) {
   expect_sound();
 }
 
+TEST_F(ExpiryIndexTest, SweepsFindWhatExpiresSoonerThanWhatTheySaw) {
+  for (const char* key : {"late", "soon", "brought forward", "moved"}) ASSERT_TRUE(put(key, "v"));
+  expire_in("late", 10'000);
+  expire_in("brought forward", 20'000);
+  expire_in("moved", 5000);
+  EXPECT_EQ(*store_->sweep_expired(), 0U);
+  expire_in("soon", 1000);
+  expire_in("brought forward", 1000);
+  ASSERT_EQ(write([&](WriteTxn& txn) { return rename_key(txn, collection_, "moved", collection_, "there"); }), "ok");
+  EXPECT_EQ(*store_->sweep_expired(), 0U);
+  pass(1000);
+  EXPECT_EQ(*store_->sweep_expired(), 2U);
+  pass(4000);
+  EXPECT_EQ(*store_->sweep_expired(), 1U);
+  pass(5000);
+  EXPECT_EQ(*store_->sweep_expired(), 1U);
+  EXPECT_EQ(index(), (Moments{}));
+  expect_sound();
+}
+
 TEST_F(ExpiryIndexTest, ItFollowsRenamesAndExchanges) {
   for (const char* key : {"a", "b"}) {
     ASSERT_TRUE(put(key, key));
@@ -196,11 +218,51 @@ TEST_F(ExpiryIndexTest, CheckMendsAnIndexThatSaysLaterThanTheEntry) {
   EXPECT_EQ(index(), (Moments{1000}));
 }
 
-TEST(ExpiryFormatTest, StoresOfFormat2AreTakenOver) {
-  const std::string path = testing::TempDir() + "kvfs_format_" + std::to_string(::getpid());
+/// Without sweeps of its own.
+StoreOptions lasting_store(const std::string& path) {
   StoreOptions options;
   options.engine.path = path;
   options.expiry_interval_ms = 0;
+  return options;
+}
+
+TEST(ExpirySweepTest, WhatWasLeftBeforeAStartIsFound) {
+  const test::TempDir dir;
+  std::atomic<uint64_t> clock_ns{1'700'000'000'000'000'000};
+  StoreOptions options = lasting_store(dir / "store");
+  options.clock_ns = [&] { return clock_ns.load(); };
+  DirId collection = 0;
+  {
+    auto store = Store::open(options);
+    ASSERT_TRUE(store) << store.error().message();
+    const DirId tenant = *(*store)->ensure_tenant("acme");
+    ASSERT_TRUE((*store)->write([&](WriteTxn& txn) -> Result<void> {
+      collection = *ensure_collection(txn, tenant, "default");
+      for (const char* key : {"soon", "late"}) {
+        PutOptions put_options;
+        put_options.expires_ms = txn.now_ms() + (key[0] == 's' ? 1000 : 5000);
+        if (const auto done = put(txn, collection, key, std::string_view("v"), put_options); !done) return done.error();
+      }
+      std::vector<std::string> members;
+      for (int i = 0; i < 3000; ++i) members.push_back(std::to_string(i));
+      const std::vector<std::string_view> views(members.begin(), members.end());
+      if (const auto done = add_members(txn, collection, "set", views, {}); !done) return done.error();
+      return remove(txn, collection, "set").has_value() ? Result<void>() : Result<void>({Errc::invalid, "not removed"});
+    }));
+  }
+  clock_ns += 2'000'000'000;
+  auto store = Store::open(options);
+  ASSERT_TRUE(store) << store.error().message();
+  EXPECT_EQ(*(*store)->sweep_expired(), 1U);
+  EXPECT_EQ(*(*store)->sweep_expired(), 0U);
+  EXPECT_EQ(*(*store)->purge_elements(), 3000U);
+  clock_ns += 3'000'000'000;
+  EXPECT_EQ(*(*store)->sweep_expired(), 1U);
+}
+
+TEST(ExpiryFormatTest, StoresOfFormat2AreTakenOver) {
+  const std::string path = testing::TempDir() + "kvfs_format_" + std::to_string(::getpid());
+  const StoreOptions options = lasting_store(path);
   const auto format = [](const Snapshot& rows) {
     uint64_t number = 0;
     FieldReader in(*rows.get(meta_row("format")));

@@ -220,6 +220,33 @@ TEST_F(TypedValueTest, EveryMemberOfALargeSetIsDrawnNowAndThen) {
   for (const auto& [member, times] : drawn) EXPECT_LT(times, 10 * kDraws / 200) << member;
 }
 
+TEST_F(TypedValueTest, AllMembersOfASetArePoppedOnceWhileOthersCome) {
+  std::mt19937_64 random(seed_);
+  for (const size_t size : {size_t{20}, size_t{3000}}) {
+    const std::string key = "s" + std::to_string(size);
+    add(key, numbered(size));
+    std::set<std::string> left;
+    for (const std::string& member : numbered(size)) left.insert(member);
+    for (size_t came = 0; !left.empty();) {
+      const size_t wanted = 1 + random() % 7;
+      const auto popped = read_set(key, [&](const SetReader& set) {
+        return set.to_pop(wanted,
+                          [&](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random); });
+      });
+      ASSERT_EQ(popped.size(), std::min(wanted, left.size()));
+      for (const std::string& member : popped) ASSERT_EQ(left.erase(member), 1U) << member;
+      if (left.empty()) break;
+      take(key, popped);
+      if (came < size && random() % 4 == 0) {
+        const std::string member = "new:" + std::to_string(came++);
+        add(key, {member});
+        left.insert(member);
+      }
+    }
+  }
+  EXPECT_EQ(findings(), "");
+}
+
 TEST_F(TypedValueTest, ALargeSetIsReadInPiecesFromAnyOffset) {
   add("s", numbered(3000));
   const std::string whole = value("s");
@@ -259,6 +286,21 @@ TEST_F(TypedValueTest, RemovingALargeSetIsOneSmallCommitAndItsElementsGoLater) {
   EXPECT_EQ(rows_in(Table::element), 0U);
   EXPECT_EQ(rows_in(Table::garbage), 0U);
   EXPECT_EQ(value("s"), "again\n");
+}
+
+TEST_F(TypedValueTest, TheElementsOfAllSetsThatAreGoneGoInOneSweep) {
+  add("s", numbered(5000));
+  add("t", numbered(4000));
+  remove("s");
+  remove("t");
+  EXPECT_EQ(rows_in(Table::garbage), 2U);
+  EXPECT_EQ(*store_->purge_elements(), 9000U);
+  EXPECT_EQ(rows_in(Table::element), 0U);
+  add("u", numbered(2000));
+  EXPECT_EQ(*store_->purge_elements(), 0U);
+  remove("u");
+  EXPECT_EQ(*store_->purge_elements(), 2000U);
+  EXPECT_EQ(rows_in(Table::garbage), 0U);
 }
 
 TEST_F(TypedValueTest, EveryMemberOfALargeSetIsDrawnEquallyOften) {

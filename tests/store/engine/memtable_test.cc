@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -103,6 +104,34 @@ TEST(MemtableTest, KeysAreOrderedAsUnsignedBytesAndMayHoldAnyByte) {
     it.next();
   }
   EXPECT_FALSE(it.valid());
+}
+
+TEST(MemtableTest, ManyKeysWithLongCommonPartsAreOrderedAsBytes) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  Memtable table;
+  std::set<std::string> expected;
+  Sequence sequence = 0;
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 2000; ++i) {
+      // Keys that end within eight bytes of others, that go on with zeros, or that differ late.
+      std::string key(random() % 4 * 5, "DX"[random() % 2]);
+      key.append(random() % 12, '\0');
+      if (random() % 2 == 0) key += "key:" + std::to_string(random() % 1000);
+      key.append(random() % 3, '\0');
+      table.put(++sequence, key, key);
+      expected.insert(key);
+    }
+    Memtable::Iterator it(table, sequence);
+    it.seek_to_first();
+    for (const std::string& key : expected) {
+      ASSERT_TRUE(it.valid());
+      ASSERT_EQ(it.key(), key);
+      it.next();
+    }
+    EXPECT_FALSE(it.valid());
+  }
 }
 
 TEST(MemtableTest, BytesGrowByAtLeastWhatIsStored) {
