@@ -1,11 +1,11 @@
 // Commands on keys whatever their type: existence, names, walks over all keys.
 #include <algorithm>
-#include <random>
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
+#include "respbridge/random_keys.h"
 #include "respbridge/service.h"
 #include "store/glob.h"
 
@@ -88,11 +88,6 @@ std::optional<ScanQuery> parse_scan(Call& call, size_t at) {
     }
   }
   return query;
-}
-
-std::mt19937_64& random_engine() {
-  thread_local std::mt19937_64 engine(std::random_device{}());
-  return engine;
 }
 
 }  // namespace
@@ -235,42 +230,19 @@ uint64_t keys_in(Call& call) {
   return keys;
 }
 
-/// A place between `first` and `last`: what differs is drawn at random.
-std::string random_place(std::string_view first, std::string_view last) {
-  const auto differ = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
-  const auto common = static_cast<size_t>(differ - first.begin());
-  std::string place(first.substr(0, common));
-  const int low = common < first.size() ? static_cast<unsigned char>(first[common]) : 0;
-  const int high = common < last.size() ? static_cast<unsigned char>(last[common]) : 255;
-  place.push_back(static_cast<char>(std::uniform_int_distribution<int>(low, std::max(low, high))(random_engine())));
-  // The rest as keys often are: digits and small letters.
-  constexpr std::string_view kUsual = "0123456789abcdefghijklmnopqrstuvwxyz";
-  for (int i = 0; i < 12; ++i) place.push_back(kUsual[random_engine()() % kUsual.size()]);
-  return place;
-}
-
 }  // namespace
 
-/// Every key of a small database is equally likely; of a large one, those in a run of a random place's neighbours.
 void randomkey(Call& call) {
-  constexpr uint64_t kStepsMax = 2000;
   const uint64_t keys = keys_in(call);
   if (keys == 0) return call.reply.null();
-  KeyCursor cursor(call.txn(), call.collection());
-  if (keys <= kStepsMax) {
-    cursor.seek("");
-  } else {
-    cursor.seek_last();
-    const std::string last(cursor.valid() ? cursor.key() : "");
-    cursor.seek("");
-    const std::string first(cursor.valid() ? cursor.key() : "");
-    cursor.seek(random_place(first, last));
-  }
-  for (uint64_t steps = random_engine()() % std::min(keys, kStepsMax); steps > 0 && cursor.valid(); --steps)
-    cursor.next();
-  if (!cursor.valid()) cursor.seek_last();
-  if (!cursor.valid()) return call.reply.null();
-  call.reply.bulk(cursor.key());
+  RandomKeys& ahead = call.service.random_keys();
+  while (const std::optional<std::string> key = ahead.take(call.collection()))
+    if (get(call.txn(), call.collection(), *key)) return call.reply.bulk(*key);
+  std::vector<std::string> drawn = draw_keys(call.txn(), call.collection(), keys);
+  if (drawn.empty()) return call.reply.null();
+  call.reply.bulk(drawn.back());
+  drawn.pop_back();
+  ahead.add(call.collection(), std::move(drawn));
 }
 
 void dbsize(Call& call) { call.reply.integer(static_cast<int64_t>(keys_in(call))); }

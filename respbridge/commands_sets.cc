@@ -1,13 +1,14 @@
 // Commands on sets.
 #include <algorithm>
 #include <iterator>
-#include <random>
 #include <set>
+#include <span>
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
+#include "respbridge/random.h"
 #include "respbridge/service.h"
 #include "store/glob.h"
 #include "store/set_value.h"
@@ -40,13 +41,6 @@ void reply_members(Call& call, const Members& members) {
   for (const std::string& member : members) call.reply.bulk(member);
 }
 
-std::mt19937_64& random_engine() {
-  thread_local std::mt19937_64 engine(std::random_device{}());
-  return engine;
-}
-
-uint64_t random_below(uint64_t count) { return std::uniform_int_distribution<uint64_t>(0, count - 1)(random_engine()); }
-
 std::string draw_one(const SetReader& set) { return set.random(random_below); }
 
 /// `count` members, each at most once, in random order.
@@ -66,32 +60,85 @@ Members draw(const SetReader& set, size_t count) {
 
 enum class Algebra { intersection, union_of_all, difference };
 
-std::optional<Members> combine(Call& call, Args keys, Algebra algebra) {
-  std::optional<Members> result;
-  bool failed = false;
+/// Looking a member up in a set costs as much as reading so many of its members.
+constexpr uint64_t kLookupCost = 8;
+
+using Sets = std::vector<std::optional<SetReader>>;
+
+/// The sets at the keys, nullopt for those that are not there; nullopt: an error has been replied.
+std::optional<Sets> find_all(Call& call, Args keys) {
+  Sets sets;
+  sets.reserve(keys.size());
   for (const std::string_view key : keys) {
-    std::optional<Members> members = load(call, key);
-    if (!members) {
-      failed = true;
-      break;
-    }
-    if ((call.spec.flags & kWrites) != 0) call.looked_up(key, !members->empty());
-    if (!result) {
-      result = std::move(members);
+    bool failed = false;
+    std::optional<SetReader> set = find(call, key, failed);
+    if (failed) return std::nullopt;
+    if ((call.spec.flags & kWrites) != 0) call.looked_up(key, set && set->size() > 0);
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+/// Keeps of `members` those that are in `set`, or those that are not.
+void keep(Members& members, const SetReader& set, bool inside) {
+  if (set.size() / kLookupCost > members.size()) {
+    std::erase_if(members, [&](const std::string& member) { return set.contains(member) != inside; });
+    return;
+  }
+  const Members others = set.members();
+  Members kept;
+  const auto into = std::back_inserter(kept);
+  if (inside)
+    std::set_intersection(members.begin(), members.end(), others.begin(), others.end(), into);
+  else
+    std::set_difference(members.begin(), members.end(), others.begin(), others.end(), into);
+  members = std::move(kept);
+}
+
+Members intersection_of(Sets& sets) {
+  if (!std::all_of(sets.begin(), sets.end(), [](const auto& set) { return set.has_value(); })) return {};
+  std::vector<const SetReader*> others;
+  for (const auto& set : sets) others.push_back(&*set);
+  std::sort(others.begin(), others.end(), [](const auto* a, const auto* b) { return a->size() < b->size(); });
+  Members members = others[0]->members();
+  for (const SetReader* other : std::span(others).subspan(1)) keep(members, *other, true);
+  return members;
+}
+
+std::optional<Members> combine(Call& call, Args keys, Algebra algebra) {
+  std::optional<Sets> sets = find_all(call, keys);
+  if (!sets) return std::nullopt;
+  if (algebra == Algebra::intersection) return intersection_of(*sets);
+  Members members;
+  if (sets->front()) members = sets->front()->members();
+  for (const auto& set : std::span(*sets).subspan(1)) {
+    if (!set) continue;
+    if (algebra == Algebra::difference) {
+      keep(members, *set, false);
       continue;
     }
-    Members out;
-    const auto into = std::back_inserter(out);
-    if (algebra == Algebra::intersection)
-      std::set_intersection(result->begin(), result->end(), members->begin(), members->end(), into);
-    else if (algebra == Algebra::union_of_all)
-      std::set_union(result->begin(), result->end(), members->begin(), members->end(), into);
-    else
-      std::set_difference(result->begin(), result->end(), members->begin(), members->end(), into);
-    result = std::move(out);
+    const Members others = set->members();
+    Members all;
+    all.reserve(members.size() + others.size());
+    std::set_union(members.begin(), members.end(), others.begin(), others.end(), std::back_inserter(all));
+    members = std::move(all);
   }
-  if (failed) return std::nullopt;
-  return result;
+  return members;
+}
+
+/// How many members all the sets have in common, but no more than `limit`.
+uint64_t count_common(const Sets& sets, uint64_t limit) {
+  if (!std::all_of(sets.begin(), sets.end(), [](const auto& set) { return set.has_value(); })) return 0;
+  const auto smallest =
+      std::min_element(sets.begin(), sets.end(), [](const auto& a, const auto& b) { return a->size() < b->size(); });
+  uint64_t count = 0;
+  (*smallest)->for_each([&](std::string_view member) {
+    const bool common = std::all_of(sets.begin(), sets.end(),
+                                    [&](const auto& set) { return &set == &*smallest || set->contains(member); });
+    count += common ? 1 : 0;
+    return count < limit;
+  });
+  return count;
 }
 
 void reply_combined(Call& call, Algebra algebra) {
@@ -249,10 +296,10 @@ void sintercard(Call& call) {
     if (!number || *number < 0) return call.reply.error("ERR LIMIT can't be negative");
     limit = *number;
   }
-  const std::optional<Members> members = combine(call, call.args.subspan(2, keys), Algebra::intersection);
-  if (!members) return;
-  const auto size = static_cast<int64_t>(members->size());
-  call.reply.integer(limit > 0 ? std::min(limit, size) : size);
+  std::optional<Sets> sets = find_all(call, call.args.subspan(2, keys));
+  if (!sets) return;
+  const uint64_t common = limit > 0 ? count_common(*sets, static_cast<uint64_t>(limit)) : intersection_of(*sets).size();
+  call.reply.integer(static_cast<int64_t>(common));
 }
 
 /// Walks in the order of the members' places, which does not change when others come and go.

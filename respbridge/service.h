@@ -20,6 +20,7 @@
 #include "respbridge/latency_events.h"
 #include "respbridge/options.h"
 #include "respbridge/pauses.h"
+#include "respbridge/random_keys.h"
 #include "respbridge/scan_cursors.h"
 #include "respbridge/server.h"
 #include "respbridge/slowlog.h"
@@ -56,6 +57,7 @@ class Service {
   Clients& clients() { return clients_; }
   Slowlog& slowlog() { return slowlog_; }
   ScanCursors& cursors() { return cursors_; }
+  RandomKeys& random_keys() { return random_keys_; }
   LatencyEvents& latency_events() { return latency_events_; }
   Pauses& pauses() { return pauses_; }
   Tracking& tracking() { return tracking_; }
@@ -114,6 +116,7 @@ class Service {
   Clients clients_;
   Slowlog slowlog_;
   ScanCursors cursors_;
+  RandomKeys random_keys_;
   LatencyEvents latency_events_;
   Pauses pauses_;
   Tracking tracking_;

@@ -19,6 +19,7 @@ constexpr Sequence kForgetEach = 64;   // commits; looking at all readers each t
 // Likewise, versions that were replaced: their memory is used again while the processor's caches still hold it.
 constexpr uint64_t kForgetReplaced = 512;
 constexpr uint64_t kSegmentDiskShare = 64;
+constexpr size_t kHollowFrom = 50'000;   // tombstones
 constexpr uint64_t kOrderEach = 50'000;  // new keys: so many may be left for a reader to put in order
 
 class ReadingLease {
@@ -281,7 +282,9 @@ void JournaledEngine::forget_old_versions_locked() {
 
 void JournaledEngine::freeze_if_full_locked() {
   const bool full = times_full_locked() != 0 || active_journal_bytes_ >= options_.journal_bytes_max;
-  if (full && freeze_locked()) checkpointer_->wake();
+  // Readers pass over each tombstone; in the base there are none.
+  const bool hollow = active_->tombstones() >= kHollowFrom && active_->tombstones() > active_->entries() / 2;
+  if ((full || hollow) && freeze_locked()) checkpointer_->wake();
 }
 
 bool JournaledEngine::freeze_locked() {

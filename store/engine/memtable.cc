@@ -93,9 +93,11 @@ Memtable::Node* Memtable::find_key(std::string_view key, uint64_t key_hash) cons
 void Memtable::add(Sequence sequence, std::string_view key, uint64_t key_hash, std::string_view value, bool erased) {
   if (entries_.load(std::memory_order_relaxed) == 0) first_sequence_.store(sequence, std::memory_order_relaxed);
   last_sequence_.store(sequence, std::memory_order_relaxed);
+  tombstones_ += erased ? 1 : 0;
   if (Node* const present = find_key(key, key_hash)) {
     StoredVersion* const version = versions_.make(sequence, value, erased, horizon_);
     version->older = present->newest.load(std::memory_order_relaxed);
+    tombstones_ -= version->older->erased ? 1 : 0;
     present->newest.store(version, std::memory_order_release);
     versions_.retire(version->older, sequence);
     return;

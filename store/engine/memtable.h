@@ -78,7 +78,8 @@ class Memtable {
   }
 
   size_t entries() const { return entries_.load(std::memory_order_relaxed); }  // keys
-  size_t bytes() const { return arena_.bytes(); }                              // all memory it holds
+  size_t tombstones() const { return tombstones_; }  // keys that are erased now; the writer's thread
+  size_t bytes() const { return arena_.bytes(); }    // all memory it holds
   /// Sequences of the first and the last version added; 0 while empty.
   Sequence first_sequence() const { return first_sequence_.load(std::memory_order_relaxed); }
   Sequence last_sequence() const { return last_sequence_.load(std::memory_order_relaxed); }
@@ -106,6 +107,7 @@ class Memtable {
   Arena arena_;  // written by the writer alone, as are:
   VersionPool versions_;
   Sequence horizon_ = 0;
+  size_t tombstones_ = 0;
   uint64_t random_state_;
 
   // Constant after construction.

@@ -1,3 +1,5 @@
+#include <random>
+
 #include "tests/respbridge/door_fixture.h"
 
 namespace kvfs::resp {
@@ -32,6 +34,25 @@ TEST_F(BitsTest, BitsAreCountedAndFound) {
   EXPECT_EQ(cmd("BITPOS ones 0 0 -1"), ":-1");
   EXPECT_EQ(cmd("BITPOS none 0"), ":0");
   EXPECT_EQ(cmd("BITPOS none 1"), ":-1");
+}
+
+TEST_F(BitsTest, BitsOfLongValuesAreCountedInAnyRange) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::string bytes(3000, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random() % 4 == 0 ? 0xff : random());
+  cmd({"SET", "k", bytes});
+  for (int round = 0; round < 100; ++round) {
+    const size_t begin = random() % (bytes.size() * 8);
+    const size_t end = begin + random() % (bytes.size() * 8 - begin);
+    size_t expected = 0;
+    for (size_t bit = begin; bit <= end; ++bit)
+      expected += (static_cast<unsigned char>(bytes[bit / 8]) >> (7 - bit % 8)) & 1U;
+    EXPECT_EQ(cmd("BITCOUNT k " + std::to_string(begin) + " " + std::to_string(end) + " BIT"),
+              ":" + std::to_string(expected))
+        << begin << " " << end;
+  }
 }
 
 TEST_F(BitsTest, ValuesAreCombined) {

@@ -137,6 +137,23 @@ TEST_F(KeysTest, RandomkeyGivesAKeyThatExists) {
   EXPECT_GT(seen.size(), 10u);
 }
 
+TEST_F(KeysTest, RandomkeyMeetsWhatStaysOfManyKeysAndNothingThatWent) {
+  for (const int keys : {100, 3000}) {
+    cmd("FLUSHDB");
+    for (int i = 0; i < keys; ++i) cmd("SET k" + std::to_string(i) + " v");
+    EXPECT_EQ(cmd("RANDOMKEY").substr(0, 1), "$");
+    for (int i = 0; i < keys; ++i)
+      if (i % 50 != 0) cmd("DEL k" + std::to_string(i));
+    std::set<std::string> seen;
+    for (int i = 0; i < 500; ++i) {
+      const std::string key = cmd("RANDOMKEY");
+      ASSERT_EQ(std::stoi(key.substr(key.find('k') + 1)) % 50, 0) << key;
+      seen.insert(key);
+    }
+    EXPECT_GT(seen.size(), 1U);
+  }
+}
+
 TEST_F(KeysTest, DatabasesChangePlaces) {
   cmd("SET a zero");
   EXPECT_EQ(client_->send("SWAPDB 0 1\r\nGET a\r\nSELECT 1\r\nGET a\r\n"), "+OK\r\n$-1\r\n+OK\r\n$4\r\nzero\r\n");

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <random>
 #include <set>
 
 #include "tests/respbridge/door_fixture.h"
@@ -61,6 +63,50 @@ TEST_F(SetsTest, SetsAreCombined) {
   EXPECT_EQ(cmd("SMOVE a b 1"), ":1");
   EXPECT_EQ(cmd("SMOVE a b 9"), ":0");
   EXPECT_EQ(cmd("SCARD b"), ":4");
+}
+
+TEST_F(SetsTest, SetsOfAllSizesAreCombinedAlike) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto reply = [](const std::set<std::string>& members) {
+    std::string out = "*" + std::to_string(members.size());
+    for (const std::string& member : members) out += "|$" + std::to_string(member.size()) + "|" + member;
+    return out;
+  };
+  for (int round = 0; round < 30; ++round) {
+    std::vector<std::set<std::string>> sets(2 + random() % 2);
+    std::string keys;
+    for (size_t i = 0; i < sets.size(); ++i) {
+      const std::string key = "s" + std::to_string(i);
+      cmd("DEL " + key);
+      constexpr size_t kSizes[] = {0, 3, 40, 200, 2000};
+      std::vector<std::string> add{"SADD", key};
+      for (size_t n = kSizes[random() % 5]; n > 0; --n) {
+        add.push_back(std::to_string(random() % 3000));
+        sets[i].insert(add.back());
+      }
+      if (add.size() > 2) cmd(add);
+      keys += " " + key;
+    }
+    std::set<std::string> common = sets[0];
+    std::set<std::string> all = sets[0];
+    std::set<std::string> rest = sets[0];
+    for (size_t i = 1; i < sets.size(); ++i) {
+      std::erase_if(common, [&](const std::string& member) { return !sets[i].contains(member); });
+      std::erase_if(rest, [&](const std::string& member) { return sets[i].contains(member); });
+      all.insert(sets[i].begin(), sets[i].end());
+    }
+    SCOPED_TRACE("round " + std::to_string(round));
+    EXPECT_EQ(cmd("SINTER" + keys), reply(common));
+    EXPECT_EQ(cmd("SDIFF" + keys), reply(rest));
+    EXPECT_EQ(cmd("SUNION" + keys), reply(all));
+    const std::string count = "SINTERCARD " + std::to_string(sets.size()) + keys;
+    EXPECT_EQ(cmd(count), ":" + std::to_string(common.size()));
+    EXPECT_EQ(cmd(count + " LIMIT 7"), ":" + std::to_string(std::min<size_t>(7, common.size())));
+    EXPECT_EQ(cmd("SINTERSTORE s0" + keys), ":" + std::to_string(common.size()));
+    EXPECT_EQ(cmd("SMEMBERS s0"), reply(common));
+  }
 }
 
 TEST_F(SetsTest, RandomMembersAreMembers) {

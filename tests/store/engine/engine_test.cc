@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/store/engine/temporary_directory.h"
+#include "tests/support/wait.h"
 
 namespace kvfs {
 namespace {
@@ -107,10 +108,12 @@ TEST_P(EngineTest, SnapshotDoesNotSeeLaterCommits) {
   put("b", "1");
   const auto snapshot = engine_->snapshot();
   put("a", "2");
-  engine_->transact([](Transaction& txn) {
-    txn.erase("b");
-    return Result<void>();
-  }).value();
+  engine_
+      ->transact([](Transaction& txn) {
+        txn.erase("b");
+        return Result<void>();
+      })
+      .value();
   EXPECT_EQ(snapshot->get("a"), "1");
   EXPECT_EQ(snapshot->get("b"), "1");
   EXPECT_EQ(get("a"), "2");
@@ -119,14 +122,16 @@ TEST_P(EngineTest, SnapshotDoesNotSeeLaterCommits) {
 
 TEST_P(EngineTest, PutMayTakeViewsIntoTheTransaction) {
   put("a", "value of a");
-  engine_->transact([](Transaction& txn) {
-    txn.put("b", *txn.get("a"));
-    txn.put("c", *txn.get("b"));
-    const auto cursor = txn.cursor();
-    cursor->seek("a");
-    txn.erase(cursor->key());
-    return Result<void>();
-  }).value();
+  engine_
+      ->transact([](Transaction& txn) {
+        txn.put("b", *txn.get("a"));
+        txn.put("c", *txn.get("b"));
+        const auto cursor = txn.cursor();
+        cursor->seek("a");
+        txn.erase(cursor->key());
+        return Result<void>();
+      })
+      .value();
   EXPECT_EQ(get("a"), std::nullopt);
   EXPECT_EQ(get("c"), "value of a");
 }
@@ -139,10 +144,14 @@ TEST_P(EngineTest, OnCommitRunsOnceWithTheSequenceAndSeesTheCommit) {
     calls += 1;
     told = sequence;
   };
-  const Sequence sequence = engine_->transact([](Transaction& txn) {
-    txn.put("a", "1");
-    return Result<void>();
-  }, options).value();
+  const Sequence sequence = engine_
+                                ->transact(
+                                    [](Transaction& txn) {
+                                      txn.put("a", "1");
+                                      return Result<void>();
+                                    },
+                                    options)
+                                .value();
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(told, sequence);
 }
@@ -160,11 +169,15 @@ TEST_P(EngineTest, ConcurrentTransactionsAllCountAndCommitInOrder) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 50; ++i) {
-        engine_->transact([](Transaction& txn) {
-          const auto now = txn.get("counter");
-          txn.put("counter", std::to_string(now ? std::stoi(std::string(*now)) + 1 : 1));
-          return Result<void>();
-        }, options).value();
+        engine_
+            ->transact(
+                [](Transaction& txn) {
+                  const auto now = txn.get("counter");
+                  txn.put("counter", std::to_string(now ? std::stoi(std::string(*now)) + 1 : 1));
+                  return Result<void>();
+                },
+                options)
+            .value();
       }
     });
   }
@@ -184,18 +197,22 @@ TEST_P(EngineTest, LongestKeysAndValuesAreStored) {
 TEST_P(EngineTest, ReleasedChunkStaysReadableForOlderSnapshots) {
   ChunkStore& chunks = engine_->chunks();
   const ChunkRef ref = chunks.append(std::string(10'000, 'x')).value();
-  engine_->transact([&](Transaction& txn) {
-    txn.use_chunk(ref);
-    txn.put("a", "refers");
-    return Result<void>();
-  }).value();
+  engine_
+      ->transact([&](Transaction& txn) {
+        txn.use_chunk(ref);
+        txn.put("a", "refers");
+        return Result<void>();
+      })
+      .value();
   auto snapshot = engine_->snapshot();
   auto pin = chunks.pin();
-  engine_->transact([&](Transaction& txn) {
-    txn.erase("a");
-    txn.release_chunk(ref);
-    return Result<void>();
-  }).value();
+  engine_
+      ->transact([&](Transaction& txn) {
+        txn.erase("a");
+        txn.release_chunk(ref);
+        return Result<void>();
+      })
+      .value();
   ASSERT_TRUE(engine_->sync());
   std::string bytes(10'000, '\0');
   EXPECT_TRUE(chunks.read(ref, 0, 10'000, bytes.data()));
@@ -215,10 +232,12 @@ TEST_P(EngineTest, PinTakenAfterAReleaseKeepsWhatAnOlderSnapshotSees) {
   const ChunkRef ref = chunks.append("x").value();
   put("a", "refers");
   auto snapshot = engine_->snapshot();
-  engine_->transact([&](Transaction& txn) {
-    txn.release_chunk(ref);
-    return Result<void>();
-  }).value();
+  engine_
+      ->transact([&](Transaction& txn) {
+        txn.release_chunk(ref);
+        return Result<void>();
+      })
+      .value();
   const auto pin = chunks.pin();
   snapshot.reset();
   put("b", "1");
@@ -263,6 +282,39 @@ TEST_P(DurableEngineTest, SecondOpenIsBusyAndNamesTheProcess) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::busy);
   EXPECT_NE(second.error().detail.find(std::to_string(getpid())), std::string::npos);
+}
+
+TEST_P(DurableEngineTest, ManyErasedRowsAreFoldedSoonSoThatNobodyPassesOverThem) {
+  options_.checkpoint_interval_ms = 0;
+  open();
+  const auto entries = [&] {
+    for (const auto& [name, value] : engine_->stats())
+      if (name == "memtable_entries") return value;
+    return uint64_t{0};
+  };
+  constexpr int kRows = 60'000;
+  const auto change_all = [&](bool erase) {
+    ASSERT_TRUE(engine_->transact([&](Transaction& txn) {
+      for (int i = 0; i < kRows; ++i) {
+        const std::string key = "row" + std::to_string(i);
+        if (erase)
+          txn.erase(key);
+        else
+          txn.put(key, "value");
+      }
+      return Result<void>();
+    }));
+  };
+  change_all(false);
+  put("stays", "1");
+  EXPECT_GT(entries(), 50'000U);
+  change_all(true);
+  EXPECT_TRUE(test::wait_until([&] { return entries() == 0; }));
+  const auto snapshot = engine_->snapshot();
+  const auto cursor = snapshot->cursor();
+  cursor->seek("");
+  ASSERT_TRUE(cursor->valid());
+  EXPECT_EQ(cursor->key(), "stays");
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DurableEngineTest, testing::Values("lmdb"),
