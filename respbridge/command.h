@@ -66,6 +66,8 @@ std::span<const CommandSpec> command_table();
 bool is_planned_command(std::string_view name);
 /// Positions of the keys in `args`; nullopt: the arguments are malformed.
 std::optional<std::vector<size_t>> key_positions(const CommandSpec& spec, Args args);
+/// Whether the key's rights suffice.
+bool may_run(const Identity& who, const CommandSpec& spec);
 bool arity_fits(const CommandSpec& spec, size_t count);
 
 /// What one or several commands run in. Rebuilt when their transaction runs again.

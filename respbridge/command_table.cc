@@ -16,15 +16,37 @@ constexpr CommandSpec kCommands[] = {
     // name, arity, flags, first key, last key, step, handler, group, since, summary
     {"acl", -2, kContainer, 0, 0, 0, commands::container_help, "server", "6.0.0",
      "A container for commands on users."},
+    {"acl|cat", -2, 0, 0, 0, 0, commands::acl_cat, "server", "6.0.0",
+     "Lists the categories of commands, or the commands of one."},
+    {"acl|deluser", -3, kAdmin, 0, 0, 0, commands::acl_change, "server", "6.0.0",
+     "Refused: keys are in kvfs.ini."},
+    {"acl|dryrun", -4, kAdmin, 0, 0, 0, commands::acl_dryrun, "server", "7.0.0",
+     "Tells whether a key could run a command."},
+    {"acl|genpass", -2, 0, 0, 0, 0, commands::acl_genpass, "server", "6.0.0",
+     "Makes a random key."},
+    {"acl|getuser", 3, kAdmin, 0, 0, 0, commands::acl_getuser, "server", "6.0.0",
+     "Tells what a key may do."},
     {"acl|help", 2, 0, 0, 0, 0, commands::container_help, "server", "6.0.0",
      "Lists the subcommands."},
+    {"acl|list", 2, kAdmin, 0, 0, 0, commands::acl_list, "server", "6.0.0",
+     "Lists the keys by their names, and what each may do."},
+    {"acl|load", 2, kAdmin, 0, 0, 0, commands::acl_change, "server", "6.0.0",
+     "Refused: keys are in kvfs.ini."},
+    {"acl|log", -2, kAdmin, 0, 0, 0, commands::acl_log, "server", "6.0.0",
+     "Lists what was refused for lack of a key or a right."},
+    {"acl|save", 2, kAdmin, 0, 0, 0, commands::acl_change, "server", "6.0.0",
+     "Refused: keys are in kvfs.ini."},
+    {"acl|setuser", -3, kAdmin, 0, 0, 0, commands::acl_change, "server", "6.0.0",
+     "Refused: keys are in kvfs.ini."},
+    {"acl|users", 2, kAdmin, 0, 0, 0, commands::acl_users, "server", "6.0.0",
+     "Lists the names of the keys."},
     {"acl|whoami", 2, 0, 0, 0, 0, commands::acl_whoami, "server", "6.0.0",
      "Returns the name of the key that this connection authenticated with."},
     {"append", 3, kWrites | kFast | kDenyOom, 1, 1, 1, commands::append, "string", "2.0.0",
      "Appends bytes to the value of a key."},
     {"asking", 1, kFast, 0, 0, 0, commands::cluster, "cluster", "3.0.0",
      "A command of Redis Cluster, which is not offered."},
-    {"auth", -2, kNoAuth | kFast | kAlone | kInQueue, 0, 0, 0, commands::auth, "connection", "1.0.0",
+    {"auth", -2, kNoAuth | kFast | kAlone, 0, 0, 0, commands::auth, "connection", "1.0.0",
      "Authenticates the connection; this chooses its tenant."},
     {"bgrewriteaof", 1, kAdmin, 0, 0, 0, commands::bgsave, "server", "1.0.0",
      "Folds the journal into the base in the background."},
@@ -162,7 +184,7 @@ constexpr CommandSpec kCommands[] = {
      "Returns a part of a value."},
     {"getset", 3, kWrites | kFast | kDenyOom, 1, 1, 1, commands::getset, "string", "1.0.0",
      "Returns the value of a key and sets another."},
-    {"hello", -1, kNoAuth | kFast | kAlone | kNoMulti, 0, 0, 0, commands::hello, "connection", "6.0.0",
+    {"hello", -1, kNoAuth | kFast | kAlone, 0, 0, 0, commands::hello, "connection", "6.0.0",
      "Chooses the protocol version, authenticates, names the connection."},
     {"incr", 2, kWrites | kFast | kDenyOom, 1, 1, 1, commands::incr, "string", "1.0.0",
      "Adds one to the number in a key."},
@@ -194,14 +216,20 @@ constexpr CommandSpec kCommands[] = {
      "Forgets spikes."},
     {"lcs", -3, kReads, 1, 2, 1, commands::lcs, "string", "7.0.0",
      "Returns the longest common subsequence of two values."},
+    {"lolwut", -1, kReads | kFast, 0, 0, 0, commands::lolwut, "server", "5.0.0",
+     "Tells the version."},
     {"memory", -2, kContainer, 0, 0, 0, commands::container_help, "server", "4.0.0",
      "A container for commands on memory."},
     {"memory|doctor", 2, 0, 0, 0, 0, commands::memory_doctor, "server", "4.0.0",
      "Reports on memory."},
     {"memory|help", 2, 0, 0, 0, 0, commands::container_help, "server", "4.0.0",
      "Lists the subcommands."},
+    {"memory|malloc-stats", 2, 0, 0, 0, 0, commands::memory_malloc_stats, "server", "4.0.0",
+     "Tells of the allocator."},
     {"memory|purge", 2, 0, 0, 0, 0, commands::memory_purge, "server", "4.0.0",
      "Accepted for compatibility."},
+    {"memory|stats", 2, 0, 0, 0, 0, commands::memory_stats, "server", "4.0.0",
+     "Tells what memory is used for."},
     {"memory|usage", -3, kReads | kLooks, 2, 2, 1, commands::memory_usage, "server", "4.0.0",
      "Estimates what a key occupies."},
     {"mget", -2, kReads | kFast, 1, -1, 1, commands::mget, "string", "1.0.0",
@@ -465,6 +493,11 @@ const CommandSpec* find_subcommand(std::string_view container, std::string_view 
 }
 
 std::span<const CommandSpec> command_table() { return kCommands; }
+
+bool may_run(const Identity& who, const CommandSpec& spec) {
+  if (who.read_only && (spec.flags & (kWrites | kOwn | kBlindWrite)) != 0) return false;
+  return who.admin || (spec.flags & kAdmin) == 0;
+}
 
 bool arity_fits(const CommandSpec& spec, size_t count) {
   return spec.arity >= 0 ? count == static_cast<size_t>(spec.arity) : count >= static_cast<size_t>(-spec.arity);

@@ -12,9 +12,21 @@ inline constexpr std::string_view kRedisVersion = "7.0.15";
 
 /// Ends what a connection listens to; what MULTI and WATCH began.
 void unsubscribe_all(Client& client, Service& service);
+/// What the connection is, as CLIENT LIST tells it, too.
+void set_protocol(Client& client, int protocol);
+void set_database(Client& client, uint32_t database);
+void set_identity(Client& client, const Identity& identity);
 void discard_transaction(Client& client);
 void end_tracking(Client& client, Service& service);
 
+void acl_cat(Call& call);
+void acl_change(Call& call);
+void acl_dryrun(Call& call);
+void acl_genpass(Call& call);
+void acl_getuser(Call& call);
+void acl_list(Call& call);
+void acl_log(Call& call);
+void acl_users(Call& call);
 void acl_whoami(Call& call);
 void append(Call& call);
 void auth(Call& call);
@@ -93,8 +105,11 @@ void latency_history(Call& call);
 void latency_latest(Call& call);
 void latency_reset(Call& call);
 void lcs(Call& call);
+void lolwut(Call& call);
 void memory_doctor(Call& call);
+void memory_malloc_stats(Call& call);
 void memory_purge(Call& call);
+void memory_stats(Call& call);
 void memory_usage(Call& call);
 void mget(Call& call);
 void monitor(Call& call);

@@ -18,18 +18,25 @@ bool authenticate(Call& call, std::optional<std::string_view> user, std::string_
   const std::shared_ptr<const KeyTable> keys = call.service.keys();
   if (keys->empty()) {
     if (user && *user == "default" && call.client.authenticated) return true;
-    call.reply.error(
-        user ? kWrongPassword
-             : "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
-               "configuration is correct?");
-    return false;
+    if (!user) {
+      call.reply.error(
+          "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+          "configuration is correct?");
+      return false;
+    }
   }
   const std::optional<Identity> identity = keys->find_user(user, password);
   if (!identity) {
+    call.service.acl_log().refused_key(call.client, user.value_or("default"), call.scope.in_exec,
+                                       call.service.store().now_ms());
     call.reply.error(kWrongPassword);
     return false;
   }
-  if (identity->all_tenants)
+  if (call.scope.in_exec && identity->tenant != call.client.identity.tenant) {
+    call.reply.error("ERR a transaction stays in its tenant: AUTH as another is not allowed inside MULTI");
+    return false;
+  }
+  if (identity->all_tenants && !call.scope.in_exec)
     if (const Result<DirId> made = call.service.store().ensure_tenant(identity->tenant); !made) {
       call.fail(made.error());
       return false;
@@ -38,11 +45,7 @@ bool authenticate(Call& call, std::optional<std::string_view> user, std::string_
     unsubscribe_all(call.client, call.service);
     end_tracking(call.client, call.service);
   }
-  call.client.identity = *identity;
-  call.client.authenticated = true;
-  const std::lock_guard lock(call.client.card->mutex);
-  call.client.card->user = identity->name;
-  call.client.card->tenant = identity->tenant;
+  set_identity(call.client, *identity);
   return true;
 }
 
@@ -60,18 +63,6 @@ bool set_name(Call& call, std::string_view name) {
   const std::lock_guard lock(call.client.card->mutex);
   call.client.card->name = name;
   return true;
-}
-
-void set_protocol(Client& client, int protocol) {
-  client.protocol = protocol;
-  const std::lock_guard lock(client.card->mutex);
-  client.card->protocol = protocol;
-}
-
-void set_database(Client& client, uint32_t database) {
-  client.database = database;
-  const std::lock_guard lock(client.card->mutex);
-  client.card->database = database;
 }
 
 void reply_hello(Call& call) {
@@ -94,6 +85,26 @@ void reply_hello(Call& call) {
 }
 
 }  // namespace
+
+void set_protocol(Client& client, int protocol) {
+  client.protocol = protocol;
+  const std::lock_guard lock(client.card->mutex);
+  client.card->protocol = protocol;
+}
+
+void set_database(Client& client, uint32_t database) {
+  client.database = database;
+  const std::lock_guard lock(client.card->mutex);
+  client.card->database = database;
+}
+
+void set_identity(Client& client, const Identity& identity) {
+  client.identity = identity;
+  client.authenticated = true;
+  const std::lock_guard lock(client.card->mutex);
+  client.card->user = identity.name;
+  client.card->tenant = identity.tenant;
+}
 
 void ping(Call& call) {
   if (call.args.size() > 2) return call.wrong_arity();

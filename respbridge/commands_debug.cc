@@ -83,6 +83,42 @@ void sleep_for(Call& call) {
   call.reply.ok();
 }
 
+/// Makes so many keys "prefix:0", "prefix:1" and so on, each with a value of so many bytes, where they do not exist.
+void populate(Call& call) {
+  constexpr int64_t kAtOnce = 1000;
+  const std::optional<int64_t> count = parse_integer(call.args[2]);
+  const std::optional<int64_t> bytes = call.args.size() > 4 ? parse_integer(call.args[4]) : 0;
+  if (!count || *count < 0 || !bytes || *bytes < 0 ||
+      static_cast<uint64_t>(*bytes) > call.service.options().bulk_bytes_max)
+    return call.reply.error("ERR value is out of range, must be positive");
+  if (call.scope.in_exec) return call.reply.error("ERR Command not allowed inside a transaction");
+  const std::string_view prefix = call.args.size() > 3 ? call.args[3] : "key";
+  const size_t mark = call.reply.buffer().size();
+  for (int64_t begin = 0; begin < *count; begin += kAtOnce) {
+    const Result<void> done = call.service.store().write(
+        [&](WriteTxn& txn) -> Result<void> {
+          call.reply.buffer().resize(mark);
+          call.scope = Scope{};
+          call.scope.reader = call.scope.writer = &txn;
+          for (int64_t n = begin; n < std::min(*count, begin + kAtOnce); ++n) {
+            const std::string key = fmt::format("{}:{}", prefix, n);
+            if (call.find(key)) continue;
+            std::string value = fmt::format("value:{}", n);
+            if (*bytes != 0) value.resize(static_cast<size_t>(*bytes));
+            if (!call.put(key, value)) return *call.scope.failure;
+          }
+          return {};
+        },
+        call.service.write_options(call.client.awaits_sync));
+    if (done)
+      for (StagedValue& staged : call.scope.staged) staged.published();
+    call.scope = Scope{};
+    call.reply.buffer().resize(mark);
+    if (!done) return call.reply.error(error_text(done.error()));
+  }
+  call.reply.ok();
+}
+
 /// One reply of each kind, for tests of clients' parsers.
 void reply_kind(Call& call) {
   Reply& reply = call.reply;
@@ -148,6 +184,7 @@ constexpr Subcommand kSubcommands[] = {
     {"log", 1, 1, ignored, false},
     {"object", 1, 2, describe_object, true},
     {"pause-cron", 1, 1, ignored, false},
+    {"populate", 1, 3, populate, false},
     {"protocol", 1, 1, reply_kind, false},
     {"quicklist-packed-threshold", 1, 1, ignored, false},
     {"reload", 0, 3, save, false},

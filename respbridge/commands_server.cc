@@ -254,21 +254,6 @@ void object_refcount(Call& call) {
   if (find_object(call)) call.reply.integer(1);
 }
 
-void memory_usage(Call& call) {
-  OptionsReader words(call.args, 3);
-  if (const auto samples = words.take_value("samples"); samples && !parse_unsigned(*samples))
-    return call.not_an_integer();
-  if (!words.at_end()) return call.syntax_error();
-  const std::optional<Entry> entry = find_object(call);
-  if (!entry) return;
-  constexpr uint64_t kRowBytes = 128;  // what an entry's row takes beside its key and value
-  const uint64_t bytes = kRowBytes + call.args[2].size() + entry->bytes_charged() + entry->xattrs.size();
-  call.reply.integer(static_cast<int64_t>(bytes));
-}
-
-void memory_doctor(Call& call) { call.reply.verbatim("Sam, I can't find any memory issue in your instance."); }
-void memory_purge(Call& call) { call.reply.ok(); }
-
 void slowlog_get(Call& call) {
   if (call.args.size() > 3) return call.wrong_subcommand_arity();
   size_t count = 10;
@@ -300,6 +285,12 @@ void slowlog_reset(Call& call) {
   call.reply.ok();
 }
 
-void acl_whoami(Call& call) { call.reply.bulk(call.client.identity.name); }
+/// Art is left to Redis.
+void lolwut(Call& call) {
+  OptionsReader words(call.args, 1);
+  if (const auto version = words.take_value("version"); version && !parse_integer(*version))
+    return call.not_an_integer();
+  call.reply.verbatim(fmt::format("kvfs {}, as Redis ver. {}\n", call.service.hooks().version, kRedisVersion));
+}
 
 }  // namespace kvfs::resp::commands

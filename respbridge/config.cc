@@ -6,6 +6,7 @@
 
 #include "net/listen_address.h"
 #include "respbridge/config_accepted.h"
+#include "respbridge/config_texts.h"
 #include "respbridge/numbers.h"
 #include "store/eviction_policy.h"
 #include "store/glob.h"
@@ -27,25 +28,6 @@ constexpr std::pair<char, uint32_t> kEventLetters[] = {
 constexpr uint32_t kAllEvents = kGenericEvents | kStringEvents | kSetEvents | kExpiredEvents | kEvictedEvents |
                                 kListEvents | kHashEvents | kSortedSetEvents | kStreamEvents | kModuleEvents;
 
-/// "100", "1k" (1000), "1kb" (1024), "1mb", "1gb".
-std::optional<int64_t> parse_memory(std::string_view text) {
-  const std::string lower = lower_case(text);
-  const size_t digits = std::min(lower.find_first_not_of("0123456789"), lower.size());
-  const std::optional<int64_t> number = parse_integer(std::string_view(lower).substr(0, digits));
-  if (!number) return std::nullopt;
-  constexpr std::pair<std::string_view, int64_t> kUnits[] = {
-      {"", 1},          {"b", 1},        {"k", 1000},          {"kb", 1 << 10},
-      {"m", 1'000'000}, {"mb", 1 << 20}, {"g", 1'000'000'000}, {"gb", 1 << 30},
-  };
-  for (const auto& [unit, factor] : kUnits)
-    if (lower.substr(digits) == unit) {
-      int64_t out = 0;
-      if (__builtin_mul_overflow(*number, factor, &out)) return std::nullopt;
-      return out;
-    }
-  return std::nullopt;
-}
-
 /// "0" where there are Unix sockets alone.
 std::string first_port(const std::vector<std::string>& listen) {
   for (const std::string& text : listen)
@@ -56,6 +38,12 @@ std::string first_port(const std::vector<std::string>& listen) {
 
 Error failed(std::string_view name, std::string_view why) {
   return {Errc::invalid, fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why)};
+}
+
+/// An error as the reply to CONFIG SET.
+Result<std::string> told(std::string_view name, Result<std::string> checked) {
+  if (!checked) return failed(name, checked.error().detail);
+  return checked;
 }
 
 }  // namespace
@@ -107,9 +95,16 @@ Config::Config(const RespOptions& options) {
     add(std::string(each.name), Kind::number, std::to_string(each.value), each.min, INT32_MAX);
   for (const auto& [name, value] : kAcceptedMemory) add(std::string(name), Kind::memory, std::string(value));
   for (const auto& [name, on] : kAcceptedSwitches) add(std::string(name), Kind::boolean, on ? "yes" : "no");
-  for (const auto& [name, value] : kAcceptedTexts) add(std::string(name), Kind::text, std::string(value));
-  add("client-output-buffer-limit", Kind::text,
-      fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} 0 0", options.push_bytes_max));
+  for (const AcceptedChoice& each : kAcceptedChoices) {
+    add(std::string(each.name), Kind::choice, std::string(each.value));
+    parameters_.find(each.name)->second.choices = each.choices;
+  }
+  add("save", Kind::save_points, "");
+  add("latency-tracking", Kind::boolean, "yes");
+  add("latency-tracking-info-percentiles", Kind::percentiles, "50 99 99.9");
+  OutputLimits limits;
+  limits[kPubsubLimit].hard = options.push_bytes_max;
+  add("client-output-buffer-limit", Kind::output_limits, format_output_limits(limits));
   // Set by kvfs.ini.
   add("lfu-log-factor", Kind::settled, "10");
   add("lfu-decay-time", Kind::settled, "1");
@@ -187,10 +182,23 @@ Result<std::string> Config::checked(const std::string& name, const Parameter& pa
       if (const Result<EvictionPolicy> policy = parse_eviction_policy(value)) return std::string(to_string(*policy));
       return failed(name,
                     fmt::format("argument(s) must be one of the following: {}", fmt::join(kEvictionPolicyNames, ", ")));
-    case Kind::text:
-      return std::string(value);
+    case Kind::choice:
+      return told(name, checked_choice(parameter.choices, value));
+    case Kind::save_points:
+      return told(name, checked_save_points(value));
+    case Kind::percentiles:
+      return told(name, checked_percentiles(value));
+    case Kind::output_limits: {
+      const Result<OutputLimits> limits = parse_output_limits(value, *parse_output_limits(parameter.value, {}));
+      return limits ? format_output_limits(*limits) : told(name, limits.error());
+    }
   }
   return std::string(value);
+}
+
+std::vector<double> Config::latency_percentiles() const {
+  const std::lock_guard lock(mutex_);
+  return *parse_percentiles(parameters_.find("latency-tracking-info-percentiles")->second.value);
 }
 
 Result<std::map<std::string, std::string>> Config::checked_all(const Values& values) const {
@@ -237,6 +245,13 @@ void Config::apply(const std::string& name, const std::string& value) {
   if (name == "tracking-table-max-keys") tracked_keys_max_.store(static_cast<size_t>(number()));
   if (name == "latency-monitor-threshold") latency_threshold_ms_.store(static_cast<uint64_t>(number()));
   if (name == "set-max-intset-entries") set_intset_max_.store(static_cast<size_t>(number()));
+  if (name == "latency-tracking") tracks_latency_.store(value == "yes");
+  if (name == "client-output-buffer-limit") {
+    const OutputLimit limit = (*parse_output_limits(value, {}))[kPubsubLimit];
+    push_bytes_max_.store(limit.hard);
+    push_bytes_soft_.store(limit.soft);
+    push_soft_ms_.store(limit.soft_s * 1000);
+  }
   if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
 }
 

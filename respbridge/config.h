@@ -54,15 +54,36 @@ class Config {
   uint64_t latency_threshold_ms() const { return latency_threshold_ms_.load(std::memory_order_relaxed); }
   /// Sets of integers with at most so many members are said to be intsets.
   size_t set_intset_max() const { return set_intset_max_.load(std::memory_order_relaxed); }
+  /// client-output-buffer-limit of subscribers; 0: none.
+  uint64_t push_bytes_max() const { return push_bytes_max_.load(std::memory_order_relaxed); }
+  /// May last for push_soft_ms(); 0: any number may.
+  uint64_t push_bytes_soft() const { return push_bytes_soft_.load(std::memory_order_relaxed); }
+  uint64_t push_soft_ms() const { return push_soft_ms_.load(std::memory_order_relaxed); }
+  /// Whether INFO latencystats tells anything, and of which shares of a hundred.
+  bool tracks_latency() const { return tracks_latency_.load(std::memory_order_relaxed); }
+  std::vector<double> latency_percentiles() const;
   size_t tracked_keys_max() const { return tracked_keys_max_.load(std::memory_order_relaxed); }
 
  private:
-  enum class Kind { fixed, settled, number, memory, boolean, events, policy, text };
+  enum class Kind {
+    fixed,
+    settled,
+    number,
+    memory,
+    boolean,
+    events,
+    policy,
+    choice,
+    save_points,
+    percentiles,
+    output_limits
+  };
   struct Parameter {
     Kind kind;
     std::string value;
     int64_t min = 0;
     int64_t max = INT64_MAX;
+    std::string_view choices = {};
   };
   void add(std::string name, Kind kind, std::string value, int64_t min = 0, int64_t max = INT64_MAX);
   static Result<std::string> checked(const std::string& name, const Parameter& parameter, std::string_view value);
@@ -80,6 +101,10 @@ class Config {
   std::atomic<uint64_t> latency_threshold_ms_{0};
   std::atomic<size_t> tracked_keys_max_{1'000'000};
   std::atomic<size_t> set_intset_max_{512};
+  std::atomic<uint64_t> push_bytes_max_{0};
+  std::atomic<uint64_t> push_bytes_soft_{0};
+  std::atomic<uint64_t> push_soft_ms_{0};
+  std::atomic<bool> tracks_latency_{true};
 };
 
 }  // namespace kvfs::resp

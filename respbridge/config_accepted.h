@@ -59,7 +59,6 @@ inline constexpr std::pair<std::string_view, bool> kAcceptedSwitches[] = {
     {"crash-memcheck-enabled", true},
     {"dynamic-hz", true},
     {"jemalloc-bg-thread", true},
-    {"latency-tracking", true},
     {"lazyfree-lazy-eviction", false},
     {"lazyfree-lazy-expire", false},
     {"lazyfree-lazy-server-del", false},
@@ -75,9 +74,17 @@ inline constexpr std::pair<std::string_view, bool> kAcceptedSwitches[] = {
     {"stop-writes-on-bgsave-error", false},
 };
 
-inline constexpr std::pair<std::string_view, std::string_view> kAcceptedTexts[] = {
-    {"appendfsync", "everysec"},     {"loglevel", "notice"}, {"repl-diskless-load", "disabled"},
-    {"sanitize-dump-payload", "no"}, {"save", ""},
+struct AcceptedChoice {
+  std::string_view name;
+  std::string_view value;
+  std::string_view choices;
+};
+inline constexpr AcceptedChoice kAcceptedChoices[] = {
+    {"appendfsync", "everysec", "everysec, always, no"},
+    {"loglevel", "notice", "debug, verbose, notice, warning"},
+    {"oom-score-adj", "no", "no, yes, relative, absolute"},
+    {"repl-diskless-load", "disabled", "disabled, on-empty-db, swapdb"},
+    {"sanitize-dump-payload", "no", "no, yes, clients"},
 };
 
 /// Older names, and the parameters that they stand for.

@@ -152,9 +152,7 @@ Executor::Plan Executor::plan(const Client& client, Args args) const {
     return Plan::refusing("ERR wrong number of arguments for '" + std::string(spec->name) + "' command", spec);
   if (!client.authenticated && (spec->flags & kNoAuth) == 0)
     return Plan::refusing("NOAUTH Authentication required.", spec);
-  const Identity& who = client.identity;
-  if ((who.read_only && (spec->flags & (kWrites | kOwn | kBlindWrite)) != 0) ||
-      ((spec->flags & kAdmin) != 0 && !who.admin))
+  if (!may_run(client.identity, *spec))
     return Plan::refusing("NOPERM this user has no permissions to run the '" + std::string(spec->name) + "' command",
                           spec);
   if (client.protocol < 3 && client.subscriptions() > 0 && (spec->flags & kSubscribed) == 0)
@@ -418,6 +416,8 @@ void Executor::reply_job(Client& client, const Result<void>& done, std::string& 
 void Executor::refuse(Client& client, const Plan& plan, std::string& out) {
   if (client.in_transaction) client.transaction_failed = true;
   service_.command_statistics().rejected(plan.refused, plan.refusal);
+  if (plan.refusal.starts_with("NOPERM"))
+    service_.acl_log().refused_command(client, plan.refused->name, false, service_.store().now_ms());
   std::string text = plan.refusal;
   if (plan.refused != nullptr && plan.refused->name == "exec") {
     commands::discard_transaction(client);
@@ -453,6 +453,16 @@ Result<void> Executor::exec_queue(Client& client, Scope& scope, std::string& out
   if (aborted) return {};
   Reply(out, client.protocol).array(client.queue.size());
   for (const QueuedCommand& command : client.queue) {
+    if (!may_run(client.identity, *command.spec)) {  // an AUTH within the transaction
+      constexpr std::string_view kNoLonger =
+          "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This "
+          "command "
+          "is no longer allowed for the following reason: no permission to execute the command or subcommand";
+      service_.command_statistics().rejected(command.spec, kNoLonger);
+      service_.acl_log().refused_command(client, command.spec->name, true, service_.store().now_ms());
+      Reply(out, client.protocol).error(kNoLonger);
+      continue;
+    }
     run_one(client, scope, *command.spec, command.args, out);
     if (scope.failure) return *scope.failure;
   }
@@ -477,16 +487,22 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
   const bool flushes = (flags & kOwn) != 0;
   const uint32_t database = client.database;
   const int protocol = client.protocol;
+  const Identity identity = client.identity;
   bool aborted = false;
   Result<void> done;
   client.in_transaction = false;
   if (client.tracking && !client.tracking->broadcast)
     for (const QueuedCommand& command : client.queue) remember_keys(client, *command.spec, command.args);
   client.caching = false;
+  // What SELECT, HELLO and AUTH within the transaction change goes with it.
+  const auto restore = [&] {
+    if (client.database != database) commands::set_database(client, database);
+    if (client.protocol != protocol) commands::set_protocol(client, protocol);
+    if (client.identity.name != identity.name) commands::set_identity(client, identity);
+  };
   const auto begin = [&](const ReadTxn* reader, WriteTxn* writer) {
     out.resize(mark);
-    client.database = database;
-    client.protocol = protocol;
+    restore();
     scope = Scope{};
     scope.reader = reader;
     scope.writer = writer;
@@ -511,6 +527,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
   client.queue_bytes = 0;
   client.watched.clear();
   if (!done) {
+    restore();
     replace(out, mark, "EXECABORT Transaction discarded because of: " + error_text(done.error()));
   } else if (aborted) {
     out.resize(mark);

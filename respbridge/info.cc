@@ -11,7 +11,9 @@
 #include <map>
 
 #include "respbridge/commands.h"
+#include "respbridge/config_texts.h"
 #include "respbridge/memory_config.h"
+#include "respbridge/process_memory.h"
 #include "respbridge/service.h"
 #include "store/expiring.h"
 
@@ -21,19 +23,6 @@ namespace {
 
 // INFO does not take longer than counting so many; of a tenant with more it tells of those that expire next.
 constexpr uint64_t kExpiringCountedMax = 100'000;
-
-/// Bytes of memory that the process occupies.
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t total = 0;
-  uint64_t resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-uint64_t system_bytes() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 std::string human(uint64_t bytes) {
   constexpr uint64_t kKiB = 1024;
@@ -74,21 +63,23 @@ std::string clients_section(Call& call) {
 
 std::string memory_section(Call& call) {
   const uint64_t bytes = resident_bytes();
+  const uint64_t peak = resident_bytes_peak();
   const Store::Usage usage = tenant_usage(call);
   return fmt::format(
       "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\nused_memory_rss_human:{1}\r\n"
-      "used_memory_peak:{0}\r\nused_memory_peak_human:{1}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
+      "used_memory_peak:{10}\r\nused_memory_peak_human:{11}\r\nused_memory_dataset:{5}\r\nmaxmemory:{2}\r\nmaxmemory_"
       "human:{3}\r\n"
       "maxmemory_policy:{4}\r\nmem_fragmentation_ratio:1.00\r\nmem_allocator:libc\r\nmem_not_counted_for_evict:"
       "0\r\nlazyfree_pending_objects:0\r\nlazyfreed_objects:0\r\nactive_defrag_running:0\r\n"
-      "used_memory_overhead:{6}\r\nused_memory_dataset_perc:{7:.2f}%\r\nused_memory_peak_perc:100.00%\r\n"
+      "used_memory_overhead:{6}\r\nused_memory_dataset_perc:{7:.2f}%\r\nused_memory_peak_perc:{12:.2f}%\r\n"
       "total_system_memory:{8}\r\ntotal_system_memory_human:{9}\r\nused_memory_lua:0\r\nused_memory_scripts:0\r\n"
       "number_of_cached_scripts:0\r\nnumber_of_functions:0\r\nnumber_of_libraries:0\r\nmem_clients_slaves:0\r\n"
       "mem_replication_backlog:0\r\nmem_cluster_links:0\r\n",
       bytes, human(bytes), usage.quota_bytes, human(usage.quota_bytes), to_string(usage.eviction), usage.bytes,
       bytes - std::min(bytes, usage.bytes),
       static_cast<double>(std::min(bytes, usage.bytes)) * 100 / static_cast<double>(std::max<uint64_t>(bytes, 1)),
-      system_bytes(), human(system_bytes()));
+      system_bytes(), human(system_bytes()), peak, human(peak),
+      static_cast<double>(bytes) * 100 / static_cast<double>(std::max<uint64_t>(peak, 1)));
 }
 
 std::string persistence_section(Call& call) {
@@ -104,20 +95,23 @@ std::string persistence_section(Call& call) {
 
 std::string stats_section(Call& call) {
   const Statistics& counters = call.service.statistics();
+  const Throughput::Rates now = call.service.throughput().rates();
   const Store::Usage usage = tenant_usage(call);
   const Tracking::Use tracking = call.service.tracking().use();
   return fmt::format(
-      "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:0\r\n"
-      "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\nexpired_keys:{}\r\n"
+      "# Stats\r\ntotal_connections_received:{}\r\ntotal_commands_processed:{}\r\ninstantaneous_ops_per_sec:{:.0f}\r\n"
+      "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\n"
+      "instantaneous_input_kbps:{:.2f}\r\ninstantaneous_output_kbps:{:.2f}\r\nrejected_connections:{}\r\nexpired_keys:{"
+      "}\r\n"
       "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
       "migrate_cached_sockets:0\r\ntotal_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
       "tracking_total_prefixes:{}\r\npubsubshard_channels:{}\r\nunexpected_error_replies:0\r\nsync_full:0\r\n"
       "sync_partial_ok:0\r\nsync_partial_err:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\nevicted_clients:0\r\n"
       "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\nslave_expires_tracked_keys:0\r\n",
-      call.service.clients().accepted(), counters.commands.load(), counters.input_bytes.load(),
-      counters.output_bytes.load(), counters.rejected_connections.load(), usage.expired, usage.evicted,
-      counters.keyspace_hits.load(), counters.keyspace_misses.load(),
-      call.service.store().channels().active(call.client.identity.tenant, "").size(),
+      call.service.clients().accepted(), counters.commands.load(), now.commands, counters.input_bytes.load(),
+      counters.output_bytes.load(), now.input_bytes / 1024, now.output_bytes / 1024,
+      counters.rejected_connections.load(), usage.expired, usage.evicted, counters.keyspace_hits.load(),
+      counters.keyspace_misses.load(), call.service.store().channels().active(call.client.identity.tenant, "").size(),
       call.service.store().channels().patterns(call.client.identity.tenant),
       call.service.command_statistics().errors_total(), tracking.keys, tracking.items, tracking.prefixes,
       call.service.store().channels().active(shard_space(call.client.identity.tenant), "").size());
@@ -138,7 +132,8 @@ std::string command_statistics_section(Call& call) {
 
 /// The bound of the bucket that holds this share of the calls.
 uint64_t percentile_us(const LatencySeries::Reading& reading, double share) {
-  const auto wanted = static_cast<uint64_t>(std::ceil(share * static_cast<double>(reading.count)));
+  const auto wanted =
+      std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(share * static_cast<double>(reading.count))));
   uint64_t met = 0;
   for (size_t i = 0; i < kLatencyBoundsUs.size(); ++i)
     if ((met += reading.buckets[i]) >= wanted) return kLatencyBoundsUs[i];
@@ -147,12 +142,16 @@ uint64_t percentile_us(const LatencySeries::Reading& reading, double share) {
 
 std::string latency_statistics_section(Call& call) {
   std::string out = "# Latencystats\r\n";
+  if (!call.service.config().tracks_latency()) return out;
+  const std::vector<double> percentiles = call.service.config().latency_percentiles();
   for (const CommandSpec& spec : command_table()) {
     const LatencySeries::Reading calls = call.service.command_statistics().read(spec).calls;
     if (calls.count == 0) continue;
-    out += fmt::format("latency_percentiles_usec_{}:p50={:.3f},p99={:.3f},p99.9={:.3f}\r\n", spec.name,
-                       static_cast<double>(percentile_us(calls, 0.5)), static_cast<double>(percentile_us(calls, 0.99)),
-                       static_cast<double>(percentile_us(calls, 0.999)));
+    out += fmt::format("latency_percentiles_usec_{}:", spec.name);
+    for (size_t i = 0; i < percentiles.size(); ++i)
+      out += fmt::format("{}p{}={:.3f}", i == 0 ? "" : ",", format_percentile(percentiles[i]),
+                         static_cast<double>(percentile_us(calls, percentiles[i] / 100)));
+    out += "\r\n";
   }
   return out;
 }

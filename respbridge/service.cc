@@ -19,12 +19,6 @@ std::string random_id() {
 
 }  // namespace
 
-void Statistics::reset() {
-  for (std::atomic<uint64_t>* counter :
-       {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections, &input_bytes, &output_bytes})
-    counter->store(0);
-}
-
 Service::Service(Store& store, RespOptions options, RespServer::Hooks hooks)
     : store_(store),
       options_(std::move(options)),

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "respbridge/acl_log.h"
 #include "respbridge/clients.h"
 #include "respbridge/command_statistics.h"
 #include "respbridge/config.h"
@@ -24,24 +25,12 @@
 #include "respbridge/scan_cursors.h"
 #include "respbridge/server.h"
 #include "respbridge/slowlog.h"
+#include "respbridge/statistics.h"
 #include "respbridge/tracking.h"
 #include "store/api_keys.h"
 #include "store/store.h"
 
 namespace kvfs::resp {
-
-/// Counters of INFO stats.
-struct Statistics {
-  std::atomic<uint64_t> commands{0};
-  std::atomic<uint64_t> keyspace_hits{0};
-  std::atomic<uint64_t> keyspace_misses{0};
-  std::atomic<uint64_t> rejected_connections{0};
-  std::atomic<uint64_t> input_bytes{0};
-  std::atomic<uint64_t> output_bytes{0};
-  std::atomic<uint64_t> blocked_clients{0};    // now: those that CLIENT PAUSE holds
-  std::atomic<uint64_t> throttled_clients{0};  // now: those beyond a rate of commands
-  void reset();                                // but for what is now
-};
 
 /// Thread safety: all functions may be called from any thread.
 class Service {
@@ -56,6 +45,8 @@ class Service {
   Config& config() { return config_; }
   Clients& clients() { return clients_; }
   Slowlog& slowlog() { return slowlog_; }
+  AclLog& acl_log() { return acl_log_; }
+  Throughput& throughput() { return throughput_; }
   ScanCursors& cursors() { return cursors_; }
   RandomKeys& random_keys() { return random_keys_; }
   LatencyEvents& latency_events() { return latency_events_; }
@@ -115,6 +106,8 @@ class Service {
   Config config_;
   Clients clients_;
   Slowlog slowlog_;
+  AclLog acl_log_;
+  Throughput throughput_;
   ScanCursors cursors_;
   RandomKeys random_keys_;
   LatencyEvents latency_events_;

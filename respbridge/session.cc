@@ -101,6 +101,12 @@ void Session::check_deadlines(uint64_t now_ms) {
   {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
+    const uint64_t soft = service_.config().push_bytes_soft();
+    if (soft == 0 || pushed_.size() <= soft)
+      push_soft_since_ms_ = 0;
+    else if (push_soft_since_ms_ == 0)
+      push_soft_since_ms_ = now_ms;
+    overflow |= push_soft_since_ms_ != 0 && now_ms >= push_soft_since_ms_ + service_.config().push_soft_ms();
   }
   const uint64_t auth_timeout_ms = service_.options().auth_timeout_ms;
   const bool stranger = !client_.authenticated || (tls_ && !secured_);
@@ -446,7 +452,8 @@ void Session::deliver(std::string_view kind, const Channels::Message& message) n
 void Session::push(std::string_view bytes) noexcept {
   {
     const std::lock_guard lock(pushed_mutex_);
-    const bool overflow = pushed_.size() + bytes.size() > service_.options().push_bytes_max;
+    const uint64_t bytes_max = service_.config().push_bytes_max();
+    const bool overflow = bytes_max != 0 && pushed_.size() + bytes.size() > bytes_max;
     if (!overflow) pushed_.append(bytes);
     const bool news = !push_announced_ || (overflow && !push_overflow_);
     push_overflow_ |= overflow;

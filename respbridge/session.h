@@ -126,9 +126,10 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   uint64_t drain_until_ms_ = 0;
 
   std::mutex pushed_mutex_;
-  std::string pushed_;           // guarded by pushed_mutex_
-  bool push_announced_ = false;  // guarded by pushed_mutex_
-  bool push_overflow_ = false;   // guarded by pushed_mutex_
+  std::string pushed_;               // guarded by pushed_mutex_
+  bool push_announced_ = false;      // guarded by pushed_mutex_
+  bool push_overflow_ = false;       // guarded by pushed_mutex_
+  uint64_t push_soft_since_ms_ = 0;  // guarded by pushed_mutex_; 0: less than push_bytes_soft waits
   std::atomic<int> push_protocol_{2};
   std::atomic<bool> push_subscribes_{false};
   std::unique_ptr<asio::steady_timer> held_timer_;  // null: no command is held back

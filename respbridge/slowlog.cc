@@ -2,18 +2,33 @@
 
 #include <fmt/format.h>
 
+#include "respbridge/numbers.h"
+
 namespace kvfs::resp {
 
 namespace {
 
+/// How many arguments behind the one at `at` are names and keys of AUTH: nobody is to read them in a log.
+size_t secrets_after(Args args, size_t at) {
+  if (at == 0 && equals_ignoring_case(args[0], "auth")) return args.size() - 1;
+  return at >= 2 && equals_ignoring_case(args[0], "hello") && equals_ignoring_case(args[at], "auth") ? 2 : 0;
+}
+
 std::vector<std::string> shortened(Args args) {
   std::vector<std::string> out;
+  size_t secrets = 0;
   for (size_t i = 0; i < args.size(); ++i) {
     if (i + 1 == Slowlog::kArgumentsMax && args.size() > Slowlog::kArgumentsMax) {
       out.push_back(fmt::format("... ({} more arguments)", args.size() - i));
       break;
     }
     const std::string_view arg = args[i];
+    if (secrets > 0) {
+      --secrets;
+      out.emplace_back("(redacted)");
+      continue;
+    }
+    secrets = secrets_after(args, i);
     out.emplace_back(arg.substr(0, Slowlog::kArgumentBytesMax));
     if (arg.size() > Slowlog::kArgumentBytesMax)
       out.back() += fmt::format("... ({} more bytes)", arg.size() - Slowlog::kArgumentBytesMax);

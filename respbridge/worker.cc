@@ -59,6 +59,7 @@ void Worker::tick() {
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const error_code& error) {
     if (error || stopping_) return;
+    service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
     const std::set<std::shared_ptr<Session>> sessions = sessions_;  // some remove themselves
     for (const auto& session : sessions) session->check_deadlines(service_.store().now_ms());
     tick();

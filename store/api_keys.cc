@@ -98,6 +98,12 @@ bool KeyTable::names(std::string_view user) const {
                      [&](const Key& key) { return key.identity.name == user || key.identity.tenant == user; });
 }
 
+std::vector<Identity> KeyTable::identities() const {
+  std::vector<Identity> out;
+  for (const Key& key : keys_) out.push_back(key.identity);
+  return out;
+}
+
 const Identity* KeyTable::anonymous(bool loopback) const {
   if (keys_.empty() && loopback) return &anonymous_;
   return anonymous_everywhere_ ? &guest_ : nullptr;

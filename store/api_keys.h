@@ -53,6 +53,9 @@ class KeyTable {
   /// Whether a client could be called so: a key's name or tenant.
   bool names(std::string_view user) const;
 
+  /// Whom the configured keys stand for, in their order.
+  std::vector<Identity> identities() const;
+
   /// Who comes without a key; null where that is not allowed. With no keys at all, who comes from this machine may
   /// manage everything.
   const Identity* anonymous(bool loopback) const;

@@ -39,6 +39,17 @@ TEST_F(ConnectionTest, HelloChoosesTheProtocol) {
             "configuration is correct?");
 }
 
+TEST_F(ConnectionTest, HelloIsQueuedAndHoldsFromThenOn) {
+  EXPECT_EQ(cmd("MULTI"), "+OK");
+  EXPECT_EQ(cmd("GET nosuch"), "+QUEUED");
+  EXPECT_EQ(cmd("HELLO 3 SETNAME me"), "+QUEUED");
+  EXPECT_EQ(cmd("GET nosuch"), "+QUEUED");
+  const std::string replies = cmd("EXEC");
+  EXPECT_TRUE(replies.starts_with("*3|$-1|%7|$6|server|")) << replies;
+  EXPECT_TRUE(replies.ends_with("|_")) << replies;
+  EXPECT_EQ(cmd("CLIENT GETNAME"), "$2|me");
+}
+
 TEST_F(ConnectionTest, CommandTellsOfItself) {
   EXPECT_EQ(cmd("COMMAND GETKEYS MSET a 1 b 2"), "*2|$1|a|$1|b");
   EXPECT_EQ(cmd("COMMAND GETKEYS SORT a BY b STORE c ASC STORE d"), "*2|$1|a|$1|d");
@@ -206,6 +217,43 @@ TEST_F(AuthTest, ResetAsksForAuthAgain) {
   cmd("AUTH s3cret");
   EXPECT_EQ(cmd("RESET"), "+RESET");
   EXPECT_EQ(cmd("GET a"), "-NOAUTH Authentication required.");
+}
+
+TEST_F(AuthTest, AuthIsQueuedAndWhatFollowsObeysTheNewKey) {
+  cmd("AUTH s3cret");
+  EXPECT_EQ(cmd("MULTI"), "+OK");
+  EXPECT_EQ(cmd("AUTH readme"), "+QUEUED");
+  EXPECT_EQ(cmd("SET a 1"), "+QUEUED");
+  EXPECT_EQ(cmd("GET a"), "+QUEUED");
+  EXPECT_EQ(cmd("AUTH wrong"), "+QUEUED");
+  EXPECT_EQ(cmd("EXEC"),
+            "*4|+OK|-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. "
+            "This command is no longer allowed for the following reason: no permission to execute the command or "
+            "subcommand|$-1|-WRONGPASS invalid username-password pair or user is disabled.");
+  EXPECT_EQ(cmd("ACL WHOAMI"), "$6|reader");
+}
+
+TEST_F(AuthTest, ATransactionStaysInItsTenant) {
+  cmd("AUTH other toor");
+  cmd("MULTI");
+  cmd("SET a 1");
+  cmd("AUTH acme toor");
+  cmd("SET b 2");
+  EXPECT_EQ(cmd("EXEC"),
+            "*3|+OK|-ERR a transaction stays in its tenant: AUTH as another is not allowed inside MULTI|+OK");
+  EXPECT_EQ(cmd("MGET a b"), "*2|$1|1|$1|2");
+}
+
+TEST_F(AuthTest, KeysAreNotInTheSlowlog) {
+  cmd("AUTH other toor");
+  cmd("CONFIG SET slowlog-log-slower-than 0");
+  cmd("AUTH other toor");
+  cmd("HELLO 2 AUTH other toor SETNAME me");
+  cmd("CONFIG SET slowlog-log-slower-than -1");
+  const std::string log = cmd("SLOWLOG GET");
+  EXPECT_EQ(log.find("toor"), std::string::npos) << log;
+  EXPECT_NE(log.find("*3|$4|AUTH|$10|(redacted)|$10|(redacted)"), std::string::npos) << log;
+  EXPECT_NE(log.find("|$4|AUTH|$10|(redacted)|$10|(redacted)|$7|SETNAME|$2|me"), std::string::npos) << log;
 }
 
 TEST_F(AuthTest, ChannelsOfOtherTenantsAreNotHeard) {

@@ -127,6 +127,42 @@ TEST_F(IntrospectionTest, EveryParameterThatMayChangeTakesItsOwnValue) {
             "kvfs.ini");
 }
 
+TEST_F(IntrospectionTest, ThroughputIsWhatCameBetweenTwoSamples) {
+  Statistics counters;
+  Throughput throughput;
+  const Throughput::TimePoint begin{std::chrono::hours(1)};
+  throughput.sample(counters, begin);
+  counters.commands = 3000;
+  counters.input_bytes = 4096;
+  throughput.sample(counters, begin + std::chrono::milliseconds(10));  // too soon: another thread's
+  EXPECT_EQ(throughput.rates().commands, 0);
+  throughput.sample(counters, begin + std::chrono::seconds(2));
+  EXPECT_EQ(throughput.rates().commands, 1500);
+  EXPECT_EQ(throughput.rates().input_bytes, 2048);
+  counters.reset();
+  counters.commands = 10;
+  throughput.sample(counters, begin + std::chrono::seconds(3));
+  EXPECT_EQ(throughput.rates().commands, 10);
+}
+
+TEST_F(IntrospectionTest, MemoryStatsCountsTheTenantsKeys) {
+  cmd("SET a 0123456789");
+  cmd("SET b 0123456789");
+  const std::string stats = cmd("MEMORY STATS");
+  EXPECT_TRUE(stats.starts_with("*54|$14|peak.allocated|:")) << stats;
+  EXPECT_NE(stats.find("|$10|keys.count|:2|"), std::string::npos) << stats;
+}
+
+TEST_F(IntrospectionTest, LatencyStatisticsTellTheSharesAskedFor) {
+  cmd("SET a b");
+  EXPECT_NE(cmd("INFO latencystats").find("latency_percentiles_usec_set:p50="), std::string::npos);
+  EXPECT_EQ(cmd({"CONFIG", "SET", "latency-tracking-info-percentiles", "0.0 99.950"}), "+OK");
+  EXPECT_NE(cmd("INFO latencystats").find("latency_percentiles_usec_set:p0="), std::string::npos);
+  EXPECT_NE(cmd("INFO latencystats").find(",p99.95="), std::string::npos);
+  EXPECT_EQ(cmd("CONFIG SET latency-tracking no"), "+OK");
+  EXPECT_EQ(cmd("INFO latencystats").find("latency_percentiles_usec_set"), std::string::npos);
+}
+
 TEST_F(IntrospectionTest, SmallSetsOfIntegersAreSaidToBeIntsets) {
   cmd("SADD set 1 2 -3");
   EXPECT_EQ(cmd("OBJECT ENCODING set"), "$6|intset");
