@@ -42,7 +42,9 @@ struct ClientCard {
   uint64_t created_ms = 0;
   std::atomic<uint64_t> active_ms{0};
   std::atomic<const CommandSpec*> last_command{nullptr};
-  std::atomic<size_t> input_bytes{0};  // received and not yet executed
+  std::atomic<size_t> input_bytes{0};   // received and not yet executed
+  std::atomic<size_t> pushed_bytes{0};  // messages that wait to be sent
+  std::atomic<size_t> unsent_bytes{0};  // what the client has yet to take of the last write
   std::atomic<bool> no_evict{false};
   std::atomic<bool> no_touch{false};
   std::function<void()> kill;    // any thread; ends the connection soon

@@ -61,6 +61,9 @@ bool is_visible(const Client& client, ClientCard& card) {
 std::string describe(ClientCard& card, uint64_t now_ms) {
   const CommandSpec* command = card.last_command.load();
   const uint64_t active_ms = card.active_ms.load();
+  const size_t input_bytes = card.input_bytes.load(std::memory_order_relaxed);
+  const size_t output_bytes =
+      card.pushed_bytes.load(std::memory_order_relaxed) + card.unsent_bytes.load(std::memory_order_relaxed);
   const std::lock_guard lock(card.mutex);
   std::string flags;
   if (card.monitor) flags += 'O';
@@ -72,12 +75,13 @@ std::string describe(ClientCard& card, uint64_t now_ms) {
   if (flags.empty()) flags = "N";
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} "
+      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={} events=r cmd={} user={} "
       "redir={} resp={}",
       card.id, card.address, card.local_address, card.fd, card.name,
       now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
       now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
-      card.shard_channels, card.queued, card.input_bytes.load(), command != nullptr ? command->name : "NULL", card.user,
+      card.shard_channels, card.queued, input_bytes, output_bytes, input_bytes + output_bytes,
+      command != nullptr ? command->name : "NULL", card.user,
       card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol);
 }
 

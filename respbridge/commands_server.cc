@@ -146,8 +146,9 @@ void bgsave(Call& call) {
   const bool scheduled = call.args.size() == 2 && equals_ignoring_case(call.args[1], "schedule");
   if (call.args.size() > 1 && !scheduled) return call.syntax_error();
   call.service.save_in_background();
-  call.reply.status(call.spec.name == "bgsave" ? "Background saving started"
-                                               : "Background append only file rewriting started");
+  const std::string_view what =
+      call.spec.name == "bgsave" ? "Background saving" : "Background append only file rewriting";
+  call.reply.status(fmt::format("{} {}", what, call.scope.in_exec ? "scheduled" : "started"));
 }
 
 /// The reply waits until everything acknowledged before is durable.

@@ -310,6 +310,11 @@ void sscan(Call& call) {
   bool failed = false;
   const std::optional<SetReader> set = find(call, call.args[1], failed);
   if (failed) return;
+  if (!set) {  // as Redis: the options are not looked at
+    call.reply.array(2);
+    call.reply.bulk("0");
+    return call.reply.array(0);
+  }
   size_t count = 10;
   std::optional<std::string_view> match;
   OptionsReader words(call.args, 3);
@@ -326,7 +331,7 @@ void sscan(Call& call) {
     }
   }
   SetReader::Page page;
-  if (set && *cursor < kPlaces) page = set->page(*cursor, count);
+  if (*cursor < kPlaces) page = set->page(*cursor, count);
   call.reply.array(2);
   call.reply.bulk(std::to_string(page.next));
   if (match) std::erase_if(page.members, [&](const std::string& member) { return !glob_matches(*match, member); });

@@ -1,6 +1,8 @@
 // Commands that read whole values to carry them elsewhere or to compare and sort them: DUMP, RESTORE, LCS, SORT.
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdlib>
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
@@ -229,15 +231,24 @@ std::optional<std::string> looked_up(Call& call, std::string_view pattern, const
 struct Ranked {
   std::string member;
   std::string text;
-  long double number = 0;
+  double number = 0;
 };
+
+/// As Redis reads weights: what C takes for a number up to the first NUL, and nothing for 0.
+std::optional<double> parse_weight(const std::string& text) {
+  char* end = nullptr;
+  errno = 0;
+  const double number = std::strtod(text.c_str(), &end);
+  if (*end != '\0' || errno == ERANGE || std::isnan(number)) return std::nullopt;
+  return number;
+}
 
 /// False: the error has been replied.
 bool rank(Call& call, const SortOptions& options, Ranked& item) {
   const std::optional<std::string> weight = options.by ? looked_up(call, *options.by, item.member) : item.member;
   item.text = weight.value_or("");
   if (options.as_text || !weight) return true;
-  const std::optional<long double> number = parse_float(*weight);
+  const std::optional<double> number = parse_weight(*weight);
   if (!number) {
     call.reply.error("ERR One or more scores can't be converted into double");
     return false;

@@ -82,6 +82,25 @@ uint32_t flags_of(const std::vector<QueuedCommand>& queue) {
   return flags;
 }
 
+/// Counts EXEC, which does not run as other commands do.
+class CommandTimer {
+ public:
+  CommandTimer(Service& service, const Client& client, const CommandSpec& spec) : service_(service), spec_(spec) {
+    client.card->last_command.store(&spec, std::memory_order_relaxed);
+  }
+  ~CommandTimer() {
+    const auto took = std::chrono::steady_clock::now() - begin_;
+    service_.command_statistics().latency_of(spec_).record(
+        static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
+    service_.statistics().commands.fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  Service& service_;
+  const CommandSpec& spec_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 size_t Executor::run(Client& client, std::span<const Args> commands, std::string& out) {
@@ -483,6 +502,7 @@ void Executor::exec(Client& client, const CommandSpec& spec, Args args, std::str
       tell_monitors(service_, client, spec, args);
       return replace(out, mark, "EXECABORT Transaction discarded because of: " + std::string(kOutOfMemory));
     }
+  const CommandTimer timer(service_, client, spec);
   const uint32_t flags = flags_of(client.queue);
   const bool flushes = (flags & kOwn) != 0;
   const uint32_t database = client.database;

@@ -83,7 +83,17 @@ std::string_view by_options(const CommandSpec& spec, Args args) {
                        [&](std::string_view each) { return equals_ignoring_case(each, word); });
   };
   if (spec.name == "set") return has("get", 3) ? kChangesValue : kReplaces;
-  return has("set", 2) || has("incrby", 2) ? kChangesValue : kReadsValue;
+  // BITFIELD: what is no operation, or lacks a word, might have become one that writes.
+  for (size_t i = 2; i < args.size();) {
+    const size_t left = args.size() - i - 1;
+    if (equals_ignoring_case(args[i], "get") && left >= 2)
+      i += 3;
+    else if (equals_ignoring_case(args[i], "overflow") && left >= 1)
+      i += 2;
+    else
+      return kChangesValue;
+  }
+  return kReadsValue;
 }
 
 }  // namespace

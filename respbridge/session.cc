@@ -374,6 +374,7 @@ void Session::flush() {
   bool overflow = false;
   {
     const std::lock_guard lock(pushed_mutex_);
+    if (!pushed_.empty()) client_.card->pushed_bytes.store(0, std::memory_order_relaxed);
     out_.append(pushed_);
     pushed_.clear();
     push_announced_ = false;
@@ -395,6 +396,7 @@ void Session::flush() {
   }
   in_flight_.swap(out_);
   out_.clear();
+  client_.card->unsent_bytes.store(in_flight_.size() - written, std::memory_order_relaxed);
   writing_ = true;
   write_began_ms_ = service_.store().now_ms();
   const auto rest = asio::buffer(in_flight_.data() + written, in_flight_.size() - written);
@@ -410,6 +412,7 @@ void Session::on_written(const error_code& error) {
   if (closed_) return;
   if (error) return close();
   in_flight_.clear();
+  client_.card->unsent_bytes.store(0, std::memory_order_relaxed);
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
   if (syncing_) return;
   if (reading_ || paused_ || working_)  // it was a push that was written, between two commands
@@ -455,6 +458,7 @@ void Session::push(std::string_view bytes) noexcept {
     const uint64_t bytes_max = service_.config().push_bytes_max();
     const bool overflow = bytes_max != 0 && pushed_.size() + bytes.size() > bytes_max;
     if (!overflow) pushed_.append(bytes);
+    client_.card->pushed_bytes.store(pushed_.size(), std::memory_order_relaxed);
     const bool news = !push_announced_ || (overflow && !push_overflow_);
     push_overflow_ |= overflow;
     if (!news) return;

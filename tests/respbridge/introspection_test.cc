@@ -31,6 +31,14 @@ TEST_F(IntrospectionTest, FailuresAreCountedByCommandAndByCode) {
   EXPECT_TRUE(info_has("stats", "total_error_replies:4"));
 }
 
+TEST_F(IntrospectionTest, ExecIsCountedAsACommand) {
+  cmd("MULTI");
+  cmd("SET a 1");
+  cmd("EXEC");
+  EXPECT_NE(cmd("INFO commandstats").find("cmdstat_exec:calls=1,"), std::string::npos);
+  EXPECT_NE(cmd("CLIENT LIST").find(" cmd=client|list "), std::string::npos);
+}
+
 TEST_F(IntrospectionTest, WhatTheStoreRefusesCountsAsFailed) {
   cmd("CONFIG SET maxkeys 1");
   cmd("SET a 1");

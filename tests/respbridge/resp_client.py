@@ -16,6 +16,14 @@ class Status(str):
     """A simple string."""
 
 
+class Set(list):
+    """A set of version 3."""
+
+
+class Double(str):
+    """A floating-point number of version 3, as it was sent."""
+
+
 class Connection:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -48,9 +56,16 @@ class Connection:
             return None
         if kind == b"%":
             return {self.read(): self.read() for _ in range(int(rest))}
+        if kind == b",":
+            return Double(rest.decode("latin-1"))
+        if kind == b"#":
+            return rest == b"t"
+        if kind == b"=":
+            return self.file.read(int(rest) + 2)[:-2]
         if kind in b"*~>":
             count = int(rest)
-            return None if count < 0 else [self.read() for _ in range(count)]
+            items = None if count < 0 else [self.read() for _ in range(count)]
+            return Set(items) if kind == b"~" else items
         raise ValueError("unexpected reply %r" % line)
 
     def call(self, *args):
