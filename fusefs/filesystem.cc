@@ -11,6 +11,7 @@
 
 #include "fusefs/attributes.h"
 #include "fusefs/file_name.h"
+#include "store/inode_search.h"
 
 namespace kvfs {
 namespace {
@@ -18,6 +19,12 @@ namespace {
 std::vector<ControlFile> joined(std::vector<ControlFile> first, const std::vector<ControlFile>& second) {
   for (const ControlFile& file : second) first.push_back(file);
   return first;
+}
+
+bool stands_there(const ReadTxn& txn, const Located& located) {
+  if (located.slot.dir == 0) return false;
+  const auto entry = find_entry(txn, {located.slot.dir, located.name, false});
+  return entry && entry->inode == located.entry.inode;
 }
 
 }  // namespace
@@ -67,11 +74,30 @@ Result<Located> Filesystem::locate(const ReadTxn& txn, Inode node) const {
   if (inode == kRootDir) return Located{{}, {}, root_entry(txn)};
   const auto place = nodes_.place(node);
   auto located = find_inode(txn, inode, place ? place->slot() : Slot{});
+  // A file with several names is found without any, but what changes it must know a directory where it is.
+  if (located && located->entry.by_inode && located->entry.nlink > 0 && !stands_there(txn, *located)) {
+    auto elsewhere = locate_by_another_name(txn, node);
+    return elsewhere ? std::move(elsewhere) : std::move(located);
+  }
   if (located || !place || !place->directory) return located;
   // A directory that was renamed by somebody else.
   const auto path = dir_path(txn, inode);
   if (!path) return Errc::stale;
   return find_inode(txn, inode, {(*path)->parent, (*path)->name, true});
+}
+
+Result<Located> Filesystem::locate_by_another_name(const ReadTxn& txn, Inode node) const {
+  const Inode inode = inode_in_view(node);
+  for (const Place& other : nodes_.other_places(node)) {
+    auto located = find_inode(txn, inode, other.slot());
+    if (!located || !stands_there(txn, *located)) continue;
+    nodes_.move(node, other.slot());
+    return located;
+  }
+  before_blocking();
+  auto found = search_inode(txn, inode);
+  if (found) nodes_.move(node, {found->slot.dir, found->name, false});
+  return found;
 }
 
 Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) const {

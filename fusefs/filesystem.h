@@ -243,6 +243,8 @@ class Filesystem {
   Result<Found> find(const ReadTxn& txn, const Target& target) const;
   /// Errors: stale.
   Result<Located> locate(const ReadTxn& txn, Inode node) const;
+  /// A file with several names, which is not where it was last seen. Errors: stale.
+  Result<Located> locate_by_another_name(const ReadTxn& txn, Inode node) const;
   /// `view`: of the snapshot that `txn` is, 0: the live store.
   Node to_node(const ReadTxn& txn, const Entry& entry, Inode view = 0) const;
   /// Runs `body(const ReadTxn&) -> Result<T>` on what the node is seen in: the live store or a snapshot.
@@ -369,7 +371,7 @@ class Filesystem {
   Store& store_;
   const FilesystemOptions options_;
   const Origin origin_;
-  NodeTable nodes_;
+  mutable NodeTable nodes_;  // what it says of places is a hint
   ForgottenPlaces forgotten_;
   OpenFiles open_files_;
   RecentPublications published_;

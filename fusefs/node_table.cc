@@ -1,7 +1,7 @@
 #include "fusefs/node_table.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace kvfs {
 namespace {
@@ -12,14 +12,27 @@ void set_place(Place& place, const Slot& slot) {
   place.directory = slot.directory;
 }
 
+bool stands_at(const Place& place, const Slot& slot) { return place.dir == slot.dir && place.name == slot.name; }
+
+/// The place becomes one of the others: the file may have that name as well.
+void keep_place(std::unique_ptr<std::vector<Place>>& others, Place& place, const Slot& next) {
+  if (!others) others = std::make_unique<std::vector<Place>>();
+  std::erase_if(*others, [&](const Place& other) { return stands_at(other, next) || stands_at(other, place.slot()); });
+  if (others->size() == NodeTable::kOtherPlacesMax) others->erase(others->begin());
+  others->push_back(std::move(place));
+}
+
 }  // namespace
 
 bool NodeTable::remember(Inode inode, const Slot& slot, uint64_t count) {
   Shard& s = shard(inode);
   const std::lock_guard lock(s.mutex);
   const auto [it, fresh] = s.nodes.try_emplace(inode);
-  it->second.lookups += count;
-  set_place(it->second.place, slot);
+  Node& node = it->second;
+  node.lookups += count;
+  if (!fresh && node.place.dir != 0 && !slot.directory && !stands_at(node.place, slot))
+    keep_place(node.others, node.place, slot);
+  set_place(node.place, slot);
   return fresh;
 }
 
@@ -48,6 +61,14 @@ std::optional<Place> NodeTable::place(Inode inode) const {
   const auto it = s.nodes.find(inode);
   if (it == s.nodes.end()) return std::nullopt;
   return it->second.place;
+}
+
+std::vector<Place> NodeTable::other_places(Inode inode) const {
+  const Shard& s = shard(inode);
+  const std::lock_guard lock(s.mutex);
+  const auto it = s.nodes.find(inode);
+  if (it == s.nodes.end() || !it->second.others) return {};
+  return {it->second.others->rbegin(), it->second.others->rend()};
 }
 
 void NodeTable::move(Inode inode, const Slot& slot) {

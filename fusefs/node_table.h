@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "store/key.h"
 
@@ -25,6 +27,8 @@ struct Place {
 /// none calls out while holding a lock.
 class NodeTable {
  public:
+  static constexpr size_t kOtherPlacesMax = 16;
+
   /// The kernel was told of the inode `count` times more, at `slot`. Returns true if it did not know it before.
   bool remember(Inode inode, const Slot& slot, uint64_t count = 1);
   /// Returns true if the kernel does not know the inode any more.
@@ -32,7 +36,9 @@ class NodeTable {
   bool knows(Inode inode) const;
   /// nullopt: not known.
   std::optional<Place> place(Inode inode) const;
-  /// The inode has moved. No-op where it is not known.
+  /// Other places at which the inode was seen, the latest first: of a file with several names, more of its names.
+  std::vector<Place> other_places(Inode inode) const;
+  /// The inode has moved, or is not where it was last seen. No-op where it is not known.
   void move(Inode inode, const Slot& slot);
   size_t size() const;
   /// Copies of all entries, shard by shard: `visit` is called without a lock.
@@ -42,6 +48,7 @@ class NodeTable {
   struct Node {
     uint64_t lookups = 0;
     Place place;
+    std::unique_ptr<std::vector<Place>> others;  // the latest last; of most there are none
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;

@@ -57,6 +57,37 @@ TEST_F(FilesystemNamesTest, AnInodeNumberAloneLeadsToItsFileAsLongAsItExists) {
   EXPECT_EQ(fs().lookup(inode, ".").error().code, Errc::stale);
 }
 
+TEST_F(FilesystemNamesTest, AFileOutlivesTheDirectoryOfTheNameItWasLastSeenUnder) {
+  const Inode kept = directory(collection_, "kept");
+  const Inode gone = directory(collection_, "gone");
+  const Inode inode = write_file(kept, "f", "old");
+  ASSERT_TRUE(fs().make_link(inode, gone, "f"));
+  auto handle = open(inode);
+  ASSERT_TRUE(fs().unlink(gone, "f"));
+  ASSERT_TRUE(fs().remove_directory(collection_, "gone"));
+  write(*handle, 0, "new");
+  EXPECT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(value_of("kept/f"), "new");
+  EXPECT_TRUE(fs().set_xattr(inode, "user.a", "1", 0, kRoot));
+  EXPECT_TRUE(fs().make_link(inode, kept, "g"));
+  EXPECT_EQ(stat_of(inode).st_nlink, 2u);
+}
+
+TEST_F(FilesystemNamesTest, AFileOfWhichNoOtherNameIsKnownIsSearchedFor) {
+  const Inode gone = directory(collection_, "gone");
+  const Inode inode = write_file(gone, "f", "old");
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    const auto file = find_inode(txn, inode, {gone, "f", false});
+    if (!file) return file.error();
+    const auto made = link(txn, *file, collection_, "name of another door");
+    if (!made) return made.error();
+    if (auto ok = kvfs::unlink(txn, {gone, "f", false}); !ok) return ok;
+    return kvfs::remove_directory(txn, collection_, "gone");
+  }));
+  EXPECT_TRUE(fs().make_link(inode, collection_, "g"));
+  EXPECT_EQ(stat_of(inode).st_nlink, 2u);
+}
+
 TEST_F(FilesystemNamesTest, AFileMadeUnderAnEscapedNameIsTheKeyItStandsFor) {
   write_file(collection_, "%:..", "dots");
   EXPECT_EQ(value_of(".."), "dots");

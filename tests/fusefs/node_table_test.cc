@@ -27,6 +27,21 @@ TEST(NodeTable, FollowsMovesOfKnownInodesOnly) {
   EXPECT_EQ(nodes.size(), 1u);
 }
 
+TEST(NodeTable, RemembersTheLatestOtherPlacesOfAFile) {
+  NodeTable nodes;
+  nodes.remember(2000, {1, "a", false});
+  EXPECT_TRUE(nodes.other_places(2000).empty());
+  for (const char* name : {"b", "c", "a", "b", "b"}) nodes.remember(2000, {1, name, false});
+  std::vector<std::string> names;
+  for (const Place& place : nodes.other_places(2000)) names.push_back(place.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(nodes.place(2000)->name, "b");
+  for (size_t i = 0; i < 100; i++) nodes.remember(2000, {10 + i, "x", false});
+  EXPECT_EQ(nodes.other_places(2000).size(), NodeTable::kOtherPlacesMax);
+  EXPECT_EQ(nodes.other_places(2000).front().dir, 108u);
+  EXPECT_TRUE(nodes.other_places(3000).empty());
+}
+
 TEST(NodeTable, VisitsAllWithoutHoldingALock) {
   NodeTable nodes;
   for (Inode i = 2000; i < 2200; i++) nodes.remember(i, {1, "n", false});

@@ -196,6 +196,30 @@ constexpr ConformanceCase kCases[] = {
       link nothing x
       link f/x y
       link d/missing/x y)"},
+    {"a_file_outlives_the_directories_of_its_other_names", R"(
+      mkdir a 0755
+      mkdir b 0755
+      mkdir c 0755
+      create a/f 0644
+      link a/f b/f
+      fopen 0 b/f rdwr
+      link a/f c/f
+      unlink b/f
+      unlink c/f
+      rmdir b
+      rmdir c
+      link a/f g
+      fwrite 0 0 hello
+      fchmod 0 0600
+      fsync 0
+      flink 0 h
+      fclose 0
+      stat a/f
+      unlink a/f
+      rmdir a
+      link g i
+      chmod i 0640
+      stat h)"},
     {"rename_every_kind_over_every_kind", R"(
       mkdir d 0755
       mkdir e 0755
