@@ -270,7 +270,10 @@ class Filesystem {
   /// its last key, since `rm -r` and rsync expect to remove it themselves.
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
   /// What a transaction removes for good although the kernel still knows it, see RemovedNodes.
-  using Removed = std::vector<RemovedNode>;
+  struct Removed {
+    std::vector<RemovedNode> gone;
+    std::vector<Inode> open;  // goes when the kernel forgets it
+  };
   void note_removals(WriteTxn& txn, Removed& removed) const;
   void keep_removed(Removed removed);
   // Nodes that are among the removed ones (filesystem_removed.cc). nullopt: this one is not.

@@ -6,19 +6,30 @@
 namespace kvfs {
 
 void Filesystem::note_removals(WriteTxn& txn, Removed& removed) const {
-  removed.clear();  // the transaction may run again
+  removed = {};  // the transaction may run again
   txn.witness_removals([this, &txn, &removed](const Entry& entry) {
     if (!nodes_.knows(entry.inode)) return;
+    if (entry.nlink == 0) {
+      removed.open.push_back(entry.inode);
+      return;
+    }
     // Nothing of it is staged: nobody has it open. Asking would wait for those who publish, who wait for us.
     RemovedNode node{to_stat(txn, entry), std::string(entry.xattrs), {}};
     show_as_told(node.st);
     if (entry.kind == Kind::symlink) node.target = entry.inline_value;
-    removed.push_back(std::move(node));
+    removed.gone.push_back(std::move(node));
   });
 }
 
 void Filesystem::keep_removed(Removed removed) {
-  for (RemovedNode& node : removed) removed_nodes_.add(std::move(node));
+  for (RemovedNode& node : removed.gone) removed_nodes_.add(std::move(node));
+  // Who has it open with O_PATH, too, may open it again after all others have closed it.
+  for (const Inode inode : removed.open) {
+    if (!held_nodes_.add(inode)) continue;
+    store_.hold_inode(inode, {});
+    const bool forgotten_meanwhile = !nodes_.knows(inode);
+    if (forgotten_meanwhile && held_nodes_.drop(inode)) store_.release_inode(inode);
+  }
 }
 
 std::optional<Result<Attributes>> Filesystem::set_removed_attributes(Inode inode, const AttributeRequest& request) {

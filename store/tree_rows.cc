@@ -161,6 +161,7 @@ Version erase_value(WriteTxn& txn, const DirPath& path, const Slot& slot, const 
     entry.nlink = 0;
     entry.expires_ms = entry.indexed_early_ms = 0;
     entry.shadowed = false;
+    txn.will_remove(entry);
     txn.rows().put(inode_row(entry.inode), encode_entry(entry));
     txn.rows().put(orphan_row(entry.inode), trash.value_or(std::string()));
     txn.inode_moved(entry.inode, std::nullopt);

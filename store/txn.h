@@ -97,8 +97,8 @@ class WriteTxn : public ReadTxn {
   DirDelta& delta(DirId dir) { return effects_.deltas[dir]; }
   void drop_delta(DirId dir) { effects_.deltas.erase(dir); }
 
-  /// Calls `last_look` with each entry, its views still valid, of which this transaction leaves nothing: it has no name
-  /// any more, and nobody holds it.
+  /// Calls `last_look` with each entry, its views still valid, of which this transaction removes the last name. Nothing
+  /// is left of it then, unless its nlink is 0: somebody holds it.
   void witness_removals(std::function<void(const Entry&)> last_look) { last_look_ = std::move(last_look); }
   void will_remove(const Entry& entry) const {
     if (last_look_) last_look_(entry);

@@ -217,6 +217,7 @@ TEST_F(FilesystemNamesTest, AnUnlinkedOpenFileKeepsItsData) {
   EXPECT_EQ(read(*handle, 0, 100), "kept and written");
   EXPECT_EQ(stat_of(inode).st_nlink, 0u);
   fs().release(std::move(handle));
+  fs().forget(inode, 1);
   EXPECT_FALSE(fs().attributes(inode));
 }
 

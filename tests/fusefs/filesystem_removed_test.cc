@@ -30,6 +30,26 @@ TEST_F(FilesystemRemovedTest, ALinkOrFileThatTheKernelStillKnowsHasItsAttributes
   EXPECT_EQ(fs().attributes(file).error().code, Errc::stale);
 }
 
+TEST_F(FilesystemRemovedTest, WhatWasOpenIsOpenedAgainUntilTheKernelForgetsIt) {
+  const Inode file = write_file(collection_, "f", "bytes");
+  const Inode other = write_file(collection_, "g", "other");
+  auto handle = open(file);
+  ASSERT_TRUE(fs().rename(collection_, "g", collection_, "f", RenameFlag::none));
+  write(*handle, 0, "BYTES");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(stat_of(file).st_nlink, 0u);
+  AttributeRequest request;
+  request.mode = 0600;
+  ASSERT_TRUE(fs().set_attributes(file, request, kRoot));
+  handle = open(file);
+  EXPECT_EQ(read(*handle, 0, 10), "BYTES");
+  fs().forget(file, 1);
+  EXPECT_EQ(read(*handle, 0, 10), "BYTES");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(fs().open(file, O_RDONLY, kRoot).error().code, Errc::stale);
+  EXPECT_EQ(stat_of(other).st_nlink, 1u);
+}
+
 TEST_F(FilesystemRemovedTest, WhatARenameReplacesHasItsAttributesToo) {
   const auto replaced = fs().make_symlink(collection_, "b", "old", kRoot);
   ASSERT_TRUE(replaced);

@@ -102,12 +102,13 @@ TEST_F(FilesystemTrashTest, RemovingItThereIsForGood) {
 }
 
 TEST_F(FilesystemTrashTest, AnOpenFileComesWhenItIsClosed) {
-  write_file(collection_, "f", "before");
-  auto handle = open(inode_of(collection_, "f"));
+  const Inode file = write_file(collection_, "f", "before");
+  auto handle = open(file);
   ASSERT_TRUE(fs().unlink(collection_, "f"));
   EXPECT_TRUE(trash().empty());
   write(*handle, 0, "after!");
   ASSERT_TRUE(close(std::move(handle)));
+  fs().forget(file, 1);  // as the kernel does when nobody has it open any more
   ASSERT_EQ(trash().size(), 1U);
   EXPECT_EQ(read_in(trash_of(tenant_), trash().at(0)), "after!");
 }

@@ -115,6 +115,17 @@ constexpr ConformanceCase kCases[] = {
       fclose 0
       fclose 1
       list .)"},
+    {"a_removed_file_is_there_for_who_has_it_open_by_path_alone", R"(
+      fopen 0 f creat,rdwr 0644
+      fwrite 0 0 hello
+      fopen 1 f path
+      unlink f
+      fclose 0
+      fstat 1
+      flink 1 g
+      fstat 1
+      fclose 1
+      list .)"},
     {"removed_directories_take_no_names", R"(
       mkdir d 0755
       fopen 0 d directory,rdonly
