@@ -29,7 +29,7 @@ int http_status(Errc code) {
     case Errc::wrong_type: return 409;
     case Errc::out_of_range: return 400;
     case Errc::busy: return 409;
-    case Errc::limit_reached: return 400;
+    case Errc::limit_reached: return 503;
     case Errc::timeout: return 504;
     case Errc::corrupt: return 500;
     case Errc::io: return 500;

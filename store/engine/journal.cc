@@ -100,6 +100,9 @@ class LocalJournal final : public Journal {
   std::random_device random_;
 };
 
+/// Of making a file: what it wants for may be there at the next try, and nothing was written.
+bool passes(const Error& error) { return error.code == Errc::no_space || error.code == Errc::limit_reached; }
+
 Error LocalJournal::fail_locked(const Error& reason) {
   if (!failure_) failure_ = reason.message();
   return reason;
@@ -203,8 +206,8 @@ Result<Sequence> LocalJournal::append(std::span<char> record, uint32_t count, Se
   const bool fits = in_use_ && segments_.back().end + record.size() <= segments_.back().file_bytes;
   if (!fits || rotate_) {
     const auto begun = begin_segment_locked(record.size(), first);
-    // A full disk: the old segment cannot be released yet, but goes on.
-    if (!begun && (!fits || begun.error().code != Errc::no_space)) return begun.error();
+    // A full disk, or no descriptor: the old segment cannot be released yet, but goes on.
+    if (!begun && (!fits || !passes(begun.error()))) return begun.error();
   }
   Segment& segment = segments_.back();
   if (auto zeroed = zero_ahead(segment, segment.end + record.size()); !zeroed)
@@ -253,7 +256,7 @@ Result<void> LocalJournal::begin_segment_locked(uint64_t record_bytes, Sequence 
   segment.name = segment_name(number);
   segment.salt = static_cast<uint32_t>(random_());
   auto file = next_file_locked(segment.name);
-  if (!file) return file.error().code == Errc::no_space ? file.error() : fail_locked(file.error());
+  if (!file) return passes(file.error()) ? file.error() : fail_locked(file.error());
   segment.file = std::move(file->file);
   segment.file_bytes = file->file_bytes;
 
@@ -283,10 +286,13 @@ Result<Spare> LocalJournal::next_file_locked(const std::string& name) {
   names_changed_ = true;
   if (spares_.empty()) return make_file(name, std::min(options_.segment_bytes, options_.segment_bytes_min));
   if (auto renamed = directory_->rename(spares_.front().name, name); !renamed) return renamed.error();
+  auto file = directory_->open(name, Directory::Open::existing);  // now, so that its errors give the new name
+  if (!file) {
+    if (auto back = directory_->rename(name, spares_.front().name); !back) return back.error();
+    return file.error();
+  }
   const uint64_t file_bytes = spares_.front().file_bytes;
   spares_.pop_front();
-  auto file = directory_->open(name, Directory::Open::existing);  // so that its errors give the new name
-  if (!file) return file.error();
   return Spare{name, std::move(*file), file_bytes};
 }
 

@@ -67,6 +67,8 @@ class FakeDirectory final : public Directory {
   Result<std::unique_ptr<File>> open(const std::string& name, Open how) override {
     auto id = disk_->model.find(path_of(name));
     if (id && how == Open::create_new) return io_error("open", path_of(name), EEXIST);
+    if (id)
+      if (const int error = disk_->ask(Operation::open)) return io_error("open", path_of(name), error);
     if (!id) {
       if (how == Open::existing) return io_error("open", path_of(name), ENOENT);
       if (const int error = disk_->ask(Operation::create)) return io_error("open", path_of(name), error);

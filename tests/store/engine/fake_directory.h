@@ -14,7 +14,7 @@ namespace kvfs {
 
 /// The disk, shared by directories opened on it. Thread safety: none.
 struct FakeDisk {
-  enum class Operation { write, sync, allocate, create, rename, unlink, sync_directory, truncate };
+  enum class Operation { write, sync, allocate, create, open, rename, unlink, sync_directory, truncate };
 
   crash::DiskModel model;
   /// Asked before each operation; an errno value makes it fail (a write stores half of its bytes first; a sync loses

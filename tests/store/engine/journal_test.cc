@@ -464,6 +464,34 @@ TEST_F(JournalTest, AfterNoSpaceAppendMayBeTriedAgain) {
   EXPECT_EQ(replay(*journal_), history_);
 }
 
+TEST_F(JournalTest, WhereNoDescriptorIsLeftAppendMayBeTriedAgain) {
+  const auto lack_descriptors = [&] {
+    disk_->fault = [](FakeDisk::Operation operation) {
+      return operation == FakeDisk::Operation::create || operation == FakeDisk::Operation::open ? EMFILE : 0;
+    };
+  };
+  open();
+  lack_descriptors();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(append(std::string(100, 'x')).error().code, Errc::limit_reached);
+  disk_->fault = [](FakeDisk::Operation) { return 0; };
+  append_many(100);
+  ASSERT_TRUE(journal_->sync());
+  const Sequence base = journal_->last_sequence();
+  ASSERT_TRUE(journal_->release(base));  // leaves spare files
+  lack_descriptors();
+  size_t refused = 0;
+  for (int i = 0; i < 1000 && refused == 0; ++i) {
+    const auto appended = append(std::string(100, 'x'));
+    if (!appended) EXPECT_EQ(appended.error().code, Errc::limit_reached);
+    refused += !appended;
+  }
+  EXPECT_EQ(refused, 1u);
+  disk_->fault = [](FakeDisk::Operation) { return 0; };
+  append_many(100);
+  open(base);
+  EXPECT_EQ(replay(*journal_, base + 1).back(), history_.back());
+}
+
 TEST_F(JournalTest, AfterAnotherWriteErrorTheJournalTakesNothingMore) {
   open();
   append_many(1);
