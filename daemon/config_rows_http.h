@@ -141,7 +141,8 @@ inline constexpr std::array kHttpRows = {
               .key = "request_timeout",
               .type = ConfigType::duration,
               .default_value = "0",
-              .help = "From a request's first byte to its turn, then 408 (its body is late) or 504; 0: no limit."},
+              .help = "From a request's first byte to its turn, then 408 (its body is late) or 504; batches, lists and "
+                      "patches that take longer are given up between two steps, with 504. 0: no limit."},
     ConfigKey{.section = "http",
               .key = "drain_timeout",
               .type = ConfigType::duration,

@@ -65,6 +65,20 @@ bool parse_digits(std::string_view text, size_t at, size_t count, int64_t& out) 
   return error == std::errc() && stop == end && text[at] != '-';
 }
 
+/// `clock`: "08:49:37".
+std::optional<int64_t> seconds_of(std::string_view day_text, std::string_view month_text, int64_t year,
+                                  std::string_view clock) {
+  const auto month = std::find(kMonths.begin(), kMonths.end(), month_text);
+  int64_t day = 0, hour = 0, minute = 0, second = 0;
+  if (month == kMonths.end() || clock[2] != ':' || clock[5] != ':' ||
+      !parse_digits(day_text, 0, day_text.size(), day) || !parse_digits(clock, 0, 2, hour) ||
+      !parse_digits(clock, 3, 2, minute) || !parse_digits(clock, 6, 2, second))
+    return std::nullopt;
+  if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  const auto month_number = static_cast<unsigned>(month - kMonths.begin()) + 1;
+  return days_from_civil(year, month_number, static_cast<unsigned>(day)) * 86400 + hour * 3600 + minute * 60 + second;
+}
+
 }  // namespace
 
 std::string format_http_date(int64_t unix_seconds) {
@@ -83,18 +97,31 @@ std::string format_http_date(int64_t unix_seconds) {
   return out;
 }
 
-std::optional<int64_t> parse_http_date(std::string_view text) {
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
-      text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT")
+std::optional<int64_t> parse_http_date(std::string_view text, int64_t unix_seconds_now) {
+  if (text.size() == 29 && text.substr(3, 2) == ", " && text[7] == ' ' && text[11] == ' ' && text[16] == ' ' &&
+      text.substr(25) == " GMT") {
+    int64_t year = 0;
+    if (!parse_digits(text, 12, 4, year)) return std::nullopt;
+    return seconds_of(text.substr(5, 2), text.substr(8, 3), year, text.substr(17, 8));
+  }
+  if (text.size() == 24 && text[3] == ' ' && text[7] == ' ' && text[10] == ' ' && text[19] == ' ') {
+    int64_t year = 0;
+    if (!parse_digits(text, 20, 4, year)) return std::nullopt;
+    return seconds_of(text.substr(text[8] == ' ' ? 9 : 8, text[8] == ' ' ? 1 : 2), text.substr(4, 3), year,
+                      text.substr(11, 8));
+  }
+  const size_t comma = text.find(',');
+  if (comma == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(comma);
+  if (text.size() != 24 || text[1] != ' ' || text[4] != '-' || text[8] != '-' || text[11] != ' ' ||
+      text.substr(20) != " GMT")
     return std::nullopt;
-  const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
-  int64_t day = 0, year = 0, hour = 0, minute = 0, second = 0;
-  if (month == kMonths.end() || !parse_digits(text, 5, 2, day) || !parse_digits(text, 12, 4, year) ||
-      !parse_digits(text, 17, 2, hour) || !parse_digits(text, 20, 2, minute) || !parse_digits(text, 23, 2, second))
-    return std::nullopt;
-  if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  const auto month_number = static_cast<unsigned>(month - kMonths.begin()) + 1;
-  return days_from_civil(year, month_number, static_cast<unsigned>(day)) * 86400 + hour * 3600 + minute * 60 + second;
+  int64_t year = 0;
+  if (!parse_digits(text, 9, 2, year)) return std::nullopt;
+  const int64_t this_year = civil_from_days(floor_div(unix_seconds_now, 86400)).year;
+  year += this_year / 100 * 100;
+  if (year > this_year + 50) year -= 100;
+  return seconds_of(text.substr(2, 2), text.substr(5, 3), year, text.substr(12, 8));
 }
 
 void append_rfc3339(std::string& out, int64_t unix_ns) {

@@ -74,6 +74,7 @@ Result<PutOutcome> modify_value(Context& context, const Request& request, std::s
                                 const Precondition& precondition, const WriteOptions& write_options,
                                 const Modification& modification) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (auto r = context.in_time(); !r) return r.error();
     const auto collection = collection_of(context, request);
     Base base;
     const auto modified = context.store.read([&](const ReadTxn& txn) -> Result<Modified> {
@@ -106,6 +107,7 @@ Result<PutOutcome> write_bytes(Context& context, const Request& request, std::st
     return {Errc::value_too_large, "the value would be larger than value_bytes_max, " +
                                        std::to_string(context.options.value_bytes_max) + " bytes"};
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (auto r = context.in_time(); !r) return r.error();
     const auto collection = collection_of(context, request);
     Base base;
     std::string whole;  // small values are rewritten

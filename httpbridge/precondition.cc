@@ -73,6 +73,8 @@ Result<Precondition> precondition_of(const Headers& headers) {
       precondition.if_present = true;
     else
       precondition.if_match = std::move(tags->versions);
+  } else {
+    precondition.if_unmodified_since_s = parse_http_date(headers.if_unmodified_since);
   }
   if (headers.if_none_match.data() != nullptr) {
     auto tags = parse_tags(headers.if_none_match, true);

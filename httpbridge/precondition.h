@@ -13,10 +13,14 @@ namespace kvfs::http {
 /// `"117..."`, with the quotes.
 std::string etag(Version version);
 
-/// If-Match and If-None-Match as the store's condition. A weak or foreign tag matches nothing. Errors: invalid.
+/// If-Match, If-None-Match and (without If-Match) If-Unmodified-Since as the store's condition. A weak or foreign tag
+/// matches nothing, a date that is none counts for nothing. Errors: invalid.
 Result<Precondition> precondition_of(const Headers& headers);
-inline bool has_precondition(const Headers& headers) {
+inline bool names_versions(const Headers& headers) {
   return headers.if_match.data() != nullptr || headers.if_none_match.data() != nullptr;
+}
+inline bool has_precondition(const Headers& headers) {
+  return names_versions(headers) || headers.if_unmodified_since.data() != nullptr;
 }
 
 /// What a GET or HEAD of an entry that is there must answer: 200, 304 or 412. Errors: invalid.

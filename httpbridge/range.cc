@@ -21,8 +21,14 @@ std::optional<uint64_t> number(std::string_view text) {
 RangeOutcome evaluate_range(std::string_view field, uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
   const RangeOutcome whole;
-  if (field.substr(0, kUnit.size()) != kUnit) return whole;
+  const auto same = [](char c, char lower) { return (c >= 'A' && c <= 'Z' ? c + 32 : c) == lower; };
+  const std::string_view unit = field.substr(0, kUnit.size());
+  if (!std::equal(unit.begin(), unit.end(), kUnit.begin(), kUnit.end(), same)) return whole;
   field.remove_prefix(kUnit.size());
+  constexpr std::string_view kBetween = " \t,";
+  const size_t begin = field.find_first_not_of(kBetween);
+  if (begin == std::string_view::npos) return whole;
+  field = field.substr(begin, field.find_last_not_of(kBetween) - begin + 1);
   const size_t dash = field.find('-');
   if (dash == std::string_view::npos || field.find(',') != std::string_view::npos) return whole;
   const auto first = number(field.substr(0, dash));

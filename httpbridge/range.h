@@ -18,7 +18,8 @@ struct RangeOutcome {
   ByteRange range;
 };
 
-/// Malformed fields, other units and several ranges are answered with the whole value, as the RFC allows.
+/// Malformed fields, other units and several ranges are answered with the whole value, as the RFC allows. Empty
+/// elements of the list do not count.
 RangeOutcome evaluate_range(std::string_view field, uint64_t size);
 
 }  // namespace kvfs::http

@@ -42,6 +42,19 @@ bool sane_target(std::string_view target) {
   return true;
 }
 
+/// uri-host [":" port] of RFC 9110, section 7.2; it may be empty.
+bool sane_host(std::string_view host) {
+  constexpr std::string_view kOthers = "-._~!$&'()*+,;=%:[]";
+  for (const char c : host)
+    if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
+        kOthers.find(c) == std::string_view::npos)
+      return false;
+  const size_t bracket = host.rfind(']');
+  const size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon == std::string_view::npos) return true;
+  return host.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 RequestParser::RequestParser(Request& request, const HttpOptions& options) : request_(request), options_(options) {
@@ -77,16 +90,16 @@ void RequestParser::on_request_impl(beast::http::verb method, string_view method
   if (const size_t fragment = path.find('#'); fragment != std::string_view::npos) path = path.substr(0, fragment);
   if (path.empty() || path.front() != '/') {  // absolute form, as proxies are asked
     const size_t scheme = path.find("://");
-    const size_t slash = scheme == std::string_view::npos ? scheme : path.find('/', scheme + 3);
+    const size_t rest = scheme == std::string_view::npos ? scheme : path.find_first_of("/?", scheme + 3);
     if (path == "*" && request_.method == Method::options)
       ;
     else if (scheme == std::string_view::npos)
       return refuse(400, "the request target must begin with '/'", ec);
     else
-      path = slash == std::string_view::npos ? std::string_view("/") : path.substr(slash);
+      path = rest == std::string_view::npos ? std::string_view("/") : path.substr(rest);
   }
   const size_t question = path.find('?');
-  request_.path = path.substr(0, question);
+  request_.path = question == 0 ? std::string_view("/") : path.substr(0, question);
   request_.query = question == std::string_view::npos ? std::string_view() : path.substr(question + 1);
 }
 
@@ -141,6 +154,7 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
     case field::expect:
       return take(h.expect, present, ec);
     case field::host:
+      if (!sane_host(present)) return refuse(400, "Host must be a name or address, with or without a port", ec);
       return take(h.host, present, ec);
     case field::if_match:
       return take_list(h.if_match, present);
@@ -156,10 +170,12 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
       return take(h.origin, present, ec);
     case field::range:
       return take(h.range, present, ec);
-    case field::referer:
-      return take(h.referer, present, ec);
+    case field::referer:  // of these two, which are for the log, the first counts
+      if (h.referer.data() == nullptr) h.referer = present;
+      return;
     case field::user_agent:
-      return take(h.user_agent, present, ec);
+      if (h.user_agent.data() == nullptr) h.user_agent = present;
+      return;
     case field::transfer_encoding:
       if (request_.http_1_0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding", ec);
       if (!same(present, "chunked")) return refuse(501, "only Transfer-Encoding: chunked is taken", ec);

@@ -70,17 +70,26 @@ Router::Match Router::match(Method method, std::string_view path) const {
   Match match;
   for (const Resource& resource : resources_) {
     if (!matches(resource, path, match)) continue;
+    match.style = resource.style;
+    // A client whose key is empty by mistake must not remove or set up what the key would be in.
+    match.key_missing = !resource.key && path.ends_with('/') && path.size() > 1 &&
+                        (method == Method::del || (method == Method::put && resource.collection));
+    if (match.key_missing) return match;
     match.route = resource.by_method[static_cast<size_t>(method)];
     match.allow = resource.allow;
-    match.style = resource.style;
     return match;
   }
   match.collection = match.key = {};
-  match.style = path.starts_with("/v1/") || path.starts_with("/admin/") || path.starts_with("/channels") ||
-                        path.starts_with("/trash")
-                    ? ErrorStyle::problem
-                    : ErrorStyle::dialect;
+  match.style = style_of(path);
   return match;
+}
+
+ErrorStyle Router::style_of(std::string_view path) {
+  static constexpr std::array<std::string_view, 4> kCanonical = {"/v1", "/admin", "/channels", "/trash"};
+  for (const std::string_view first : kCanonical)
+    if (path.starts_with(first) && (path.size() == first.size() || path[first.size()] == '/'))
+      return ErrorStyle::problem;
+  return ErrorStyle::dialect;
 }
 
 }  // namespace kvfs::http

@@ -53,9 +53,13 @@ class Router {
     std::string_view key;          // still encoded
     std::string_view allow;        // methods of the path, for Allow
     ErrorStyle style = ErrorStyle::dialect;
+    bool key_missing = false;  // 400: the path ends where a key was meant
   };
   /// `path` is raw: only parameters are decoded, by the caller. HEAD falls back on GET.
   Match match(Method method, std::string_view path) const;
+
+  /// How an error below `path` is told where no route is known.
+  static ErrorStyle style_of(std::string_view path);
 
   /// All routes, for the tests and the OpenAPI document.
   const std::vector<const Route*>& routes() const { return routes_; }

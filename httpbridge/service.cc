@@ -58,6 +58,12 @@ Context::Context(Service& of, MetricsShard& shard, std::function<void(std::funct
 
 Context::~Context() = default;
 
+Result<void> Context::in_time() const {
+  if (give_up_ms == 0 || monotonic_ns() / 1'000'000 < give_up_ms) return {};
+  metrics.timeouts.add();
+  return {Errc::timeout, "it took longer than request_timeout, and was given up; nothing was changed"};
+}
+
 Service::Service(Store& store, HttpOptions options, size_t threads)
     : store_(store), options_(std::move(options)), origin_(store.new_origin()), started_ms_(store.now_ms()) {
   for (size_t i = 0; i < threads; ++i) shards_.push_back(std::make_unique<MetricsShard>());
@@ -111,12 +117,12 @@ MetricsTotal Service::totals() const {
 }
 
 void Service::fail(const Request& request, Response& response, int status, std::string_view detail) const {
-  const ErrorStyle style = request.route != nullptr ? request.route->style : ErrorStyle::dialect;
+  const ErrorStyle style = request.route != nullptr ? request.route->style : Router::style_of(request.path);
   set_error(response, style, status, detail);
 }
 
 void Service::fail(const Request& request, Response& response, const Error& error) const {
-  const ErrorStyle style = request.route != nullptr ? request.route->style : ErrorStyle::dialect;
+  const ErrorStyle style = request.route != nullptr ? request.route->style : Router::style_of(request.path);
   if (http_status(error.code) == 500)
     spdlog::error("http: {} {}: {}", request.method_name, request.path, error.message());
   set_error(response, style, error);
@@ -136,7 +142,9 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
       return Next::answer;
     }
     if (match.route == nullptr) {
-      if (!match.allow.empty()) {
+      if (match.key_missing) {
+        set_error(response, match.style, 400, "the key is empty: the path ends in '/'");
+      } else if (!match.allow.empty()) {
         response.add("Allow", match.allow);
         set_error(response, match.style, 405,
                   std::string(request.method_name) + " is not offered here; Allow names what is");
@@ -264,8 +272,8 @@ void Service::add_cors(const Connection& connection, const Request& request, Res
     response.add("Access-Control-Max-Age", "600");
   } else {
     response.add("Access-Control-Expose-Headers",
-                 "ETag, Content-Range, Kvfs-Ttl, Kvfs-Type, Kvfs-Cursor, Kvfs-Truncated, Location, Retry-After, "
-                 "RateLimit-Limit, "
+                 "ETag, Accept-Ranges, Allow, Content-Encoding, Content-Range, Date, Kvfs-Ttl, Kvfs-Type, Kvfs-Cursor, "
+                 "Kvfs-Truncated, Kvfs-Omitted-Keys, Link, Location, Retry-After, RateLimit-Limit, "
                  "RateLimit-Remaining, RateLimit-Reset, X-Request-Id");
   }
 }

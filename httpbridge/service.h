@@ -54,6 +54,11 @@ class Context {
   /// The last write since this was reset that may be acknowledged only when it is durable; 0: there is none.
   Sequence awaits_sync = 0;
   const std::unique_ptr<WatchHub> watch_hub;
+  /// When a handler that works in steps gives up between two of them, in milliseconds of std::chrono::steady_clock; 0:
+  /// never.
+  int64_t give_up_ms = 0;
+  /// Errors: timeout, once that is over.
+  Result<void> in_time() const;
 };
 
 /// Thread safety: all functions may be called from any thread, each with its own context, connection and request.

@@ -206,6 +206,7 @@ void Session::put_alone() {
 }
 
 void Session::handle() {
+  worker_.context().give_up_ms = request_end_ms_;
   worker_.service().handle(worker_.context(), request_, response_);
   answer_handled();
 }
@@ -318,6 +319,7 @@ Session::Step Session::advance_source() {
   const std::span<char> scratch = worker_.scratch();
   const std::span<char> data = scratch.subspan(kChunkFrameBytes, scratch.size() - 2 * kChunkFrameBytes);
   Result<BodySource::Piece> piece = Errc::io;
+  worker_.context().give_up_ms = 0;  // what goes out in pieces takes as long as its client
   try {
     piece = source.read(data);
   } catch (const std::exception& e) {

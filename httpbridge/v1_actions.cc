@@ -1,6 +1,7 @@
 // POST to one key: an action named in the query. ?incr=N, ?add=MEMBER, ?remove=MEMBER, ?rename_to=KEY, ?copy_to=KEY
 // (with &to_collection=), ?ttl=SECONDS.
 #include <charconv>
+#include <utility>
 
 #include "httpbridge/json_text.h"
 #include "httpbridge/precondition.h"
@@ -28,6 +29,14 @@ void tell_version(Response& response, Version version) {
   response.body.append("\"version\":\"");
   append_json_number(response.body, version);
   response.body.append("\"}");
+}
+
+/// A key that is not there has nothing to hold for.
+Result<void> check_present(const ReadTxn& txn, DirId collection, std::string_view key,
+                           const Precondition& precondition) {
+  const auto entry = get(txn, collection, key);
+  if (!entry && entry.error().code != Errc::not_found) return entry.error();
+  return check(precondition, entry ? &*entry : nullptr);
 }
 
 /// A value that is not there counts as 0.
@@ -81,8 +90,11 @@ Result<void> increment(Context& context, const Request& request, const std::stri
 
 Result<void> transfer(Context& context, const Request& request, const std::string& to, bool rename,
                       Response& response) {
-  const auto precondition = precondition_of(request.headers);
-  if (!precondition) return precondition.error();
+  auto on_source = precondition_of(request.headers);
+  if (!on_source) return on_source.error();
+  Precondition on_target;  // If-None-Match is about what would be replaced, the others about what is transferred
+  on_target.if_absent = std::exchange(on_source->if_absent, false);
+  on_target.if_none_match = std::exchange(on_source->if_none_match, std::nullopt);
   const auto named = query_value(request.query, "to_collection");
   if (!named) return named.error();
   const std::string to_collection = named->value_or(request.collection);
@@ -90,10 +102,11 @@ Result<void> transfer(Context& context, const Request& request, const std::strin
       [&](WriteTxn& txn) -> Result<PutOutcome> {
         const auto from = find_collection(txn, request.caller.tenant_dir, request.collection);
         if (!from) return from.error();
+        if (auto holds = check_present(txn, *from, request.key, *on_source); !holds) return holds.error();
         const auto target = ensure_collection(txn, request.caller.tenant_dir, to_collection);
         if (!target) return target.error();
-        return rename ? rename_key(txn, *from, request.key, *target, to, *precondition)
-                      : copy_key(txn, *from, request.key, *target, to, *precondition);
+        return rename ? rename_key(txn, *from, request.key, *target, to, on_target)
+                      : copy_key(txn, *from, request.key, *target, to, on_target);
       },
       write_options_of(context, request));
   if (!outcome) return outcome.error();
@@ -111,11 +124,14 @@ Result<void> transfer(Context& context, const Request& request, const std::strin
 Result<void> change_ttl(Context& context, const Request& request, const std::string& seconds, Response& response) {
   const auto ms = parse_ttl_ms(seconds);
   if (!ms) return ms.error();
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
   const uint64_t expires_ms = *ms == 0 ? 0 : context.store.now_ms() + *ms;
   const auto version = context.store.write(
       [&](WriteTxn& txn) -> Result<Version> {
         const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto holds = check_present(txn, *collection, request.key, *precondition); !holds) return holds.error();
         return set_expiry(txn, *collection, request.key, expires_ms);
       },
       write_options_of(context, request));
@@ -129,6 +145,14 @@ Result<void> change_ttl(Context& context, const Request& request, const std::str
 }  // namespace
 
 Result<void> v1_post(Context& context, Request& request, Response& response) {
+  if (const auto collection = collection_of(context, request)) {
+    const bool demanded =
+        context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
+    if (demanded) {
+      fail_precondition_required(response);
+      return {};
+    }
+  }
   for (QueryFields fields(request.query);;) {
     const auto more = fields.next();
     if (!more) return more.error();

@@ -184,6 +184,7 @@ Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
         for (size_t i = 0; i < operations.size(); ++i) {
           const BatchOperation& operation = operations[i];
           failed.index = i;
+          if (auto r = context.in_time(); !r) return r.error();
           if (i == 0 || operation.collection != last_name) {
             collection = ensure_collection(txn, request.caller.tenant_dir, operation.collection);
             if (!collection) return collection.error();

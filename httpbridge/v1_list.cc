@@ -15,8 +15,8 @@ namespace {
 struct ListRequest {
   ListQuery query;
   bool values = false;
-  bool lines = false;     // NDJSON
-  bool limited = false;   // the client named a limit
+  bool lines = false;    // NDJSON
+  bool limited = false;  // the client named a limit
   uint64_t value_bytes_max = 0;
 };
 
@@ -109,6 +109,10 @@ Result<Page> read_page(Context& context, const ListRequest& list, DirId collecti
     page.cursor = list_keys(
         txn, collection, list.query,
         [&](std::string_view key, const Entry& entry) {
+          if (auto r = context.in_time(); !r) {
+            failed = r.error();
+            return false;
+          }
           if (!page.keys.empty() && separator == ',') page.keys.push_back(separator);
           if (auto r = append_entry(page.keys, txn, key, entry, list); !r) {
             failed = r.error();

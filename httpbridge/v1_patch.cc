@@ -1,4 +1,5 @@
 // PATCH of one key: appended bytes, a range of bytes, JSON merge patch (RFC 7396), JSON patch (RFC 6902).
+#include <algorithm>
 #include <charconv>
 
 #include "httpbridge/json_text.h"
@@ -23,6 +24,11 @@ std::optional<uint64_t> parse_offset(std::string_view text) {
   uint64_t offset = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
   return error == std::errc() && stop == text.data() + text.size() ? std::optional(offset) : std::nullopt;
+}
+
+bool is_type(std::string_view text, std::string_view lower) {
+  const auto same = [](char c, char l) { return (c >= 'A' && c <= 'Z' ? c + 32 : c) == l; };
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), same);
 }
 
 /// "bytes 5-9/*": where the body goes.
@@ -58,8 +64,8 @@ Result<std::optional<PatchRequest>> parse(const Request& request) {
   }
   const std::string_view type =
       trim_json(request.headers.content_type.substr(0, request.headers.content_type.find(';')));
-  if (type == "application/merge-patch+json") return std::optional(PatchRequest{Kind::merge, 0});
-  if (type == "application/json-patch+json") return std::optional(PatchRequest{Kind::patch, 0});
+  if (is_type(type, "application/merge-patch+json")) return std::optional(PatchRequest{Kind::merge, 0});
+  if (is_type(type, "application/json-patch+json")) return std::optional(PatchRequest{Kind::patch, 0});
   return std::optional<PatchRequest>();
 }
 

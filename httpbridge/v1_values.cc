@@ -38,9 +38,10 @@ void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   if (entry.type != ValueType::bytes) response.add("Kvfs-Type", to_string(entry.type));
 }
 
-/// If-Range: a range counts only for the version (or the date) the client has a part of.
-bool range_counts(const Headers& headers, const Entry& entry) {
-  if (headers.range.data() == nullptr) return false;
+/// Ranges are for GET. If-Range: a range counts only for the version (or the date) the client has a part of.
+bool range_counts(const Request& request, const Entry& entry) {
+  const Headers& headers = request.headers;
+  if (headers.range.data() == nullptr || request.method != Method::get) return false;
   if (headers.if_range.empty()) return true;
   if (headers.if_range.front() == '"') return headers.if_range == etag(entry.version);
   return parse_http_date(headers.if_range) == entry.mtime_ns / 1'000'000'000;
@@ -81,7 +82,7 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   }
   ByteRange range{0, entry.size};
   response.add("Accept-Ranges", "bytes");
-  if (range_counts(request.headers, entry)) {
+  if (range_counts(request, entry)) {
     const RangeOutcome outcome = evaluate_range(request.headers.range, entry.size);
     const std::string size = std::to_string(entry.size);
     if (outcome.kind == RangeOutcome::Kind::unsatisfiable) {
@@ -102,7 +103,8 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
 WriteOptions write_options_of(const Context& context, const Request& request) {
   WriteOptions options = context.write_options;
   const std::string_view sync = request.headers.kvfs_sync;
-  if (sync == "1" || sync == "true" || sync == "strict") {
+  const bool demanded = sync.data() != nullptr && sync != "0" && sync != "false" && sync != "no";
+  if (demanded) {
     options.durability.emplace();
     options.durability->mode = Durability::Mode::strict;
   }
@@ -110,7 +112,7 @@ WriteOptions write_options_of(const Context& context, const Request& request) {
 }
 
 bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request) {
-  return !has_precondition(request.headers) && txn.runtime().has_settings() &&
+  return !names_versions(request.headers) && txn.runtime().has_settings() &&
          settings_of(txn, collection).require_preconditions;
 }
 

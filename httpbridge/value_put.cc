@@ -14,6 +14,8 @@ bool ValuePut::can_share(const Request& request) {
 
 Result<ValuePut> ValuePut::make(Context& context, Request& request) {
   ValuePut put(request);
+  if (request.headers.content_range.data() != nullptr)  // else a part would take the place of the whole
+    return {Errc::invalid, "PUT stores whole values; a part (Content-Range) is written by PATCH"};
   auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
   put.options_.precondition = std::move(*precondition);

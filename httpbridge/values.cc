@@ -96,6 +96,7 @@ Result<void> store_values(Context& context, const Request& request, const std::v
         const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
         for (size_t i = 0; i < values.size(); ++i) {
+          if (auto r = context.in_time(); !r) return r;
           PutOptions options;
           if (!values[i].content_type.empty()) options.content_type = values[i].content_type;
           if (auto r = payloads[i].put(txn, *collection, values[i].key, options); !r)
@@ -120,6 +121,10 @@ Result<RangeEnd> read_range(Context& context, const Request& request, const List
     std::string large;
     end.cursor = list_keys(txn, *collection, query, [&](std::string_view key, const Entry& entry) {
       ++end.count;
+      if (auto r = context.in_time(); !r) {
+        failed = r.error();
+        return false;
+      }
       if (!entry.chunked) return take(key, entry.inline_value, entry.content_type);
       auto bytes = read_whole_value(txn, entry, context.options.memory_value_bytes_max);
       if (!bytes) {

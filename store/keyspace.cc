@@ -256,6 +256,9 @@ Result<void> check(const Precondition& precondition, const Entry* present) {
             present != nullptr ? fmt::format("the key has version {}", present->version) : "the key does not exist"};
   if (precondition.if_none_match && has_one_of(*precondition.if_none_match))
     return {Errc::precondition_failed, fmt::format("the key has version {}", present->version)};
+  if (precondition.if_unmodified_since_s && present != nullptr &&
+      present->mtime_ns / 1'000'000'000 > *precondition.if_unmodified_since_s)
+    return {Errc::precondition_failed, "the key was modified later"};
   return {};
 }
 

@@ -41,6 +41,7 @@ struct Precondition {
   bool if_present = false;                            // any version (If-Match: *)
   bool if_absent = false;                             // If-None-Match: *
   std::optional<std::vector<Version>> if_none_match;  // absent, or with none of these versions
+  std::optional<int64_t> if_unmodified_since_s;       // absent, or last modified in this second or before
 };
 Result<void> check(const Precondition& precondition, const Entry* present);
 

@@ -48,6 +48,7 @@ class Door {
   Store& store() { return *store_; }
   Service& service() { return *service_; }
   Connection& connection() { return connection_; }
+  Context& context() { return *context_; }
   /// Moves the store's clock.
   void pass_ms(uint64_t ms) { now_ns_ += ms * 1'000'000; }
 

@@ -100,6 +100,13 @@ TEST(Wire, HostileRequestsAreRefused) {
       {"CONNECT example.org:443 HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET http:health HTTP/1.1\r\n" + host + "\r\n", 400},
       {std::string("GET /\0health HTTP/1.1\r\n", 24) + host + "\r\n", 400},
+      // Host.
+      {"GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\nHost: user@a\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\nHost: a:b\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\nHost: a:1:2\r\n\r\n", 400},
+      {"GET /health HTTP/1.1\r\nHost: \xff\r\n\r\n", 400},
       // Header fields.
       {"GET /health HTTP/1.1\r\n" + host + ": x\r\n\r\n", 400},
       {"GET /health HTTP/1.1\r\n" + host + "no colon\r\n\r\n", 400},
@@ -163,6 +170,7 @@ TEST(Wire, PathsLeadNowhereButWhereTheyName) {
       {"/v1/c/k?ttl=1e400", 404, 400},
       {"http://elsewhere/v1/c/absolute", 404, 201},
       {"http://elsewhere", 404, 404},
+      {"http://elsewhere?/v1/c/absolute", 404, 404},
   };
   Wire wire(server.port());
   for (const auto& c : cases) {

@@ -40,6 +40,14 @@ TEST(OpenApi, NamesEveryRouteAndNoOther) {
   EXPECT_EQ(documented, routed);
 }
 
+TEST(OpenApi, ParametersOfPathsHaveNothingOfQueries) {
+  JsonNode document = JsonNode::parse(openapi_document());
+  for (const auto& [name, parameter] : document.member("components")->member("parameters")->members)
+    if (JsonNode(parameter).member("in")->text == "\"path\"")
+      for (const char* of_queries : {"allowReserved", "allowEmptyValue"})
+        EXPECT_EQ(JsonNode(parameter).member(of_queries), nullptr) << name;
+}
+
 TEST(OpenApi, RefersOnlyToWhatItHolds) {
   JsonNode document = JsonNode::parse(openapi_document());
   const std::string_view text = openapi_document();

@@ -71,6 +71,8 @@ TEST(Patch, MergesJson) {
   EXPECT_EQ(door.patch("/v1/c/text", "{}", kMerge).status, 409);
   EXPECT_EQ(door.patch("/v1/c/k", "x", {{"Content-Type", "text/plain"}}).status, 415);
   EXPECT_NE(door.patch("/v1/c/k", "x").field("Accept-Patch"), "");
+  EXPECT_EQ(door.patch("/v1/c/case", "{}", {{"Content-Type", "Application/Merge-Patch+JSON; charset=utf-8"}}).status,
+            201);
 }
 
 TEST(Patch, HoldsToConditions) {
@@ -199,6 +201,36 @@ TEST(Actions, RenameCopyAndTimeToLive) {
   EXPECT_EQ(door.post("/v1/d/none?ttl=10", "").status, 404);
 }
 
+TEST(Actions, ConditionsAreAboutTheKeyThatIsAskedAndAboutWhatWouldBeReplaced) {
+  Door door;
+  const std::string tag = door.put("/v1/c/a", "v").field("ETag");
+  door.put("/v1/c/b", "w");
+  const Fields stale = {{"If-Match", "\"1\""}};
+  EXPECT_EQ(door.post("/v1/c/a?rename_to=b", "", stale).status, 412);
+  EXPECT_EQ(door.post("/v1/c/a?copy_to=b", "", stale).status, 412);
+  EXPECT_EQ(door.post("/v1/c/a?ttl=5", "", stale).status, 412);
+  EXPECT_EQ(door.post("/v1/c/a?rename_to=b", "", {{"If-Match", tag}, {"If-None-Match", "*"}}).status, 412);
+  EXPECT_EQ(door.get("/v1/c/b").body, "w");
+  EXPECT_EQ(door.post("/v1/c/a?rename_to=b", "", {{"If-Match", tag}}).status, 200);
+  EXPECT_EQ(door.get("/v1/c/b").body, "v");
+}
+
+TEST(TimeLimit, WhatWorksInStepsGivesUpAndHasChangedNothing) {
+  Door door;
+  door.put("/v1/c/k", "1");
+  door.put("/kv/k", "1");
+  door.context().give_up_ms = 1;  // the clock it is of began when the machine did
+  EXPECT_EQ(door.get("/v1/c").status, 504);
+  EXPECT_EQ(door.get("/bulk/range").status, 504);
+  EXPECT_EQ(door.get("/objects").status, 504);
+  EXPECT_EQ(door.post("/v1/c", R"([{"op":"put","key":"k","value":"2"}])").status, 504);
+  EXPECT_EQ(door.post("/bulk", R"({"k":"2"})").status, 504);
+  EXPECT_EQ(door.patch("/v1/c/k?append", "2").status, 504);
+  door.context().give_up_ms = 0;
+  EXPECT_EQ(door.get("/v1/c/k").body, "1");
+  EXPECT_EQ(door.get("/kv/k").body, "1");
+}
+
 TEST(Batch, HappensAsAWholeOverCollections) {
   Door door;
   door.put("/v1/a/old", "x");
@@ -240,6 +272,18 @@ TEST(Batch, MalformedOnesAre400) {
   EXPECT_EQ(door.post("/v1/c", "[]").status, 200);
 }
 
+TEST(Collections, AnEmptyKeyIsNotTheCollection) {
+  Door door;
+  door.put("/v1/c/k", "v");
+  EXPECT_EQ(door.del("/v1/c/").status, 400);
+  EXPECT_EQ(door.put("/v1/c/", "{}").status, 400);
+  EXPECT_EQ(door.put("/v1/new/", "").status, 400);
+  EXPECT_EQ(door.del("/trash/").status, 400);
+  EXPECT_EQ(door.get("/v1/c/").status, 200);
+  EXPECT_EQ(door.get("/v1/c/k").body, "v");
+  EXPECT_EQ(door.get("/v1/new").status, 404);
+}
+
 TEST(Collections, AreListedMadeSetAndDeleted) {
   Door door;
   EXPECT_EQ(door.put("/v1/c", "").status, 201);
@@ -252,6 +296,8 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
   EXPECT_EQ(door.del("/v1/c/k").status, 428);
   EXPECT_EQ(door.put("/v1/c/k", "v", {{"If-None-Match", "*"}}).status, 201);
   EXPECT_EQ(door.patch("/v1/c/k?append", "v").status, 428);
+  EXPECT_EQ(door.post("/v1/c/k?ttl=5", "").status, 428);
+  EXPECT_EQ(door.post("/v1/c/k?rename_to=j", "").status, 428);
   EXPECT_EQ(door.post("/v1/c", R"([{"op":"delete","key":"k"}])").status, 428);
   EXPECT_EQ(door.put("/v1/c/k2", "v", {{"If-None-Match", "*"}}).status, 201);
   EXPECT_EQ(door.put("/v1/c", R"({"quota_keys":1})").status, 400);

@@ -108,6 +108,44 @@ TEST(V1, ConditionsOfWrites) {
   EXPECT_EQ(door.del("/v1/c/k", {{"If-Match", second.field("ETag")}}).status, 204);
 }
 
+TEST(V1, UnmodifiedSinceHoldsForWrites) {
+  const Fields long_ago = {{"If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}};
+  Door door;
+  EXPECT_EQ(door.put("/v1/c/k", "new", long_ago).status, 201);  // what is not there was not modified
+  const std::string tag = door.get("/v1/c/k").field("ETag");
+  const Fields since = {{"If-Unmodified-Since", door.get("/v1/c/k").field("Last-Modified")}};
+  EXPECT_EQ(door.put("/v1/c/k", "x", long_ago).status, 412);
+  EXPECT_EQ(door.patch("/v1/c/k?append", "x", long_ago).status, 412);
+  EXPECT_EQ(door.post("/v1/c/k?ttl=5", "", long_ago).status, 412);
+  EXPECT_EQ(door.post("/v1/c/k?rename_to=other", "", long_ago).status, 412);
+  EXPECT_EQ(door.del("/v1/c/k", long_ago).status, 412);
+  EXPECT_EQ(door.get("/v1/c/k").body, "new");
+  // A tag decides alone, and what is no date is not heeded.
+  EXPECT_EQ(door.put("/v1/c/k", "x", {{"If-Match", tag}, long_ago[0]}).status, 204);
+  EXPECT_EQ(door.put("/v1/c/k", "y", {{"If-Unmodified-Since", "yesterday"}}).status, 204);
+  EXPECT_EQ(door.put("/v1/c/k", "z", since).status, 204);
+  EXPECT_EQ(door.del("/v1/c/k", since).status, 204);
+}
+
+TEST(V1, DatesOfConditionsMayHaveTheObsoleteFormats) {
+  Door door;  // its clock stands in November 2023
+  door.put("/v1/c/k", "v");
+  for (const char* later : {"Thu, 16 Nov 2023 08:49:37 GMT", "Thursday, 16-Nov-23 08:49:37 GMT",
+                            "Thu Nov 16 08:49:37 2023", "Mon Jan  1 00:00:00 2024"})
+    EXPECT_EQ(door.get("/v1/c/k", {{"If-Modified-Since", later}}).status, 304) << later;
+  for (const char* earlier : {"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun Nov 16 08:49:37 23",
+                              "16-Nov-23 08:49:37 GMT", "Thursday, 16-Nov-2023 08:49:37 GMT"})
+    EXPECT_EQ(door.get("/v1/c/k", {{"If-Modified-Since", earlier}}).status, 200) << earlier;
+}
+
+TEST(V1, APartIsNotPutInPlaceOfTheWhole) {
+  Door door;
+  door.put("/v1/c/k", "0123456789");
+  EXPECT_EQ(door.put("/v1/c/k", "xx", {{"Content-Range", "bytes 0-1/10"}}).status, 400);
+  EXPECT_EQ(door.post("/kv/k", "xx", {{"Content-Range", "bytes 0-1/10"}}).status, 400);
+  EXPECT_EQ(door.get("/v1/c/k").body, "0123456789");
+}
+
 TEST(V1, Ranges) {
   Door door;
   const std::string tag = door.put("/v1/c/k", "0123456789").field("ETag");
@@ -120,6 +158,9 @@ TEST(V1, Ranges) {
       {"bytes=0-3", 206, "0123", "bytes 0-3/10"},
       {"bytes=7-", 206, "789", "bytes 7-9/10"},
       {"bytes=-2", 206, "89", "bytes 8-9/10"},
+      {"Bytes=0-3", 206, "0123", "bytes 0-3/10"},
+      {"bytes=, 0-3 ,", 206, "0123", "bytes 0-3/10"},
+      {"bytes=,", 200, "0123456789", ""},
       {"bytes=5-99", 206, "56789", "bytes 5-9/10"},
       {"bytes=-99", 206, "0123456789", "bytes 0-9/10"},
       {"bytes=3-2", 200, "0123456789", ""},
@@ -139,6 +180,7 @@ TEST(V1, Ranges) {
     EXPECT_EQ(answer.status, 416) << range;
     EXPECT_EQ(answer.field("Content-Range"), "bytes */10");
   }
+  EXPECT_EQ(door.ask("HEAD", "/v1/c/k", {}, {{"Range", "bytes=0-1"}}).status, 200);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", tag}}).status, 206);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", "\"1\""}}).status, 200);
 }
@@ -220,9 +262,14 @@ TEST(HttpDate, IsABijectionOnSeconds) {
        {int64_t{0}, int64_t{951782400}, int64_t{1709164800}, int64_t{-1}, int64_t{253402300799}})
     EXPECT_EQ(parse_http_date(format_http_date(seconds)), seconds);
   for (const char* bad :
-       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
+       {"", "Sunday, 06-Nov-1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
         "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT"})
     EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_http_date("Sun Nov  6 08:49:37 1994"), 784111777);
+  const int64_t in_2026 = 1'780'000'000;
+  EXPECT_EQ(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT", in_2026), 784111777);
+  EXPECT_EQ(parse_http_date("Thursday, 01-Jan-76 00:00:00 GMT", in_2026), 3'345'062'400) << "50 years ahead";
+  EXPECT_EQ(parse_http_date("Saturday, 01-Jan-77 00:00:00 GMT", in_2026), 220'924'800) << "no more than 50";
 }
 
 }  // namespace
