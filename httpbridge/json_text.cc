@@ -41,26 +41,13 @@ struct JudgingHandler {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/// Past the string's closing quotation mark.
-size_t end_of_string(std::string_view text, size_t at) {
-  // Most strings hold no escape: then the next quotation mark is the closing one.
-  for (size_t from = at + 1;;) {
-    const size_t quote = text.find('"', from);
-    if (quote == std::string_view::npos) return text.size();
-    size_t backslashes = 0;
-    while (text[quote - 1 - backslashes] == '\\') ++backslashes;  // stops at the opening mark at the latest
-    if (backslashes % 2 == 0) return quote + 1;
-    from = quote + 1;
-  }
-}
-
 /// One past the value that begins at `at`.
 size_t end_of_value(std::string_view text, size_t at) {
   size_t depth = 0;
   while (at < text.size()) {
     const char c = text[at];
     if (c == '"') {
-      at = end_of_string(text, at);
+      at = end_of_json_string(text, at);
       if (depth == 0) return at;
       continue;
     }
@@ -75,11 +62,6 @@ size_t end_of_value(std::string_view text, size_t at) {
     ++at;
   }
   return text.size();
-}
-
-size_t skip_blanks(std::string_view text, size_t at) {
-  while (at < text.size() && is_blank(text[at])) ++at;
-  return at;
 }
 
 uint32_t hex4(std::string_view digits) {
@@ -147,6 +129,23 @@ size_t append_escape(std::string& out, std::string_view raw, size_t at) {
 
 }  // namespace
 
+size_t end_of_json_string(std::string_view text, size_t at) {
+  // Most strings hold no escape: then the next quotation mark is the closing one.
+  for (size_t from = at + 1;;) {
+    const size_t quote = text.find('"', from);
+    if (quote == std::string_view::npos) return text.size();
+    size_t backslashes = 0;
+    while (text[quote - 1 - backslashes] == '\\') ++backslashes;  // stops at the opening mark at the latest
+    if (backslashes % 2 == 0) return quote + 1;
+    from = quote + 1;
+  }
+}
+
+size_t skip_json_blanks(std::string_view text, size_t at) {
+  while (at < text.size() && is_blank(text[at])) ++at;
+  return at;
+}
+
 Result<void> validate_json(std::string_view text) {
   json::parse_options options;
   options.max_depth = kJsonDepthMax;
@@ -155,7 +154,10 @@ Result<void> validate_json(std::string_view text) {
   const size_t used = parser.write_some(false, text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;
   if (error) {
-    return {Errc::invalid, "not valid JSON at byte " + std::to_string(used) + ": " + error.message()};
+    const std::string what = error == json::error::too_deep
+                                 ? "nested more than " + std::to_string(kJsonDepthMax) + " deep"
+                                 : error.message();
+    return {Errc::invalid, "not valid JSON at byte " + std::to_string(used) + ": " + what};
   }
   return {};
 }
@@ -189,7 +191,7 @@ void append_compact_json(std::string& out, std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
     if (text[at] == '"') {
-      const size_t end = end_of_string(text, at);
+      const size_t end = end_of_json_string(text, at);
       out.append(text.substr(at, end - at));
       at = end;
     } else {
@@ -207,7 +209,7 @@ std::string_view trim_json(std::string_view text) {
 
 std::string decode_json_string(std::string_view raw) {
   std::string out;
-  const size_t end = end_of_string(raw, 0) - 1;
+  const size_t end = end_of_json_string(raw, 0) - 1;
   out.reserve(end);
   for (size_t at = 1; at < end;) {
     const size_t escape = std::min(raw.find('\\', at), end);
@@ -220,12 +222,12 @@ std::string decode_json_string(std::string_view raw) {
 JsonMembers::JsonMembers(std::string_view object) : rest_(object.substr(1)) {}
 
 bool JsonMembers::next() {
-  size_t at = skip_blanks(rest_, 0);
-  if (at < rest_.size() && rest_[at] == ',') at = skip_blanks(rest_, at + 1);
+  size_t at = skip_json_blanks(rest_, 0);
+  if (at < rest_.size() && rest_[at] == ',') at = skip_json_blanks(rest_, at + 1);
   if (at >= rest_.size() || rest_[at] != '"') return false;
-  const size_t name_end = end_of_string(rest_, at);
+  const size_t name_end = end_of_json_string(rest_, at);
   name_ = decode_json_string(rest_.substr(at, name_end - at));
-  at = skip_blanks(rest_, skip_blanks(rest_, name_end) + 1);  // past the colon
+  at = skip_json_blanks(rest_, skip_json_blanks(rest_, name_end) + 1);  // past the colon
   const size_t end = end_of_value(rest_, at);
   value_ = rest_.substr(at, end - at);
   rest_ = rest_.substr(end);
@@ -235,8 +237,8 @@ bool JsonMembers::next() {
 JsonElements::JsonElements(std::string_view array) : rest_(array.substr(1)) {}
 
 bool JsonElements::next() {
-  size_t at = skip_blanks(rest_, 0);
-  if (at < rest_.size() && rest_[at] == ',') at = skip_blanks(rest_, at + 1);
+  size_t at = skip_json_blanks(rest_, 0);
+  if (at < rest_.size() && rest_[at] == ',') at = skip_json_blanks(rest_, at + 1);
   if (at >= rest_.size() || rest_[at] == ']') return false;
   const size_t end = end_of_value(rest_, at);
   value_ = rest_.substr(at, end - at);

@@ -10,7 +10,7 @@
 
 namespace kvfs::http {
 
-inline constexpr size_t kJsonDepthMax = 100;
+inline constexpr size_t kJsonDepthMax = 1000;
 
 /// One complete JSON value in valid UTF-8, nested at most kJsonDepthMax deep. Errors: invalid, naming the offset.
 Result<void> validate_json(std::string_view text);
@@ -18,6 +18,10 @@ bool valid_utf8(std::string_view bytes);
 
 /// What follows REQUIRES text that validate_json() accepted, or a view of a value within such a text.
 
+/// Past the closing quotation mark of the string that begins at `at`.
+size_t end_of_json_string(std::string_view text, size_t at);
+/// The first byte from `at` on that is no blank between tokens.
+size_t skip_json_blanks(std::string_view text, size_t at);
 /// Without the blanks between tokens; every token as it was.
 void append_compact_json(std::string& out, std::string_view text);
 std::string_view trim_json(std::string_view text);

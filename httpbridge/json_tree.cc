@@ -2,31 +2,104 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "httpbridge/json_text.h"
 
 namespace kvfs::http {
 
-JsonNode JsonNode::parse(std::string_view text) {
-  text = trim_json(text);
+namespace {
+
+constexpr size_t kIndexedFrom = 16;
+
+JsonNode parse_value(std::string_view text, size_t& at);
+
+void parse_members(std::string_view text, size_t& at, JsonNode& node) {
+  for (at = skip_json_blanks(text, at + 1); text[at] != '}'; at = skip_json_blanks(text, at)) {
+    if (text[at] == ',') at = skip_json_blanks(text, at + 1);
+    const size_t name_end = end_of_json_string(text, at);
+    std::string name = decode_json_string(text.substr(at, name_end - at));
+    at = skip_json_blanks(text, name_end) + 1;  // past the colon
+    node.members.put(std::move(name), parse_value(text, at));
+  }
+  ++at;
+}
+
+void parse_elements(std::string_view text, size_t& at, JsonNode& node) {
+  for (at = skip_json_blanks(text, at + 1); text[at] != ']'; at = skip_json_blanks(text, at)) {
+    if (text[at] == ',') ++at;
+    node.elements.push_back(parse_value(text, at));
+  }
+  ++at;
+}
+
+/// The value from `at` on, past which `at` is moved. REQUIRES: valid JSON.
+JsonNode parse_value(std::string_view text, size_t& at) {
   JsonNode node;
-  if (!text.empty() && text.front() == '{') {
-    node.kind = Kind::object;
-    for (JsonMembers members(text); members.next();) {
-      JsonNode value = parse(members.value());
-      if (JsonNode* present = node.member(members.name()))
-        *present = std::move(value);
-      else
-        node.members.push_back({members.name(), std::move(value)});
-    }
-  } else if (!text.empty() && text.front() == '[') {
-    node.kind = Kind::array;
-    for (JsonElements elements(text); elements.next();) node.elements.push_back(parse(elements.value()));
+  at = skip_json_blanks(text, at);
+  if (text[at] == '{') {
+    node.kind = JsonNode::Kind::object;
+    parse_members(text, at, node);
+  } else if (text[at] == '[') {
+    node.kind = JsonNode::Kind::array;
+    parse_elements(text, at, node);
   } else {
-    node.text = text;
+    const size_t end =
+        text[at] == '"' ? end_of_json_string(text, at) : std::min(text.find_first_of(",]} \t\r\n", at), text.size());
+    node.text = text.substr(at, end - at);
+    at = end;
   }
   return node;
+}
+
+}  // namespace
+
+JsonObject::JsonObject() = default;
+JsonObject::JsonObject(const JsonObject& other) : members_(other.members_) {}
+JsonObject::JsonObject(JsonObject&& other) noexcept
+    : members_(std::move(other.members_)), index_(std::move(other.index_)) {}
+JsonObject& JsonObject::operator=(JsonObject other) noexcept {
+  members_.swap(other.members_);
+  index_.swap(other.index_);
+  return *this;
+}
+JsonObject::~JsonObject() = default;
+
+JsonObject::Members::iterator JsonObject::locate(std::string_view name) {
+  if (members_.size() < kIndexedFrom)
+    return std::find_if(members_.begin(), members_.end(), [name](const auto& member) { return member.name == name; });
+  if (!index_) {
+    index_ = std::make_unique<Index>();
+    for (auto at = members_.begin(); at != members_.end(); ++at) index_->emplace(at->name, at);
+  }
+  const auto found = index_->find(name);
+  return found == index_->end() ? members_.end() : found->second;
+}
+
+JsonNode* JsonObject::find(std::string_view name) {
+  const auto at = locate(name);
+  return at == members_.end() ? nullptr : &at->value;
+}
+
+void JsonObject::put(std::string name, JsonNode value) {
+  if (const auto at = locate(name); at != members_.end()) {
+    at->value = std::move(value);
+    return;
+  }
+  members_.push_back({std::move(name), std::move(value)});
+  if (index_) index_->emplace(members_.back().name, std::prev(members_.end()));
+}
+
+bool JsonObject::erase(std::string_view name) {
+  const auto at = locate(name);
+  if (at == members_.end()) return false;
+  if (index_) index_->erase(name);
+  members_.erase(at);
+  return true;
+}
+
+JsonNode JsonNode::parse(std::string_view text) {
+  size_t at = 0;
+  return parse_value(text, at);
 }
 
 void JsonNode::append_to(std::string& out) const {
@@ -57,12 +130,6 @@ void JsonNode::append_to(std::string& out) const {
   }
 }
 
-JsonNode* JsonNode::member(std::string_view name) {
-  for (JsonMember& member : members)
-    if (member.name == name) return &member.value;
-  return nullptr;
-}
-
 namespace {
 
 bool equal_scalars(const std::string& a, const std::string& b) {
@@ -89,9 +156,8 @@ bool equal_json(const JsonNode& a, const JsonNode& b) {
   }
   if (a.members.size() != b.members.size()) return false;
   return std::all_of(a.members.begin(), a.members.end(), [&b](const auto& member) {
-    const auto other =
-        std::find_if(b.members.begin(), b.members.end(), [&](const auto& m) { return m.name == member.name; });
-    return other != b.members.end() && equal_json(member.value, other->value);
+    const JsonNode* other = b.members.find(member.name);
+    return other != nullptr && equal_json(member.value, *other);
   });
 }
 
@@ -106,150 +172,15 @@ void merge_patch(JsonNode& target, const JsonNode& patch) {
   }
   for (const auto& [name, value] : patch.members) {
     if (value.is_null()) {
-      std::erase_if(target.members, [&key = name](const auto& member) { return member.name == key; });
+      target.members.erase(name);
     } else if (JsonNode* present = target.member(name)) {
       merge_patch(*present, value);
     } else {
       JsonNode made;
       merge_patch(made, value);
-      target.members.push_back({name, std::move(made)});
+      target.members.put(name, std::move(made));
     }
   }
-}
-
-namespace {
-
-/// "/a~1b/0" as a/b, 0. Errors: invalid.
-Result<std::vector<std::string>> parse_pointer(std::string_view pointer) {
-  std::vector<std::string> tokens;
-  if (pointer.empty()) return tokens;
-  if (pointer.front() != '/') return {Errc::invalid, "a JSON pointer is empty or begins with '/'"};
-  for (const char c : pointer) {
-    if (c == '/') {
-      tokens.emplace_back();
-    } else if (!tokens.back().empty() && tokens.back().back() == '~' && (c == '0' || c == '1')) {
-      tokens.back().back() = c == '0' ? '\x01' : '/';  // '~' itself must not begin another escape
-    } else {
-      tokens.back().push_back(c);
-    }
-  }
-  for (std::string& token : tokens) std::replace(token.begin(), token.end(), '\x01', '~');
-  return tokens;
-}
-
-std::optional<size_t> parse_index(const std::string& token, size_t count) {
-  size_t index = 0;
-  const auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-  if (error != std::errc() || stop != token.data() + token.size() || (token.size() > 1 && token[0] == '0'))
-    return std::nullopt;
-  return index < count ? std::optional(index) : std::nullopt;
-}
-
-JsonNode* child(JsonNode& node, const std::string& token) {
-  if (node.kind == JsonNode::Kind::object) return node.member(token);
-  if (node.kind != JsonNode::Kind::array) return nullptr;
-  const auto index = parse_index(token, node.elements.size());
-  return index ? &node.elements[*index] : nullptr;
-}
-
-JsonNode* find(JsonNode& document, const std::vector<std::string>& tokens, size_t count) {
-  JsonNode* node = &document;
-  for (size_t i = 0; i < count && node != nullptr; ++i) node = child(*node, tokens[i]);
-  return node;
-}
-
-bool add_at(JsonNode& document, const std::vector<std::string>& tokens, JsonNode value) {
-  if (tokens.empty()) {
-    document = std::move(value);
-    return true;
-  }
-  JsonNode* parent = find(document, tokens, tokens.size() - 1);
-  if (parent == nullptr || parent->kind == JsonNode::Kind::scalar) return false;
-  const std::string& last = tokens.back();
-  if (parent->kind == JsonNode::Kind::object) {
-    if (JsonNode* present = parent->member(last))
-      *present = std::move(value);
-    else
-      parent->members.push_back({last, std::move(value)});
-    return true;
-  }
-  const auto index =
-      last == "-" ? std::optional(parent->elements.size()) : parse_index(last, parent->elements.size() + 1);
-  if (!index) return false;
-  parent->elements.insert(parent->elements.begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
-  return true;
-}
-
-bool remove_at(JsonNode& document, const std::vector<std::string>& tokens) {
-  if (tokens.empty()) return false;
-  JsonNode* parent = find(document, tokens, tokens.size() - 1);
-  if (parent == nullptr || child(*parent, tokens.back()) == nullptr) return false;
-  if (parent->kind == JsonNode::Kind::object)
-    return std::erase_if(parent->members, [&](const auto& member) { return member.name == tokens.back(); }) > 0;
-  const auto index = parse_index(tokens.back(), parent->elements.size());
-  parent->elements.erase(parent->elements.begin() + static_cast<std::ptrdiff_t>(*index));
-  return true;
-}
-
-Result<std::vector<std::string>> pointer_member(JsonNode& operation, std::string_view name) {
-  const JsonNode* node = operation.member(name);
-  if (node == nullptr || node->kind != JsonNode::Kind::scalar || !is_json_string(node->text))
-    return {Errc::invalid, "\"" + std::string(name) + "\" must be a string"};
-  return parse_pointer(decode_json_string(node->text));
-}
-
-Result<void> apply(JsonNode& document, JsonNode operation) {
-  if (operation.kind != JsonNode::Kind::object) return {Errc::invalid, "an operation is an object"};
-  const JsonNode* op_node = operation.member("op");
-  if (op_node == nullptr || !is_json_string(op_node->text)) return {Errc::invalid, "\"op\" must be a string"};
-  const std::string op = decode_json_string(op_node->text);
-  const auto path = pointer_member(operation, "path");
-  if (!path) return path.error();
-  const Error nowhere{Errc::not_found, "the path leads nowhere"};
-  JsonNode value;
-  if (op == "add" || op == "replace" || op == "test") {
-    const JsonNode* given = operation.member("value");
-    if (given == nullptr) return {Errc::invalid, "\"" + op + "\" needs a \"value\""};
-    value = *given;
-  } else if (op == "move" || op == "copy") {
-    const auto from = pointer_member(operation, "from");
-    if (!from) return from.error();
-    const JsonNode* source = find(document, *from, from->size());
-    if (source == nullptr) return nowhere;
-    const bool below = path->size() > from->size() && std::equal(from->begin(), from->end(), path->begin());
-    if (op == "move" && below) return {Errc::invalid, "a value cannot be moved below itself"};
-    value = *source;
-    if (op == "move" && !from->empty()) remove_at(document, *from);
-  } else if (op != "remove") {
-    return {Errc::invalid, "\"op\" is add, remove, replace, move, copy or test"};
-  }
-  if (op == "test") {
-    const JsonNode* present = find(document, *path, path->size());
-    if (present == nullptr) return nowhere;
-    if (!equal_json(*present, value)) return {Errc::precondition_failed, "the test does not hold"};
-    return {};
-  }
-  if (op == "replace") {
-    JsonNode* present = find(document, *path, path->size());
-    if (present == nullptr) return nowhere;
-    *present = std::move(value);
-    return {};
-  }
-  const bool done = op == "remove" ? remove_at(document, *path) : add_at(document, *path, std::move(value));
-  if (!done) return nowhere;
-  return {};
-}
-
-}  // namespace
-
-Result<void> json_patch(JsonNode& document, const JsonNode& operations) {
-  if (operations.kind != JsonNode::Kind::array) return {Errc::invalid, "a JSON patch is an array of operations"};
-  JsonNode patched = document;
-  for (size_t i = 0; i < operations.elements.size(); ++i)
-    if (auto r = apply(patched, operations.elements[i]); !r)
-      return {r.error().code, "operation " + std::to_string(i) + ": " + r.error().message()};
-  document = std::move(patched);
-  return {};
 }
 
 }  // namespace kvfs::http

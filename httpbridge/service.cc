@@ -133,8 +133,7 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
     refresh(connection);
     if (request.headers.x_request_id.data() != nullptr && request.headers.x_request_id.size() <= kRequestIdBytesMax)
       response.add_untrusted("X-Request-Id", request.headers.x_request_id);
-    if (!connection.policy->cors_origins.empty() && !request.headers.origin.empty())
-      add_cors(connection, request, response);
+    if (!connection.policy->cors_origins.empty()) add_cors(connection, request, response);
 
     const Router::Match match = Router::instance().match(request.method, request.path);
     if (request.method == Method::options) {
@@ -212,8 +211,13 @@ bool Service::authenticate(Connection& connection, Request& request, Response& r
     fail(request, response, 403, "this needs an administrator's API key");
     return false;
   }
-  if (caller->all_tenants && request.headers.kvfs_tenant.data() != nullptr)
-    request.caller.tenant = request.headers.kvfs_tenant;
+  if (const std::string_view named = request.headers.kvfs_tenant; named.data() != nullptr) {
+    if (!caller->all_tenants && credential.data() != nullptr && named != caller->tenant) {
+      fail(request, response, 403, "this API key is not of the tenant that Kvfs-Tenant names");
+      return false;
+    }
+    if (caller->all_tenants) request.caller.tenant = named;
+  }
   if (open || request.caller.tenant.empty()) return true;
   const auto tenant = store_.find_tenant(request.caller.tenant);
   if (!tenant) {
@@ -257,12 +261,13 @@ bool Service::within_rates(Context& context, Connection& connection, const Reque
 void Service::add_cors(const Connection& connection, const Request& request, Response& response) const {
   const auto& origins = connection.policy->cors_origins;
   const bool any = std::find(origins.begin(), origins.end(), "*") != origins.end();
+  if (!any) response.add("Vary", "Origin");  // also for those without, or a cache gives theirs to pages
+  if (request.headers.origin.empty()) return;
   if (!any && std::find(origins.begin(), origins.end(), request.headers.origin) == origins.end()) return;
   if (any)
     response.add("Access-Control-Allow-Origin", "*");
   else
     response.add_untrusted("Access-Control-Allow-Origin", request.headers.origin);
-  response.add("Vary", "Origin");
   if (request.method == Method::options) {
     response.add("Access-Control-Allow-Methods", "GET, HEAD, PUT, POST, PATCH, DELETE");
     response.add("Access-Control-Allow-Headers",

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "httpbridge/json_patch.h"
 #include "httpbridge/json_text.h"
-#include "httpbridge/json_tree.h"
 #include "httpbridge/modify.h"
 #include "httpbridge/precondition.h"
 #include "httpbridge/url.h"
@@ -69,7 +69,7 @@ Result<std::optional<PatchRequest>> parse(const Request& request) {
   return std::optional<PatchRequest>();
 }
 
-Result<Modified> patch_json(Kind kind, const JsonNode& patch, const Value* present) {
+Result<Modified> patch_json(const Context& context, Kind kind, const JsonNode& patch, const Value* present) {
   JsonNode document;
   document.text = "null";
   if (present == nullptr && kind == Kind::patch) return Errc::not_found;
@@ -80,7 +80,9 @@ Result<Modified> patch_json(Kind kind, const JsonNode& patch, const Value* prese
   }
   if (kind == Kind::merge) {
     merge_patch(document, patch);
-  } else if (auto r = json_patch(document, patch); !r) {
+  } else if (auto r = json_patch(document, patch,
+                                 {context.options.memory_value_bytes_max, [&context] { return context.in_time(); }});
+             !r) {
     // A path that leads nowhere is the patch's fault; not_found would mean the key.
     return {r.error().code == Errc::not_found ? Errc::wrong_type : r.error().code, r.error().detail};
   }
@@ -122,7 +124,7 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
     if (auto valid = validate_json(request.body); !valid) return valid.error();
     const JsonNode patch = JsonNode::parse(request.body);
     outcome = modify_value(context, request, request.key, *precondition, write_options,
-                           [&](const Value* present) { return patch_json(kind, patch, present); });
+                           [&](const Value* present) { return patch_json(context, kind, patch, present); });
   }
   if (!outcome) return outcome.error();
   tell_put(response, *outcome, context.store.now_ms());

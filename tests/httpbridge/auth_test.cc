@@ -57,7 +57,8 @@ TEST(Auth, AnAdministratorOfAllTenantsNamesOne) {
   door.put("/v1/c/k", "v", {{"X-API-Key", "key-1"}});
   EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-a"}}).status, 400);
   EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-a"}, {"Kvfs-Tenant", "tenant1"}}).body, "v");
-  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-2"}, {"Kvfs-Tenant", "tenant1"}}).status, 404);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-2"}, {"Kvfs-Tenant", "tenant1"}}).status, 403);
+  EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-1"}, {"Kvfs-Tenant", "tenant1"}}).body, "v");
 }
 
 TEST(Auth, AKeyOfAConnectionCountsForItsRequestAlone) {
@@ -111,6 +112,7 @@ TEST(Cors, ListedOriginsMayAskAndReadOthersMayNot) {
   EXPECT_NE(read.field("Vary").find("Origin"), std::string::npos);
   EXPECT_EQ(door.get("/v1/c/k", {{"Origin", "https://evil.example"}}).field("Access-Control-Allow-Origin"), "");
   EXPECT_EQ(door.get("/v1/c/k").field("Access-Control-Allow-Origin"), "");
+  EXPECT_NE(door.get("/v1/c/k").field("Vary").find("Origin"), std::string::npos) << "a cache may have it for a page";
 }
 
 TEST(Cors, PagesOfOtherOriginsChangeNothingForWhoeverNeedsNoKey) {

@@ -1,8 +1,8 @@
 // Changes beyond PUT: patches, actions, batches, collections and tenants.
 #include <gtest/gtest.h>
 
+#include "httpbridge/json_patch.h"
 #include "httpbridge/json_text.h"
-#include "httpbridge/json_tree.h"
 #include "tests/httpbridge/door.h"
 
 namespace kvfs::http {
@@ -109,6 +109,44 @@ TEST(MergePatch, DoesAsTheStandardSays) {
     target.append_to(out);
     EXPECT_EQ(out, c[2]) << c[0] << " with " << c[1];
   }
+}
+
+TEST(MergePatch, LargeObjectsAreMergedMemberByMember) {
+  constexpr int kMembers = 100'000;  // a search through all of them for each would take minutes
+  std::string document = "{", patch = "{", expected = "{";
+  for (int i = 0; i < kMembers; ++i) {
+    const std::string name = "\"m" + std::to_string(i) + "\":";
+    document += (i == 0 ? "" : ",") + name + "1";
+    patch += (i == 0 ? "" : ",") + name + (i % 2 == 0 ? "null" : "{\"a\":2}");
+    if (i % 2 == 1) expected += (i == 1 ? "" : ",") + name + "{\"a\":2}";
+  }
+  JsonNode target = JsonNode::parse(document + "}");
+  merge_patch(target, JsonNode::parse(patch + "}"));
+  std::string out;
+  target.append_to(out);
+  EXPECT_TRUE(out == expected + "}");
+}
+
+TEST(JsonPatch, CopiesThatDoubleTheDocumentEndAtItsLimit) {
+  HttpOptions options;
+  options.memory_value_bytes_max = 100'000;
+  Door door(options);
+  door.put("/v1/c/k", R"({"a":1})", {{"Content-Type", "application/json"}});
+  std::string patch, deeper;
+  for (int i = 0; i < 64; ++i) {
+    const std::string separator = i == 0 ? "[" : ",";
+    patch += separator + R"({"op":"copy","from":"","path":"/k)" + std::to_string(i) + "\"}";
+  }
+  for (int i = 0; i < 2000; ++i) deeper += (i == 0 ? "[" : ",") + std::string(R"({"op":"copy","from":"","path":"/a"})");
+  EXPECT_EQ(door.patch("/v1/c/k", patch + "]", {{"Content-Type", "application/json-patch+json"}}).status, 413);
+  EXPECT_EQ(door.patch("/v1/c/k", deeper + "]", {{"Content-Type", "application/json-patch+json"}}).status, 400);
+  EXPECT_EQ(door.get("/v1/c/k").body, R"({"a":1})");
+  // What is replaced makes room.
+  std::string replacing = "[";
+  for (int i = 0; i < 9; ++i)
+    replacing +=
+        (i == 0 ? "" : ",") + std::string(R"({"op":"add","path":"/a","value":")") + std::string(90'000, 'x') + "\"}";
+  EXPECT_EQ(door.patch("/v1/c/k", replacing + "]", {{"Content-Type", "application/json-patch+json"}}).status, 204);
 }
 
 // After the examples of RFC 6902, appendix A.
