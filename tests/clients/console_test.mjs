@@ -160,6 +160,61 @@ test('what is no text, and markup, is shown as it is and not run', async () => {
   });
 });
 
+test('keys that a browser would read otherwise are those that are asked for', async () => {
+  const names = ['x/../y', 'y', 'a//b', 'one\ntwo', 'onetwo', 'what?#%2F+&', '%', 'x/..'];
+  for (const name of names) assert.equal((await put('key-of-acme', `/v1/names/${encodeURIComponent(name)}`, `value of ${name}`)).status, 201);
+  await signedIn('key-of-acme', async (page) => {
+    await openKeys(page);
+    await page.locator('#collections button', { hasText: 'names' }).click();
+    await until(async () => (await listed(page)).length === names.length, 'all keys');
+    for (const name of names) {
+      const at = [...names].sort().indexOf(name);
+      await page.locator('#list button').nth(at).click();
+      await until(async () => await page.getByLabel('Value').inputValue() === `value of ${name}`, `the value of ${name}`);
+      await page.getByLabel('Value').fill(`edited ${name}`);
+      await page.getByRole('button', { name: 'Save' }).click();
+      await noteSays(page, 'Saved');
+    }
+    for (const name of names) assert.equal(await (await api('key-of-acme', `/v1/names/${encodeURIComponent(name)}`)).text(), `edited ${name}`);
+    await page.locator('#list button').nth([...names].sort().indexOf('x/..')).click();
+    await until(async () => await page.getByLabel('Value').inputValue() === 'edited x/..', 'the value');
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await noteSays(page, 'Deleted');
+    assert.equal((await listed(page)).length, names.length - 1);
+  });
+});
+
+test('an edit keeps line ends, a byte order mark and the type, and another name makes another key', async () => {
+  await put('key-of-acme', '/v1/kept/dos', '\ufeffone\r\ntwo\r\n');
+  await put('key-of-acme', '/v1/kept/mixed', 'one\r\ntwo\nthree');
+  await api('key-of-acme', '/v1/kept/count', { method: 'PUT', body: '5', headers: { 'Kvfs-Type': 'counter' } });
+  await signedIn('key-of-acme', async (page) => {
+    await openKeys(page);
+    await page.locator('#collections button', { hasText: 'kept' }).click();
+    const edit = async (name, present, next) => {
+      await page.locator('#list button', { hasText: name }).click();
+      await until(async () => await page.getByLabel('Value').inputValue() === present, `the value of ${name}`);
+      if (next !== undefined) await page.getByLabel('Value').fill(next);
+      await page.getByRole('button', { name: 'Save' }).click();
+    };
+    await edit('dos', '\ufeffone\ntwo\n', '\ufeffone\ntwo\nthree\n');
+    await noteSays(page, 'Saved');
+    assert.equal(Buffer.from(await (await api('key-of-acme', '/v1/kept/dos')).arrayBuffer()).toString(), '\ufeffone\r\ntwo\r\nthree\r\n');
+    await edit('mixed', 'one\ntwo\nthree');
+    await noteSays(page, 'Only whole text values');
+    await edit('count', '5\n', '7\n');
+    await noteSays(page, 'Saved');
+    assert.equal((await api('key-of-acme', '/v1/kept/count')).headers.get('kvfs-type'), 'counter');
+    await page.getByLabel('Key', { exact: true }).fill('count2');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await noteSays(page, 'Saved');
+    assert.equal(await (await api('key-of-acme', '/v1/kept/count2')).text(), '7\n');
+    await page.getByLabel('Key', { exact: true }).fill('count');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await noteSays(page, 'There is a key of this name');
+  });
+});
+
 test('the live feed tells what happens', async () => {
   await signedIn('key-of-acme', async (page) => {
     await page.getByRole('tab', { name: 'Live feed' }).click();
