@@ -14,19 +14,27 @@ constexpr std::string_view kAllTenants = "this needs the key of an administrator
 /// An administrator of one tenant sees and changes that one only.
 bool may_manage(const Caller& caller, std::string_view tenant) { return caller.all_tenants || caller.tenant == tenant; }
 
+std::optional<CollectionInfo> info_of(const Context& context, const Request& request) {
+  return context.store.read([&](const ReadTxn& txn) { return tenant_info(txn, request.key); });
+}
+
 }  // namespace
 
 Result<void> admin_tenants(Context& context, Request& request, Response& response) {
-  auto infos = context.store.read([](const ReadTxn& txn) { return list_tenants(txn); });
-  std::erase_if(infos, [&](const CollectionInfo& info) { return !may_manage(request.caller, info.name); });
-  response.text(200, "application/json", resource_listing("tenants", infos));
+  const auto asked = page_asked(context, request);
+  if (!asked) return asked.error();
+  tell_listing(response, "tenants", context.store.read([&](const ReadTxn& txn) {
+    if (request.caller.all_tenants) return tenants_page(txn, asked->after, asked->limit);
+    InfoPage own;
+    if (auto info = tenant_info(txn, request.caller.tenant)) own.infos.push_back(std::move(*info));
+    return own;
+  }));
   return {};
 }
 
 Result<void> admin_get_tenant(Context& context, Request& request, Response& response) {
   if (!may_manage(request.caller, request.key)) return {Errc::access_denied, "this API key manages another tenant"};
-  const auto infos = context.store.read([](const ReadTxn& txn) { return list_tenants(txn); });
-  tell_resource(response, 200, infos, request.key);
+  tell_resource(response, 200, info_of(context, request));
   if (response.body.empty()) return {Errc::not_found, "no such tenant"};
   return {};
 }
@@ -46,8 +54,7 @@ Result<void> admin_put_tenant(Context& context, Request& request, Response& resp
       },
       context.write_options);
   if (!done) return done;
-  const auto infos = context.store.read([](const ReadTxn& txn) { return list_tenants(txn); });
-  tell_resource(response, created ? 201 : 200, infos, request.key);
+  tell_resource(response, created ? 201 : 200, info_of(context, request));
   return {};
 }
 

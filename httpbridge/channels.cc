@@ -1,8 +1,13 @@
 #include "httpbridge/channels.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "httpbridge/event_source.h"
 #include "httpbridge/json_text.h"
+#include "httpbridge/resources.h"
 #include "httpbridge/url.h"
+#include "httpbridge/values.h"
 #include "httpbridge/watch.h"
 
 namespace kvfs::http {
@@ -168,13 +173,20 @@ Result<void> get_channels(Context& context, Request& request, Response& response
   if (wants_watch(request)) return subscribe(context, request, response);
   const auto pattern = query_value(request.query, "pattern");
   if (!pattern) return pattern.error();
+  const auto asked = page_asked(context, request);
+  if (!asked) return asked.error();
   const Channels& hub = context.store.channels();
   std::string body = "{\"channels\":[";
-  for (const std::string& name : hub.active(request.caller.tenant, pattern->value_or(""))) {
+  std::vector<std::string> names = hub.active(request.caller.tenant, pattern->value_or(""));
+  std::sort(names.begin(), names.end());
+  auto name = asked->after ? std::upper_bound(names.begin(), names.end(), *asked->after) : names.begin();
+  for (size_t told = 0; name != names.end() && told < asked->limit; ++name, ++told) {
     if (body.back() == '}') body.push_back(',');
-    append_channel(body, context, request.caller.tenant, name);
+    append_channel(body, context, request.caller.tenant, *name);
   }
-  body.append("],\"patterns\":");
+  body.push_back(']');
+  if (name != names.end()) body.append(",\"cursor\":\"").append(encode_cursor(*std::prev(name))).append("\"");
+  body.append(",\"patterns\":");
   append_json_number(body, hub.patterns(request.caller.tenant));
   body.push_back('}');
   response.text(200, kJson, body);

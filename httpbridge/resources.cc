@@ -5,6 +5,8 @@
 #include <mutex>
 
 #include "httpbridge/json_text.h"
+#include "httpbridge/url.h"
+#include "httpbridge/values.h"
 #include "store/engine/engine.h"
 #include "store/tree.h"
 
@@ -153,13 +155,36 @@ class RemovalSource final : public BodySource {
 
 }  // namespace
 
-std::string resource_listing(std::string_view name, const std::vector<CollectionInfo>& infos) {
-  std::string out = "{\"" + std::string(name) + "\":[";
-  for (size_t i = 0; i < infos.size(); ++i) {
-    if (i > 0) out.push_back(',');
-    append_info(out, infos[i]);
+Result<PageAsked> page_asked(const Context& context, const Request& request) {
+  PageAsked asked;
+  const auto limit = limit_of(request.query, context.options.list_limit_default, context.options.list_limit_max);
+  if (!limit) return limit.error();
+  asked.limit = *limit;
+  const auto cursor = query_value(request.query, "cursor");
+  if (!cursor) return cursor.error();
+  if (*cursor && !(*cursor)->empty()) {
+    auto after = decode_cursor(**cursor);
+    if (!after) return after.error();
+    asked.after = std::move(*after);
   }
-  return out + "]}";
+  return asked;
+}
+
+void tell_listing(Response& response, std::string_view name, const InfoPage& page) {
+  response.text(200, kJson, "{\"");
+  std::string& out = response.body;
+  out.append(name).append("\":[");
+  for (size_t i = 0; i < page.infos.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    append_info(out, page.infos[i]);
+  }
+  out.push_back(']');
+  if (page.after) {
+    const std::string cursor = encode_cursor(*page.after);
+    response.add("Kvfs-Cursor", cursor);
+    out.append(",\"cursor\":\"").append(cursor).append("\"");
+  }
+  out.push_back('}');
 }
 
 Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
@@ -208,10 +233,9 @@ Result<void> parse_settings(std::string_view body, Of of, Settings& settings) {
   return {};
 }
 
-void tell_resource(Response& response, int status, const std::vector<CollectionInfo>& infos, std::string_view name) {
+void tell_resource(Response& response, int status, const std::optional<CollectionInfo>& info) {
   response.text(status, kJson, {});
-  for (const CollectionInfo& info : infos)
-    if (info.name == name) append_info(response.body, info);
+  if (info) append_info(response.body, *info);
 }
 
 std::unique_ptr<BodySource> remove_in_steps(Context& context, std::function<Result<size_t>(WriteTxn&)> step) {

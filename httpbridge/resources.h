@@ -3,20 +3,27 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "httpbridge/service.h"
-#include "store/keyspace.h"
+#include "store/directory_infos.h"
 
 namespace kvfs::http {
 
-/// `{"NAME":[...]}`.
-std::string resource_listing(std::string_view name, const std::vector<CollectionInfo>& infos);
+/// Which page of a listing the request asks for, by ?limit= and ?cursor=. Errors: invalid.
+struct PageAsked {
+  size_t limit = 0;
+  std::optional<std::string> after;
+};
+Result<PageAsked> page_asked(const Context& context, const Request& request);
+/// `{"NAME":[...],"cursor":"..."}`, the cursor where there are more, in Kvfs-Cursor, too.
+void tell_listing(Response& response, std::string_view name, const InfoPage& page);
 
-/// The one of `infos` that is called `name` as the answer's body, which stays empty where there is none.
-void tell_resource(Response& response, int status, const std::vector<CollectionInfo>& infos, std::string_view name);
+/// The answer's body, which stays empty where there is none.
+void tell_resource(Response& response, int status, const std::optional<CollectionInfo>& info);
 
 enum class Of : uint8_t { tenant, collection };
 /// Lays the body's members over `settings`. Quotas are of tenants, conditions of collections. Errors: invalid.

@@ -6,11 +6,22 @@
 
 namespace kvfs::http {
 
+namespace {
+
+std::optional<CollectionInfo> info_of(const Context& context, const Request& request) {
+  return context.store.read(
+      [&](const ReadTxn& txn) { return collection_info(txn, request.caller.tenant_dir, request.collection); });
+}
+
+}  // namespace
+
 Result<void> v1_collections(Context& context, Request& request, Response& response) {
   if (wants_watch(request)) return watch_changes(context, request, response);
-  const auto infos =
-      context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
-  response.text(200, "application/json", resource_listing("collections", infos));
+  const auto asked = page_asked(context, request);
+  if (!asked) return asked.error();
+  tell_listing(response, "collections", context.store.read([&](const ReadTxn& txn) {
+    return collections_page(txn, request.caller.tenant_dir, asked->after, asked->limit);
+  }));
   return {};
 }
 
@@ -29,9 +40,7 @@ Result<void> v1_put_collection(Context& context, Request& request, Response& res
       },
       context.write_options);
   if (!done) return done;
-  const auto infos =
-      context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
-  tell_resource(response, created ? 201 : 200, infos, request.collection);
+  tell_resource(response, created ? 201 : 200, info_of(context, request));
   return {};
 }
 
@@ -44,9 +53,7 @@ Result<void> v1_delete_collection(Context& context, Request& request, Response& 
 }
 
 Result<void> v1_collection_info(Context& context, Request& request, Response& response) {
-  const auto infos =
-      context.store.read([&](const ReadTxn& txn) { return list_collections(txn, request.caller.tenant_dir); });
-  tell_resource(response, 200, infos, request.collection);
+  tell_resource(response, 200, info_of(context, request));
   if (response.body.empty()) return {Errc::not_found, "no such collection"};
   return {};
 }

@@ -310,6 +310,27 @@ TEST(Batch, MalformedOnesAre400) {
   EXPECT_EQ(door.post("/v1/c", "[]").status, 200);
 }
 
+TEST(Collections, AndTenantsAreListedInPages) {
+  Door door;
+  for (const char* name : {"a", "b", "c"}) door.put(std::string("/v1/") + name + "/k", "v");
+  for (const char* target : {"/v1", "/admin/tenants"}) {
+    if (std::string_view(target) == "/admin/tenants")
+      for (const char* name : {"x", "y"}) door.put(std::string("/admin/tenants/") + name, "{}");
+    std::string names, cursor;
+    size_t pages = 0;
+    do {
+      const Answer page = door.get(std::string(target) + "?limit=2&cursor=" + cursor);
+      ASSERT_EQ(page.status, 200) << page.body;
+      for (size_t at = 0; (at = page.body.find("\"name\":\"", at)) != std::string::npos; at += 9)
+        names += page.body.substr(at + 8, page.body.find('"', at + 8) - at - 8) + " ";
+      cursor = page.field("Kvfs-Cursor");
+      EXPECT_EQ(page.body.find("\"cursor\":\"" + cursor + "\"") != std::string::npos, !cursor.empty());
+    } while (!cursor.empty() && ++pages < 10);
+    EXPECT_EQ(names, std::string_view(target) == "/v1" ? "a b c " : "default x y ");
+    EXPECT_EQ(door.get(std::string(target) + "?limit=0").status, 400);
+  }
+}
+
 TEST(Collections, AnEmptyKeyIsNotTheCollection) {
   Door door;
   door.put("/v1/c/k", "v");
