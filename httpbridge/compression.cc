@@ -149,7 +149,9 @@ bool compresses_well(std::string_view type) {
 
 void compress_answer(const HttpOptions& options, const Request& request, Response& response) {
   if (options.gzip_level == 0 || response.streaming) return;
-  if (response.status == 206 && compresses_well(response.content_type)) response.add("Vary", "Accept-Encoding");
+  const bool of_parts = response.content_type.starts_with("multipart/byteranges");
+  if (response.status == 206 && (of_parts || compresses_well(response.content_type)))
+    response.add("Vary", "Accept-Encoding");
   if (response.status != 200 && response.status != 304) return;
   const std::optional<uint64_t> known = response.content_length ? response.content_length
                                         : response.source       ? response.source->size()

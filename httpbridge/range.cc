@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace kvfs::http {
 
@@ -16,6 +17,28 @@ std::optional<uint64_t> number(std::string_view text) {
   return value;
 }
 
+enum class Spec { range, unsatisfiable, malformed };
+
+/// "0-3", "7-" or "-2".
+Spec parse_spec(std::string_view text, uint64_t size, ByteRange& range) {
+  const size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return Spec::malformed;
+  const auto first = number(text.substr(0, dash));
+  const auto last = number(text.substr(dash + 1));
+  if (dash == 0) {  // the last so many bytes
+    if (!last) return Spec::malformed;
+    if (*last == 0 || size == 0) return Spec::unsatisfiable;
+    const uint64_t length = std::min(*last, size);
+    range = {size - length, length};
+    return Spec::range;
+  }
+  if (!first || (!last && dash + 1 != text.size()) || (last && *last < *first)) return Spec::malformed;
+  if (*first >= size) return Spec::unsatisfiable;
+  const uint64_t end = last ? std::min(*last, size - 1) : size - 1;
+  range = {*first, end - *first + 1};
+  return Spec::range;
+}
+
 }  // namespace
 
 RangeOutcome evaluate_range(std::string_view field, uint64_t size) {
@@ -25,25 +48,31 @@ RangeOutcome evaluate_range(std::string_view field, uint64_t size) {
   const std::string_view unit = field.substr(0, kUnit.size());
   if (!std::equal(unit.begin(), unit.end(), kUnit.begin(), kUnit.end(), same)) return whole;
   field.remove_prefix(kUnit.size());
-  constexpr std::string_view kBetween = " \t,";
-  const size_t begin = field.find_first_not_of(kBetween);
-  if (begin == std::string_view::npos) return whole;
-  field = field.substr(begin, field.find_last_not_of(kBetween) - begin + 1);
-  const size_t dash = field.find('-');
-  if (dash == std::string_view::npos || field.find(',') != std::string_view::npos) return whole;
-  const auto first = number(field.substr(0, dash));
-  const auto last = number(field.substr(dash + 1));
-  const RangeOutcome unsatisfiable{RangeOutcome::Kind::unsatisfiable, {}};
-  if (dash == 0) {  // the last so many bytes
-    if (!last) return whole;
-    if (*last == 0 || size == 0) return unsatisfiable;
-    const uint64_t length = std::min(*last, size);
-    return {RangeOutcome::Kind::part, {size - length, length}};
+  RangeOutcome outcome{RangeOutcome::Kind::parts, {}};
+  size_t specs = 0;
+  uint64_t left = size;
+  while (!field.empty()) {
+    const size_t comma = std::min(field.find(','), field.size());
+    std::string_view spec = field.substr(0, comma);
+    field.remove_prefix(std::min(comma + 1, field.size()));
+    while (!spec.empty() && (spec.front() == ' ' || spec.front() == '\t')) spec.remove_prefix(1);
+    while (!spec.empty() && (spec.back() == ' ' || spec.back() == '\t')) spec.remove_suffix(1);
+    if (spec.empty()) continue;
+    if (++specs > kRangesMax) return whole;
+    ByteRange range;
+    const Spec kind = parse_spec(spec, size, range);
+    if (kind == Spec::malformed || range.length > left) return whole;
+    left -= range.length;
+    if (kind == Spec::range) outcome.ranges.push_back(range);
   }
-  if (!first || (!last && dash + 1 != field.size()) || (last && *last < *first)) return whole;
-  if (*first >= size) return unsatisfiable;
-  const uint64_t end = last ? std::min(*last, size - 1) : size - 1;
-  return {RangeOutcome::Kind::part, {*first, end - *first + 1}};
+  if (specs == 0) return whole;
+  if (outcome.ranges.empty()) outcome.kind = RangeOutcome::Kind::unsatisfiable;
+  return outcome;
+}
+
+std::string content_range(const ByteRange& range, uint64_t size) {
+  return "bytes " + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.length - 1) + "/" +
+         std::to_string(size);
 }
 
 }  // namespace kvfs::http

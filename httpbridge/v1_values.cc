@@ -1,4 +1,5 @@
 // GET, HEAD, PUT and DELETE of one key: raw bytes, their type, ETags, conditions, ranges, time to live.
+#include "httpbridge/byte_parts.h"
 #include "httpbridge/http_date.h"
 #include "httpbridge/precondition.h"
 #include "httpbridge/range.h"
@@ -84,17 +85,22 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   response.add("Accept-Ranges", "bytes");
   if (range_counts(request, entry)) {
     const RangeOutcome outcome = evaluate_range(request.headers.range, entry.size);
-    const std::string size = std::to_string(entry.size);
     if (outcome.kind == RangeOutcome::Kind::unsatisfiable) {
+      const std::string size = std::to_string(entry.size);
       response.add("Content-Range", "bytes */" + size);
       set_error(response, request.route->style, 416, "the value has " + size + " bytes");
       return {};
     }
-    if (outcome.kind == RangeOutcome::Kind::part) {
-      range = outcome.range;
-      response.status = 206;
-      response.add("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
-                                        std::to_string(range.offset + range.length - 1) + "/" + size);
+    if (outcome.kind == RangeOutcome::Kind::parts) response.status = 206;
+    if (outcome.ranges.size() > 1) {
+      auto parts = std::make_unique<PartsSource>(ValueReader(txn, entry), outcome.ranges, response.content_type);
+      response.content_type = parts->content_type();
+      response.source = std::move(parts);
+      return {};
+    }
+    if (!outcome.ranges.empty()) {
+      range = outcome.ranges.front();
+      response.add("Content-Range", content_range(range, entry.size));
     }
   }
   return fill_body(txn, entry, range, request.method == Method::head, response);

@@ -164,7 +164,10 @@ TEST(V1, Ranges) {
       {"bytes=5-99", 206, "56789", "bytes 5-9/10"},
       {"bytes=-99", 206, "0123456789", "bytes 0-9/10"},
       {"bytes=3-2", 200, "0123456789", ""},
-      {"bytes=0-1,4-5", 200, "0123456789", ""},
+      {"bytes=0-1,20-30", 206, "01", "bytes 0-1/10"},
+      {"bytes=0-1,x", 200, "0123456789", ""},
+      {"bytes=0-,0-", 200, "0123456789", ""},
+      {"bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,-0,-0,-0,-0,-0,-0,-0", 200, "0123456789", ""},
       {"lines=0-1", 200, "0123456789", ""},
       {"bytes=x-1", 200, "0123456789", ""},
       {"bytes=0-18446744073709551616", 206, "0123456789", "bytes 0-9/10"},
@@ -175,7 +178,7 @@ TEST(V1, Ranges) {
     EXPECT_EQ(answer.body, c.body) << c.range;
     EXPECT_EQ(answer.field("Content-Range"), c.content_range) << c.range;
   }
-  for (const char* range : {"bytes=10-", "bytes=10-20", "bytes=-0"}) {
+  for (const char* range : {"bytes=10-", "bytes=10-20", "bytes=-0", "bytes=10-,-0"}) {
     const Answer answer = door.get("/v1/c/k", {{"Range", range}});
     EXPECT_EQ(answer.status, 416) << range;
     EXPECT_EQ(answer.field("Content-Range"), "bytes */10");
@@ -183,6 +186,33 @@ TEST(V1, Ranges) {
   EXPECT_EQ(door.ask("HEAD", "/v1/c/k", {}, {{"Range", "bytes=0-1"}}).status, 200);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", tag}}).status, 206);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", "\"1\""}}).status, 200);
+}
+
+TEST(V1, SeveralRangesComeAsParts) {
+  Door door;
+  std::string large(700'000, 'l');
+  for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 26);
+  for (const std::string& bytes : {std::string("0123456789"), large}) {
+    door.put("/v1/c/k", bytes, {{"Content-Type", "text/x"}});
+    const std::string size = std::to_string(bytes.size()), half = std::to_string(bytes.size() / 2);
+    const std::string last = std::to_string(bytes.size() - 1);
+    const Answer answer = door.get("/v1/c/k", {{"Range", "bytes=" + half + "-" + last + ", 0-0,1-2"}});
+    EXPECT_EQ(answer.status, 206);
+    EXPECT_EQ(answer.field("Content-Range"), "");
+    EXPECT_EQ(answer.field("Content-Length"), std::to_string(answer.body.size()));
+    EXPECT_EQ(answer.field("Vary"), "Accept-Encoding");
+    const std::string type = answer.field("Content-Type");
+    ASSERT_TRUE(type.starts_with("multipart/byteranges; boundary=")) << type;
+    const std::string boundary = "--" + type.substr(type.find('=') + 1);
+    const auto part = [&](const std::string& first_and_last, std::string_view content) {
+      return boundary + "\r\nContent-Type: text/x\r\nContent-Range: bytes " + first_and_last + "/" + size + "\r\n\r\n" +
+             std::string(content) + "\r\n";
+    };
+    EXPECT_TRUE(answer.body == part(half + "-" + last, bytes.substr(bytes.size() / 2)) +
+                                   part("0-0", bytes.substr(0, 1)) + part("1-2", bytes.substr(1, 2)) + boundary +
+                                   "--\r\n");
+    EXPECT_EQ(door.ask("HEAD", "/v1/c/k", {}, {{"Range", "bytes=0-0,1-2"}}).field("Content-Length"), size);
+  }
 }
 
 TEST(V1, LargeValuesAreKeptAndReadByRange) {
