@@ -232,11 +232,11 @@ Result<void> Filesystem::publish(OpenFile& file, bool durable) {
     published_.add(*published);  // its views have ended: numbers only
     return {};
   };
-  auto done = file.overlay.publish(publish_once);
+  auto done = file.overlay.publish(base_reader(file), publish_once);
   for (int i = 0; i < kRebasesMax && !done && done.error().code == Errc::stale && !file.if_match; i++) {
     // Another door was faster: what was written here is laid over its value.
     done = rebase_overlay(file);
-    if (done) done = file.overlay.publish(publish_once);
+    if (done) done = file.overlay.publish(base_reader(file), publish_once);
   }
   if (!done && done.error().code == Errc::stale && !file.if_match && file.opened && is_removed(file)) {
     file.overlay.reset();  // goes with the file, see begin_overlay()

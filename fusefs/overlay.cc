@@ -8,6 +8,8 @@
 namespace kvfs {
 namespace {
 
+constexpr double kRelievedShare = 0.75;  // so much of the limits stays in memory, that not each write moves something
+
 uint32_t chunk_of(uint64_t offset) { return static_cast<uint32_t>(offset / kChunkBytes); }
 uint64_t start_of(uint32_t index) { return uint64_t{index} * kChunkBytes; }
 uint64_t chunks_in(uint64_t size) { return (size + kChunkBytes - 1) / kChunkBytes; }
@@ -43,6 +45,7 @@ void Overlay::reset() {
   count_memory(-static_cast<int64_t>(memory_bytes_));
   count_spilled(-static_cast<int64_t>(spilled_bytes_));
   buffers_.clear();
+  pieces_.clear();
   parts_.clear();
   cut_to_ = UINT64_MAX;
   resized_ = false;
@@ -88,12 +91,21 @@ Result<void> Overlay::write(uint64_t offset, std::string_view bytes, const BaseR
 }
 
 Result<void> Overlay::write_chunk(uint32_t index, uint32_t at, std::string_view bytes, const BaseReader& base) {
+  const bool ours = is_ours(index);
   auto it = buffers_.find(index);
   if (it == buffers_.end()) {
-    if (bytes.size() == kChunkBytes) return stage(index, bytes);  // nothing to merge with: no detour by a buffer
+    if (bytes.size() == kChunkBytes) {  // nothing to merge with: no detour by a buffer
+      if (auto done = stage(index, bytes); !done) return done;
+      drop_pieces(index);
+      parts_.erase(index);
+      return {};
+    }
     const bool covers = at == 0 && bytes.size() >= bytes_in_chunk(index, size_);
     if (covers) {
+      drop_pieces(index);
       it = buffers_.try_emplace(index).first;
+    } else if (write_piece(index, at, bytes)) {
+      return {};
     } else {
       auto loaded = load(index, base);
       if (!loaded) return loaded.error();
@@ -111,17 +123,37 @@ Result<void> Overlay::write_chunk(uint32_t index, uint32_t at, std::string_view 
   }
   it->second.tick = ++tick_;
   count_memory(static_cast<int64_t>(buffer.size() - before));
-  note_written(index, at, at + static_cast<uint32_t>(bytes.size()));
+  if (!ours) note_written(index, at, at + static_cast<uint32_t>(bytes.size()));
   return {};
+}
+
+bool Overlay::write_piece(uint32_t index, uint32_t at, std::string_view bytes) {
+  if (size_ <= kChunkBytes) return false;  // not worth it
+  ChunkPieces& pieces = pieces_.try_emplace(index, chunks_).first->second;
+  const uint64_t memory = pieces.memory_bytes();
+  const uint64_t moved = pieces.moved_bytes();
+  if (!pieces.write(at, bytes)) return false;
+  pieces.tick = ++tick_;
+  count_memory(static_cast<int64_t>(pieces.memory_bytes() - memory));
+  count_spilled(static_cast<int64_t>(pieces.moved_bytes() - moved));
+  if (!is_ours(index)) note_written(index, at, at + static_cast<uint32_t>(bytes.size()));
+  if (auto whole = pieces.take_whole()) {
+    pieces_.erase(index);
+    buffers_.try_emplace(index, Buffer{std::move(*whole), tick_});
+  }
+  return true;
+}
+
+void Overlay::drop_pieces(uint32_t index) {
+  const auto pieces = pieces_.find(index);
+  if (pieces == pieces_.end()) return;
+  count_memory(-static_cast<int64_t>(pieces->second.memory_bytes()));
+  count_spilled(-static_cast<int64_t>(pieces->second.moved_bytes()));
+  pieces_.erase(pieces);
 }
 
 void Overlay::note_written(uint32_t index, uint32_t from, uint32_t to) {
   if (replaces_) return;  // there is nothing to lay it over
-  if (from == 0 && to == kChunkBytes) {
-    parts_.erase(index);
-    return;
-  }
-  if (!parts_.contains(index) && staged_.chunks().contains(index)) return;  // written as a whole before
   Ranges& ranges = parts_[index];
   auto first = std::lower_bound(ranges.begin(), ranges.end(), from,
                                 [](const auto& range, uint32_t at) { return range.second < at; });
@@ -131,6 +163,11 @@ void Overlay::note_written(uint32_t index, uint32_t from, uint32_t to) {
     to = std::max(to, last->second);
   }
   ranges.insert(ranges.erase(first, last), {from, to});
+  if (from == 0 && to == kChunkBytes) parts_.erase(index);
+}
+
+bool Overlay::is_ours(uint32_t index) const {
+  return !parts_.contains(index) && (buffers_.contains(index) || staged_.chunks().contains(index));
 }
 
 Result<Overlay::Buffers::iterator> Overlay::load(uint32_t index, const BaseReader& base) {
@@ -138,6 +175,7 @@ Result<Overlay::Buffers::iterator> Overlay::load(uint32_t index, const BaseReade
   std::string bytes(bytes_in_chunk(index, size_), '\0');
   if (auto done = read_chunk(index, 0, bytes.size(), bytes.data(), base); !done) return done.error();
   if (!replaces_ && !staged_.chunks().contains(index)) parts_.try_emplace(index);
+  drop_pieces(index);
   count_memory(static_cast<int64_t>(bytes.size()));
   return buffers_.try_emplace(index, Buffer{std::move(bytes), ++tick_}).first;
 }
@@ -162,6 +200,12 @@ Result<void> Overlay::read_chunk(uint32_t index, uint32_t at, size_t length, cha
     std::memset(out + n, 0, length - n);
     return {};
   }
+  if (auto done = read_below(index, at, length, out, base); !done) return done;
+  const auto pieces = pieces_.find(index);
+  return pieces == pieces_.end() ? Result<void>() : pieces->second.read(at, length, out);
+}
+
+Result<void> Overlay::read_below(uint32_t index, uint32_t at, size_t length, char* out, const BaseReader& base) const {
   if (staged_.chunks().contains(index)) {
     if (length == kChunkBytes) {
       const auto read = staged_.read_chunk(index, out);
@@ -207,6 +251,8 @@ Result<bool> Overlay::resize(uint64_t size, const BaseReader& base) {
     }
     for (auto it = buffers_.upper_bound(last); it != buffers_.end(); it = buffers_.erase(it))
       count_memory(-static_cast<int64_t>(it->second.bytes.size()));
+    for (auto it = pieces_.upper_bound(last); it != pieces_.end(); it = pieces_.upper_bound(last))
+      drop_pieces(it->first);
     std::vector<uint32_t> beyond;
     for (auto it = staged_.chunks().upper_bound(last); it != staged_.chunks().end(); ++it) beyond.push_back(it->first);
     for (const uint32_t index : beyond) make_hole(index);
@@ -230,15 +276,17 @@ Result<void> Overlay::zero(uint64_t offset, uint64_t length, const BaseReader& b
     const uint32_t index = chunk_of(offset);
     const auto at = static_cast<uint32_t>(offset % kChunkBytes);
     const size_t n = std::min<size_t>(kChunkBytes - at, end - offset);
+    const bool ours = is_ours(index);
     if (at == 0 && n >= bytes_in_chunk(index, size_)) {
       make_hole(index);
       parts_.erase(index);
+      if (!ours) note_written(index, 0, static_cast<uint32_t>(n));
     } else {
       auto loaded = load(index, base);
       if (!loaded) return loaded.error();
       std::string& bytes = (*loaded)->second.bytes;
       if (at < bytes.size()) std::memset(bytes.data() + at, 0, std::min(n, bytes.size() - at));
-      note_written(index, at, at + static_cast<uint32_t>(n));
+      if (!ours) note_written(index, at, at + static_cast<uint32_t>(n));
     }
     offset += n;
   }
@@ -254,6 +302,7 @@ Result<void> Overlay::stage(uint32_t index, std::string_view bytes) {
 }
 
 void Overlay::make_hole(uint32_t index) {
+  drop_pieces(index);
   if (const auto it = buffers_.find(index); it != buffers_.end()) {
     count_memory(-static_cast<int64_t>(it->second.bytes.size()));
     buffers_.erase(it);
@@ -275,12 +324,31 @@ Result<void> Overlay::spill(Buffers::iterator buffer) {
   return {};
 }
 
+Result<void> Overlay::move(ChunkPieces& pieces) {
+  const uint64_t memory = pieces.memory_bytes();
+  const uint64_t moved = pieces.moved_bytes();
+  auto done = pieces.move();
+  count_memory(static_cast<int64_t>(pieces.memory_bytes() - memory));
+  count_spilled(static_cast<int64_t>(pieces.moved_bytes() - moved));
+  return done;
+}
+
 Result<void> Overlay::relieve_memory() {
-  while (!buffers_.empty() && (memory_bytes_ > limits_.memory_per_file_bytes_max ||
-                               gauge_.memory_bytes.load() > limits_.memory_total_bytes_max)) {
-    const auto oldest = std::min_element(buffers_.begin(), buffers_.end(),
-                                         [](const auto& a, const auto& b) { return a.second.tick < b.second.tick; });
-    if (auto done = spill(oldest); !done) return done;
+  const auto beyond = [this](double share) {
+    const auto part = [&](uint64_t bytes) { return static_cast<uint64_t>(share * static_cast<double>(bytes)); };
+    return memory_bytes_ > part(limits_.memory_per_file_bytes_max) ||
+           gauge_.memory_bytes.load() > part(limits_.memory_total_bytes_max);
+  };
+  if (!beyond(1)) return {};
+  std::vector<std::pair<uint64_t, uint32_t>> oldest_first;  // ticks and chunks
+  for (const auto& [index, buffer] : buffers_) oldest_first.emplace_back(buffer.tick, index);
+  for (const auto& [index, pieces] : pieces_)
+    if (pieces.memory_bytes() > 0) oldest_first.emplace_back(pieces.tick, index);
+  std::sort(oldest_first.begin(), oldest_first.end());
+  for (const auto& [tick, index] : oldest_first) {
+    if (!beyond(kRelievedShare)) break;
+    const auto pieces = pieces_.find(index);
+    if (auto done = pieces != pieces_.end() ? move(pieces->second) : spill(buffers_.find(index)); !done) return done;
   }
   return {};
 }
@@ -289,8 +357,10 @@ Result<void> Overlay::rebase(uint64_t base_size, const BaseReader& base) {
   if (replaces_) return {};
   base_size_ = std::min(base_size, cut_to_);
   if (!resized_) size_ = std::max(base_size, written_end_);
-  for (const auto& [index, ranges] : parts_)
+  for (const auto& [index, ranges] : parts_) {
+    if (pieces_.contains(index) && !staged_.chunks().contains(index)) continue;  // they lie over it
     if (auto done = rebase_chunk(index, ranges, base); !done) return done;
+  }
   return relieve_memory();
 }
 
@@ -306,6 +376,7 @@ Result<void> Overlay::rebase_chunk(uint32_t index, const Ranges& ranges, const B
     if (from < merged.size())
       std::memcpy(merged.data() + from, ours.data() + from, std::min<size_t>(to, merged.size()) - from);
   if (staged_.chunks().contains(index)) make_hole(index);
+  drop_pieces(index);
   Buffer& buffer = buffers_[index];
   count_memory(static_cast<int64_t>(merged.size()) - static_cast<int64_t>(buffer.bytes.size()));
   buffer = {std::move(merged), ++tick_};
@@ -323,8 +394,14 @@ bool Overlay::covers_base() const {
   return true;
 }
 
-Result<const StagedValue*> Overlay::prepare() {
+Result<const StagedValue*> Overlay::prepare(const BaseReader& base) {
   small_.reset();
+  while (!pieces_.empty()) {
+    const auto whole = load(pieces_.begin()->first, base);
+    if (!whole) return whole.error();
+    if (size_ <= kInlineBytesMax) continue;
+    if (auto done = spill(*whole); !done) return done.error();
+  }
   const bool replaces = covers_base();
   if (replaces && size_ <= kInlineBytesMax) {
     std::string bytes(size_, '\0');
@@ -349,8 +426,9 @@ void Overlay::published() {
   reset();
 }
 
-Result<void> Overlay::publish(const std::function<Result<void>(const StagedValue&)>& publisher) {
-  const auto value = prepare();
+Result<void> Overlay::publish(const BaseReader& base,
+                              const std::function<Result<void>(const StagedValue&)>& publisher) {
+  const auto value = prepare(base);
   if (!value) return value.error();
   if (auto done = publisher(**value); !done) {
     small_.reset();

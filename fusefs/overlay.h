@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fusefs/chunk_pieces.h"
 #include "store/result.h"
 #include "store/value.h"
 
@@ -82,10 +83,11 @@ class Overlay {
   Result<void> rebase(uint64_t base_size, const BaseReader& base);
 
   /// Hands the staged value to `publisher`; if that succeeds nothing is staged any more, otherwise everything still is.
-  Result<void> publish(const std::function<Result<void>(const StagedValue&)>& publisher);
+  /// `base` as in write().
+  Result<void> publish(const BaseReader& base, const std::function<Result<void>(const StagedValue&)>& publisher);
   /// The two halves of publish(), for those who publish several at once. What prepare() gives is valid until the next
   /// call of anything else; what is staged stays until published() says that a transaction has taken it.
-  Result<const StagedValue*> prepare();
+  Result<const StagedValue*> prepare(const BaseReader& base);
   void published();
   /// The store's value does not show through: what is staged is all there is.
   bool covers_base() const;
@@ -110,16 +112,25 @@ class Overlay {
   void mark_dirty();
   void count_memory(int64_t change);
   void count_spilled(int64_t change);
+  /// False: the chunk is to be made whole.
+  bool write_piece(uint32_t index, uint32_t at, std::string_view bytes);
+  void drop_pieces(uint32_t index);
   Result<void> write_chunk(uint32_t index, uint32_t at, std::string_view bytes, const BaseReader& base);
   /// The buffer of a chunk, filled with what the chunk holds now.
   Result<Buffers::iterator> load(uint32_t index, const BaseReader& base);
   Result<void> read_chunk(uint32_t index, uint32_t at, size_t length, char* out, const BaseReader& base) const;
+  /// What lies under the pieces of a chunk.
+  Result<void> read_below(uint32_t index, uint32_t at, size_t length, char* out, const BaseReader& base) const;
   Result<void> stage(uint32_t index, std::string_view bytes);
   void make_hole(uint32_t index);
   Result<void> spill(Buffers::iterator buffer);
-  /// Moves buffers to the chunk store until the limits hold; the one written last goes last.
+  Result<void> move(ChunkPieces& pieces);
+  /// Moves buffers and pieces to the chunk store, until there is some room below the limits again; what was written
+  /// last goes last.
   Result<void> relieve_memory();
-  /// The other bytes of the chunk are the store's.
+  /// All bytes of the chunk are ours, whatever becomes of the store's value.
+  bool is_ours(uint32_t index) const;
+  /// The other bytes of the chunk are the store's, unless it was ours before.
   void note_written(uint32_t index, uint32_t from, uint32_t to);
   Result<void> rebase_chunk(uint32_t index, const Ranges& ranges, const BaseReader& base);
 
@@ -140,7 +151,9 @@ class Overlay {
   uint64_t tick_ = 0;
   uint64_t memory_bytes_ = 0;
   uint64_t spilled_bytes_ = 0;
+  // A chunk is in one of these at most; it may be staged, too: then that is what lies under its pieces.
   Buffers buffers_;
+  std::map<uint32_t, ChunkPieces> pieces_;
   StagedValue staged_;
   std::optional<StagedValue> small_;  // what prepare() gave, where it is small enough for a row
 };

@@ -12,7 +12,7 @@ uint64_t start_of(uint32_t index) { return uint64_t{index} * kChunkBytes; }
 }  // namespace
 
 Overlay::Cover Overlay::cover_of(uint32_t index) const {
-  if (buffers_.contains(index)) return Cover::bytes;
+  if (buffers_.contains(index) || pieces_.contains(index)) return Cover::bytes;
   if (const auto staged = staged_.chunks().find(index); staged != staged_.chunks().end())
     return staged->second ? Cover::bytes : Cover::hole;
   return !replaces_ && start_of(index) < base_size_ ? Cover::base : Cover::hole;
@@ -22,6 +22,8 @@ uint64_t Overlay::next_own(uint32_t index) const {
   uint64_t next = base_size_;
   if (const auto buffer = buffers_.upper_bound(index); buffer != buffers_.end())
     next = std::min(next, start_of(buffer->first));
+  if (const auto pieces = pieces_.upper_bound(index); pieces != pieces_.end())
+    next = std::min(next, start_of(pieces->first));
   if (const auto staged = staged_.chunks().upper_bound(index); staged != staged_.chunks().end())
     next = std::min(next, start_of(staged->first));
   return next;
@@ -46,6 +48,8 @@ Result<uint64_t> Overlay::seek_data(uint64_t offset, const BaseSeek& base) const
         uint64_t next = size_;
         if (const auto buffer = buffers_.upper_bound(index); buffer != buffers_.end())
           next = std::min(next, start_of(buffer->first));
+        if (const auto pieces = pieces_.upper_bound(index); pieces != pieces_.end())
+          next = std::min(next, start_of(pieces->first));
         const auto& chunks = staged_.chunks();
         const auto staged = std::find_if(chunks.upper_bound(index), chunks.end(),
                                          [](const auto& chunk) { return chunk.second.has_value(); });

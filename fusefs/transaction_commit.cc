@@ -170,7 +170,7 @@ Result<void> StagedTransaction::commit(const WriteOptions& options) {
   for (const auto& [path, file] : files) {
     values.push_back(nullptr);
     if (!file->content) continue;
-    const auto value = file->content->prepare();
+    const auto value = file->content->prepare(base_reader(path));
     if (!value) return at(path, value.error());
     values.back() = *value;
   }
