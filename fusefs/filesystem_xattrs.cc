@@ -171,8 +171,8 @@ Result<void> Filesystem::set_xattr(Inode inode, std::string_view name, std::stri
   const auto file = open_files_.find(inode);
   std::unique_lock<std::shared_mutex> lock;
   if (file) lock = std::unique_lock(file->mutex);
-  // What was written before is of the type it had then.
-  if (file && name == kTypeXattr)
+  // What was written before is of the type it had then, and takes away no capabilities that are given now.
+  if (file && (name == kTypeXattr || name == kCapabilitiesName))
     if (auto done = publish(*file, false); !done) return done;
   if (name == "user.kvfs.if_match") {
     const auto version = parse_xattr_number(value);

@@ -31,6 +31,22 @@ TEST_F(FilesystemXattrsTest, TrustedAttributesAreListedForRootAlone) {
   EXPECT_EQ(*fs().list_xattrs(inode, other), std::string("user.u\0", 7));
 }
 
+TEST_F(FilesystemXattrsTest, CapabilitiesThatAreGivenBetweenWritingAndClosingStay) {
+  auto handle = create(collection_, "f");
+  const Inode file = handle->file->inode;
+  write(*handle, 0, "program");
+  ASSERT_TRUE(fs().set_xattr(file, "security.capability", "all", 0, kRoot));
+  EXPECT_EQ(*fs().get_xattr(file, "security.capability"), "all");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(*fs().get_xattr(file, "security.capability"), "all");
+  EXPECT_EQ(value_of("f"), "program");
+  handle = open(file);
+  ASSERT_TRUE(fs().set_xattr(file, "security.capability", "all", 0, kRoot));
+  write(*handle, 0, "another");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_EQ(fs().get_xattr(file, "security.capability").error().code, Errc::no_attribute);
+}
+
 TEST_F(FilesystemXattrsTest, WritingAtAnyDoorTakesCapabilitiesAway) {
   const Inode inode = write_file(collection_, "f", "x");
   const auto give = [&] {
