@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <random>
@@ -223,8 +224,8 @@ Result<DirId> Store::ensure_tenant(std::string_view name, uint32_t uid, uint32_t
     NewNode node;
     node.kind = Kind::directory;
     node.mode = 0755;
-    node.uid = uid;
-    node.gid = gid;
+    node.uid = uid != 0 ? uid : ::geteuid();
+    node.gid = gid != 0 ? gid : ::getegid();
     const Result<Entry> made = make_node(txn, kRootDir, name, node);
     if (!made) return made.error();
     return made->inode;

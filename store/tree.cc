@@ -1,6 +1,7 @@
 #include "store/tree.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "store/acl.h"
 #include "store/byte_order.h"
@@ -58,6 +59,9 @@ Entry root_entry(const ReadTxn& txn) {
   entry.kind = Kind::directory;
   entry.inode = kRootDir;
   entry.mode = 0755;
+  // Its owner may make tenants in the mount: who runs kvfs, which need not be root.
+  entry.uid = ::geteuid();
+  entry.gid = ::getegid();
   entry.nlink = 2;
   return entry;
 }
@@ -68,6 +72,8 @@ DirPathPtr root_path() {
   static const DirPathPtr root = [] {
     auto path = std::make_shared<DirPath>();
     path->id = kRootDir;
+    path->uid = ::geteuid();  // of tenants that other doors make
+    path->gid = ::getegid();
     return path;
   }();
   return root;

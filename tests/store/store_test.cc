@@ -1,5 +1,7 @@
 #include "store/store.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -40,6 +42,38 @@ class StoreOnDiskTest : public StoreTest {
 
   std::string path_;
 };
+
+// Where root runs the test, as another user for a while.
+TEST(StoreOwnerTest, TheRootAndTenantsWithoutAnOwnerBelongToWhoRunsKvfs) {
+  const bool is_root = ::geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(::setegid(65533), 0);
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  StoreOptions options;
+  options.engine.kind = "memory";
+  const auto store = Store::open(options);
+  const uint32_t uid = ::geteuid();
+  const uint32_t gid = ::getegid();
+  const auto owner_of = [&](DirId dir) {
+    return (*store)->read([&](const ReadTxn& txn) {
+      const Entry entry = dir == kRootDir ? root_entry(txn) : *find_entry(txn, {kRootDir, "acme", true});
+      return std::pair(entry.uid, entry.gid);
+    });
+  };
+  const auto root = owner_of(kRootDir);
+  const auto made = (*store)->ensure_tenant("acme");
+  const auto tenant = made ? owner_of(*made) : std::pair<uint32_t, uint32_t>();
+  const auto root_with_a_tenant = owner_of(kRootDir);
+  if (is_root) {
+    ASSERT_EQ(::seteuid(0), 0);
+    ASSERT_EQ(::setegid(0), 0);
+  }
+  const std::pair<uint32_t, uint32_t> expected(uid, gid);
+  EXPECT_EQ(root, expected);
+  EXPECT_EQ(tenant, expected);
+  EXPECT_EQ(root_with_a_tenant, expected);
+}
 
 TEST_F(StoreOnDiskTest, EverythingIsThereAfterAReopening) {
   const std::string big(300'000, 'b');
