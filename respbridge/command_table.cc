@@ -227,7 +227,7 @@ constexpr CommandSpec kCommands[] = {
     {"memory|malloc-stats", 2, 0, 0, 0, 0, commands::memory_malloc_stats, "server", "4.0.0",
      "Tells of the allocator."},
     {"memory|purge", 2, 0, 0, 0, 0, commands::memory_purge, "server", "4.0.0",
-     "Accepted for compatibility."},
+     "Gives the system what the allocator holds and nobody uses."},
     {"memory|stats", 2, 0, 0, 0, 0, commands::memory_stats, "server", "4.0.0",
      "Tells what memory is used for."},
     {"memory|usage", -3, kReads | kLooks, 2, 2, 1, commands::memory_usage, "server", "4.0.0",

@@ -33,4 +33,6 @@ AllocatorUse allocator_use() {
   return {info.uordblks + info.hblkhd, info.arena + info.hblkhd};
 }
 
+void release_free_memory() { malloc_trim(0); }
+
 }  // namespace kvfs::resp

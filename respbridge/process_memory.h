@@ -15,5 +15,7 @@ struct AllocatorUse {
   uint64_t active = 0;     // taken from the system
 };
 AllocatorUse allocator_use();
+/// Gives the system what the allocator holds and nobody uses.
+void release_free_memory();
 
 }  // namespace kvfs::resp

@@ -102,7 +102,7 @@ void Session::check_deadlines(uint64_t now_ms) {
     const std::lock_guard lock(pushed_mutex_);
     overflow = push_overflow_;
     const uint64_t soft = service_.config().push_bytes_soft();
-    if (soft == 0 || pushed_.size() <= soft)
+    if (soft == 0 || pushed_.bytes() <= soft)
       push_soft_since_ms_ = 0;
     else if (push_soft_since_ms_ == 0)
       push_soft_since_ms_ = now_ms;
@@ -369,19 +369,27 @@ void Session::protocol_error() {
 
 // Writing
 
+/// Pushed messages go out in pieces: no buffer grows with all that waits for a client who is slow.
 void Session::flush() {
-  if (writing_ || syncing_ || closed_) return;
-  bool overflow = false;
-  {
-    const std::lock_guard lock(pushed_mutex_);
-    if (!pushed_.empty()) client_.card->pushed_bytes.store(0, std::memory_order_relaxed);
-    out_.append(pushed_);
-    pushed_.clear();
-    push_announced_ = false;
-    overflow = push_overflow_;
+  for (bool more = true; more;) {
+    if (writing_ || syncing_ || closed_) return;
+    bool overflow = false;
+    {
+      const std::lock_guard lock(pushed_mutex_);
+      if (!pushed_.empty()) {
+        pushed_.take(out_, service_.options().reply_bytes_soft);
+        client_.card->pushed_bytes.store(pushed_.bytes(), std::memory_order_relaxed);
+      }
+      push_announced_ = more = !pushed_.empty();
+      overflow = push_overflow_;
+    }
+    if (overflow) return close();
+    if (!out_.empty()) write();
   }
-  if (overflow) return close();
-  if (out_.empty()) return;
+}
+
+/// Writes out_, of which the rest is in flight then.
+void Session::write() {
   service_.statistics().output_bytes.fetch_add(out_.size(), std::memory_order_relaxed);
   size_t written = 0;
   if (!tls_) {
@@ -415,6 +423,8 @@ void Session::on_written(const error_code& error) {
   client_.card->unsent_bytes.store(0, std::memory_order_relaxed);
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
   if (syncing_) return;
+  flush();  // messages before the replies to what comes next
+  if (closed_ || writing_) return;
   if (reading_ || paused_ || working_)  // it was a push that was written, between two commands
     flush();
   else
@@ -444,21 +454,35 @@ void Session::deliver(std::string_view kind, const Channels::Message& message) n
   std::string text;
   Reply reply(text, push_protocol_.load(std::memory_order_relaxed));
   const bool by_pattern = message.pattern.data() != nullptr;
+  const bool large = message.payload.size() >= PushQueue::kLargeBytes;
+  if (large) text.reserve(message.payload.size() + message.channel.size() + message.pattern.size() + 128);
   reply.push(by_pattern ? 4 : 3);
   reply.bulk(kind);
   if (by_pattern) reply.bulk(message.pattern);
   reply.bulk(message.channel);
   reply.bulk(message.payload);
-  push(text);
+  if (large)
+    push_large(std::move(text));
+  else
+    push(text);
 }
 
 void Session::push(std::string_view bytes) noexcept {
+  push(bytes.size(), [&] { pushed_.add(bytes); });
+}
+
+void Session::push_large(std::string&& bytes) noexcept {
+  push(bytes.size(), [&] { pushed_.add_large(std::move(bytes)); });
+}
+
+template <class Add>
+void Session::push(size_t bytes, Add add) noexcept {
   {
     const std::lock_guard lock(pushed_mutex_);
     const uint64_t bytes_max = service_.config().push_bytes_max();
-    const bool overflow = bytes_max != 0 && pushed_.size() + bytes.size() > bytes_max;
-    if (!overflow) pushed_.append(bytes);
-    client_.card->pushed_bytes.store(pushed_.size(), std::memory_order_relaxed);
+    const bool overflow = bytes_max != 0 && pushed_.bytes() + bytes > bytes_max;
+    if (!overflow) add();
+    client_.card->pushed_bytes.store(pushed_.bytes(), std::memory_order_relaxed);
     const bool news = !push_announced_ || (overflow && !push_overflow_);
     push_overflow_ |= overflow;
     if (!news) return;

@@ -18,6 +18,7 @@
 #include "respbridge/input_buffer.h"
 #include "respbridge/net.h"
 #include "respbridge/parser.h"
+#include "respbridge/push_queue.h"
 #include "respbridge/service.h"
 
 namespace kvfs::resp {
@@ -79,8 +80,12 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void finish_input();
   void protocol_error();
   void flush();
+  void write();
   void on_written(const error_code& error);
   void deliver(std::string_view kind, const Channels::Message& message) noexcept;
+  void push_large(std::string&& bytes) noexcept;
+  template <class Add>
+  void push(size_t bytes, Add add) noexcept;
   void on_pushed();
   void drain();
   void leave();
@@ -126,7 +131,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   uint64_t drain_until_ms_ = 0;
 
   std::mutex pushed_mutex_;
-  std::string pushed_;               // guarded by pushed_mutex_
+  PushQueue pushed_;                 // guarded by pushed_mutex_
   bool push_announced_ = false;      // guarded by pushed_mutex_
   bool push_overflow_ = false;       // guarded by pushed_mutex_
   uint64_t push_soft_since_ms_ = 0;  // guarded by pushed_mutex_; 0: less than push_bytes_soft waits

@@ -266,6 +266,17 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(receivers, 0)
             self.assertEqual(publisher.call("PING"), "PONG")
 
+    def test_a_subscriber_is_closed_by_the_limits_that_config_set_gives(self):
+        for limit in ("1000000 0 0", "0 100000 1"):
+            with self.subTest(limit), Servers(DOOR, with_redis=False) as servers:
+                deaf, publisher = servers.connect(servers.kvfs_path), servers.connect(servers.kvfs_path)
+                self.assertEqual(publisher.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub " + limit), "OK")
+                deaf.call("SUBSCRIBE", "news")
+                for _ in range(40):
+                    publisher.call("PUBLISH", "news", "x" * 100000)
+                while publisher.call("PUBSUB", "NUMSUB", "news")[1] != 0:  # the suite's time is the limit
+                    pass
+
     def test_keys_are_asked_for(self):
         with Servers(DOOR, with_redis=False, door_options=["--key", "s3cret"]) as servers:
             connection = servers.connect(servers.kvfs_path)
