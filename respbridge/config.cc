@@ -28,12 +28,29 @@ constexpr std::pair<char, uint32_t> kEventLetters[] = {
 constexpr uint32_t kAllEvents = kGenericEvents | kStringEvents | kSetEvents | kExpiredEvents | kEvictedEvents |
                                 kListEvents | kHashEvents | kSortedSetEvents | kStreamEvents | kModuleEvents;
 
-/// "0" where there are Unix sockets alone.
-std::string first_port(const std::vector<std::string>& listen) {
-  for (const std::string& text : listen)
-    if (const Result<ListenAddress> address = ListenAddress::parse(text); address && address->unix_path.empty())
-      return std::to_string(address->port);
-  return "0";
+/// `listen` in Redis's words. Of several ports the first is told.
+struct Listening {
+  std::string bind;  // hosts, "-" before those that may be missing
+  std::string port = "0";
+  std::string tls_port = "0";
+  std::string unix_socket;
+};
+Listening listening(const std::vector<std::string>& listen) {
+  Listening out;
+  for (const std::string& text : listen) {
+    const Result<ListenAddress> address = ListenAddress::parse(text);
+    if (!address) continue;
+    if (!address->unix_path.empty()) {
+      if (out.unix_socket.empty()) out.unix_socket = address->unix_path;
+      continue;
+    }
+    std::string& port = address->tls ? out.tls_port : out.port;
+    if (port == "0") port = std::to_string(address->port);
+    const std::string host = (address->optional ? "-" : "") + address->host;
+    if ((" " + out.bind + " ").find(" " + host + " ") != std::string::npos) continue;
+    out.bind.append(out.bind.empty() ? "" : " ").append(host);
+  }
+  return out;
 }
 
 Error failed(std::string_view name, std::string_view why) {
@@ -115,8 +132,10 @@ Config::Config(const RespOptions& options) {
   add("maxmemory-clients", Kind::settled, "0");
   add("dir", Kind::settled, "");
   add("dbfilename", Kind::settled, "");
-  add("bind", Kind::settled, "");
-  add("port", Kind::settled, first_port(options.listen));
+  const Listening where = listening(options.listen);
+  add("bind", Kind::settled, where.bind);
+  add("port", Kind::settled, where.port);
+  add("tls-port", Kind::settled, where.tls_port);
   add("requirepass", Kind::settled, "");
   add("masterauth", Kind::settled, "");
   // Fixed in Redis, too.
@@ -126,7 +145,7 @@ Config::Config(const RespOptions& options) {
   add("cluster-enabled", Kind::fixed, "no");
   add("daemonize", Kind::fixed, "no");
   add("logfile", Kind::fixed, "");
-  add("unixsocket", Kind::fixed, "");
+  add("unixsocket", Kind::fixed, where.unix_socket);
   add("replicaof", Kind::fixed, "");
   for (const auto& [name, parameter] : parameters_) apply(name, parameter.value);
 }

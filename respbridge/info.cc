@@ -33,8 +33,11 @@ std::string human(uint64_t bytes) {
   return fmt::format("{:.2f}G", number / (1024 * 1024 * 1024));
 }
 
-/// The first that the configuration names; 0: none.
-std::string tcp_port(Call& call) { return call.service.config().get({"port"}).front().second; }
+/// The first that the configuration names, one without TLS if there is; 0: none.
+std::string tcp_port(Call& call) {
+  const std::string port = call.service.config().get({"port"}).front().second;
+  return port != "0" ? port : call.service.config().get({"tls-port"}).front().second;
+}
 
 std::string server_section(Call& call) {
   utsname system{};

@@ -118,6 +118,17 @@ TEST_F(IntrospectionTest, ParametersHaveTheirOlderNamesToo) {
             "-ERR CONFIG SET failed (possibly related to argument 'list-max-listpack-size') - duplicate parameter");
 }
 
+TEST_F(IntrospectionTest, WhereTheDoorListensIsToldInRedissWords) {
+  RespOptions options;
+  options.listen = {"127.0.0.1:7000", "-[::1]:7000", "tls:127.0.0.1:7001", "unix:/tmp/no.sock"};
+  const Config config(options);
+  const auto one = [&](std::string_view name) { return config.get({name}).front().second; };
+  EXPECT_EQ(one("bind"), "127.0.0.1 -::1");
+  EXPECT_EQ(one("port"), "7000");
+  EXPECT_EQ(one("tls-port"), "7001");
+  EXPECT_EQ(one("unixsocket"), "/tmp/no.sock");
+}
+
 TEST_F(IntrospectionTest, ClassesOfEventsAreToldInRedissOrder) {
   for (const auto& [given, told] : {std::pair("KEA", "AKE"), {"KEg", "gKE"}, {"K$lsxte", "$lsxetK"}, {"nmK", "nKm"}}) {
     cmd({"CONFIG", "SET", "notify-keyspace-events", given});
