@@ -94,6 +94,14 @@ inline constexpr std::array kRespRows = {
               .help = "Replies beyond this are sent before more commands of a pipeline are executed.",
               .minimum = 1},
     ConfigKey{.section = "resp",
+              .key = "clients_bytes_max",
+              .type = ConfigType::size,
+              .default_value = "0",
+              .help =
+                  "What is held for all clients together: commands that are not complete or queued, and output that "
+                  "they have yet to take. Beyond it those with the most are disconnected, but for those that said "
+                  "CLIENT NO-EVICT. 0: any. CONFIG SET maxmemory-clients changes it."},
+    ConfigKey{.section = "resp",
               .key = "push_bytes_max",
               .type = ConfigType::size,
               .default_value = "32M",

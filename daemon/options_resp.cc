@@ -27,6 +27,7 @@ Result<resp::RespOptions> resp_options(const Config& config) {
   options.transaction_commands_max = count("transaction_commands_max");
   options.transaction_bytes_max = bytes("transaction_bytes_max");
   options.reply_bytes_soft = bytes("reply_bytes_soft");
+  options.clients_bytes_max = bytes("clients_bytes_max");
   options.push_bytes_max = bytes("push_bytes_max");
   options.set_member_bytes_max = bytes("set_member_bytes_max");
   options.watched_keys_max = count("watched_keys_max");

@@ -43,6 +43,7 @@ struct ClientCard {
   std::atomic<uint64_t> active_ms{0};
   std::atomic<const CommandSpec*> last_command{nullptr};
   std::atomic<size_t> input_bytes{0};   // received and not yet executed
+  std::atomic<size_t> queued_bytes{0};  // of commands after MULTI
   std::atomic<size_t> pushed_bytes{0};  // messages that wait to be sent
   std::atomic<size_t> unsent_bytes{0};  // what the client has yet to take of the last write
   std::atomic<bool> no_evict{false};
@@ -68,6 +69,15 @@ struct ClientCard {
   bool monitor = false;
   std::optional<TrackingOptions> tracking;
 };
+
+/// What is held for the client.
+inline size_t held_bytes(const ClientCard& card) {
+  size_t sum = 0;
+  for (const std::atomic<size_t>* bytes :
+       {&card.input_bytes, &card.queued_bytes, &card.pushed_bytes, &card.unsent_bytes})
+    sum += bytes->load(std::memory_order_relaxed);
+  return sum;
+}
 
 /// Where messages that are no replies go: pushed by any thread, sent by the connection's own.
 class Outbox : public Channels::Subscriber {

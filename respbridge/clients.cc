@@ -40,6 +40,28 @@ void Clients::add_monitor(const std::string& tenant, const std::shared_ptr<Outbo
   monitors_count_.store(monitors_.size());
 }
 
+size_t Clients::evict(uint64_t bytes_max) {
+  uint64_t sum = 0;
+  std::vector<std::pair<size_t, std::shared_ptr<ClientCard>>> holders;
+  for (const std::shared_ptr<ClientCard>& card : all()) {
+    const size_t bytes = held_bytes(*card);
+    if (card->no_evict || bytes == 0) continue;
+    sum += bytes;
+    holders.emplace_back(bytes, card);
+  }
+  if (sum <= bytes_max) return 0;
+  std::sort(holders.begin(), holders.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  size_t count = 0;
+  for (const auto& [bytes, card] : holders) {
+    if (sum <= bytes_max) break;
+    sum -= bytes;
+    if (!card->kill) continue;
+    card->kill();
+    ++count;
+  }
+  return count;
+}
+
 void Clients::remove_monitor(const Outbox* outbox) {
   const std::lock_guard lock(mutex_);
   std::erase_if(monitors_, [&](const auto& each) { return each.second.get() == outbox; });
@@ -75,13 +97,13 @@ std::string describe(ClientCard& card, uint64_t now_ms) {
   if (flags.empty()) flags = "N";
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
-      "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={} events=r cmd={} user={} "
+      "qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={} events=r cmd={} user={} "
       "redir={} resp={}",
       card.id, card.address, card.local_address, card.fd, card.name,
       now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
       now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
-      card.shard_channels, card.queued, input_bytes, output_bytes, input_bytes + output_bytes,
-      command != nullptr ? command->name : "NULL", card.user,
+      card.shard_channels, card.queued, input_bytes, card.queued_bytes.load(std::memory_order_relaxed), output_bytes,
+      held_bytes(card), command != nullptr ? command->name : "NULL", card.user,
       card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol);
 }
 

@@ -26,6 +26,10 @@ class Clients {
   size_t count() const { return count_.load(std::memory_order_relaxed); }
   uint64_t accepted() const { return next_id_.load(std::memory_order_relaxed) - 1; }
 
+  /// Where more than `bytes_max` is held for all together, ends those that hold most, but for those that are not to be
+  /// evicted, until the others hold less. Returns how many.
+  size_t evict(uint64_t bytes_max);
+
   void add_monitor(const std::string& tenant, const std::shared_ptr<Outbox>& outbox);
   void remove_monitor(const Outbox* outbox);
   bool monitored() const { return monitors_count_.load(std::memory_order_relaxed) != 0; }

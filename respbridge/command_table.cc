@@ -81,7 +81,7 @@ constexpr CommandSpec kCommands[] = {
     {"client|list", -2, 0, 0, 0, 0, commands::client_list, "connection", "2.4.0",
      "Lists the connections of the tenant."},
     {"client|no-evict", 3, 0, 0, 0, 0, commands::client_no_evict, "connection", "7.0.0",
-     "Accepted for compatibility."},
+     "Says whether maxmemory-clients spares the connection."},
     {"client|no-touch", 3, 0, 0, 0, 0, commands::client_no_touch, "connection", "7.2.0",
      "Accepted for compatibility."},
     {"client|pause", -3, kAdmin, 0, 0, 0, commands::client_pause, "connection", "2.9.50",

@@ -16,12 +16,9 @@ namespace {
 
 double ratio(uint64_t part, uint64_t of) { return of == 0 ? 0 : static_cast<double>(part) / static_cast<double>(of); }
 
-/// Of all clients: what they sent and is not yet executed, and what they have yet to take.
-uint64_t held_bytes(Call& call) {
+uint64_t held_by_clients(Call& call) {
   uint64_t sum = 0;
-  for (const auto& card : call.service.clients().all())
-    for (const std::atomic<size_t>* bytes : {&card->input_bytes, &card->pushed_bytes, &card->unsent_bytes})
-      sum += bytes->load(std::memory_order_relaxed);
+  for (const auto& card : call.service.clients().all()) sum += held_bytes(*card);
   return sum;
 }
 
@@ -58,7 +55,7 @@ void memory_stats(Call& call) {
       {"startup.allocated", 0},
       {"replication.backlog", 0},
       {"clients.slaves", 0},
-      {"clients.normal", held_bytes(call)},
+      {"clients.normal", held_by_clients(call)},
       {"cluster.links", 0},
       {"aof.buffer", 0},
       {"lua.caches", 0},

@@ -102,6 +102,7 @@ Config::Config(const RespOptions& options) {
   add("maxclients", Kind::number, std::to_string(options.connections_max), 1, 1'000'000);
   add("tracking-table-max-keys", Kind::number, std::to_string(options.tracked_keys_max));
   add("latency-monitor-threshold", Kind::number, "0");
+  add("maxmemory-clients", Kind::memory, std::to_string(options.clients_bytes_max));
   // Each tenant has its own: memory_config.h.
   add("maxmemory", Kind::memory, "0");
   add("maxmemory-policy", Kind::policy, "noeviction");
@@ -129,7 +130,6 @@ Config::Config(const RespOptions& options) {
   add("client-query-buffer-limit", Kind::settled, std::to_string(options.query_buffer_bytes_max));
   add("tcp-keepalive", Kind::settled, std::to_string(options.tcp_keepalive_s));
   add("protected-mode", Kind::settled, options.anonymous ? "no" : "yes");
-  add("maxmemory-clients", Kind::settled, "0");
   add("dir", Kind::settled, "");
   add("dbfilename", Kind::settled, "");
   const Listening where = listening(options.listen);
@@ -271,6 +271,7 @@ void Config::apply(const std::string& name, const std::string& value) {
     push_bytes_soft_.store(limit.soft);
     push_soft_ms_.store(limit.soft_s * 1000);
   }
+  if (name == "maxmemory-clients") clients_bytes_max_.store(static_cast<uint64_t>(number()));
   if (name == "maxclients") connections_max_.store(static_cast<size_t>(number()));
 }
 

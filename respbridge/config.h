@@ -54,6 +54,8 @@ class Config {
   uint64_t latency_threshold_ms() const { return latency_threshold_ms_.load(std::memory_order_relaxed); }
   /// Sets of integers with at most so many members are said to be intsets.
   size_t set_intset_max() const { return set_intset_max_.load(std::memory_order_relaxed); }
+  /// 0: any number.
+  uint64_t clients_bytes_max() const { return clients_bytes_max_.load(std::memory_order_relaxed); }
   /// client-output-buffer-limit of subscribers; 0: none.
   uint64_t push_bytes_max() const { return push_bytes_max_.load(std::memory_order_relaxed); }
   /// May last for push_soft_ms(); 0: any number may.
@@ -101,6 +103,7 @@ class Config {
   std::atomic<uint64_t> latency_threshold_ms_{0};
   std::atomic<size_t> tracked_keys_max_{1'000'000};
   std::atomic<size_t> set_intset_max_{512};
+  std::atomic<uint64_t> clients_bytes_max_{0};
   std::atomic<uint64_t> push_bytes_max_{0};
   std::atomic<uint64_t> push_bytes_soft_{0};
   std::atomic<uint64_t> push_soft_ms_{0};

@@ -109,7 +109,7 @@ std::string stats_section(Call& call) {
       "evicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n"
       "migrate_cached_sockets:0\r\ntotal_error_replies:{}\r\ntracking_total_keys:{}\r\ntracking_total_items:{}\r\n"
       "tracking_total_prefixes:{}\r\npubsubshard_channels:{}\r\nunexpected_error_replies:0\r\nsync_full:0\r\n"
-      "sync_partial_ok:0\r\nsync_partial_err:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\nevicted_clients:0\r\n"
+      "sync_partial_ok:0\r\nsync_partial_err:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\nevicted_clients:{}\r\n"
       "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\nslave_expires_tracked_keys:0\r\n",
       call.service.clients().accepted(), counters.commands.load(), now.commands, counters.input_bytes.load(),
       counters.output_bytes.load(), now.input_bytes / 1024, now.output_bytes / 1024,
@@ -117,7 +117,8 @@ std::string stats_section(Call& call) {
       counters.keyspace_misses.load(), call.service.store().channels().active(call.client.identity.tenant, "").size(),
       call.service.store().channels().patterns(call.client.identity.tenant),
       call.service.command_statistics().errors_total(), tracking.keys, tracking.items, tracking.prefixes,
-      call.service.store().channels().active(shard_space(call.client.identity.tenant), "").size());
+      call.service.store().channels().active(shard_space(call.client.identity.tenant), "").size(),
+      counters.evicted_clients.load());
 }
 
 std::string command_statistics_section(Call& call) {

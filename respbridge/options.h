@@ -42,6 +42,7 @@ struct RespOptions {
   size_t transaction_commands_max = 100'000;      // queued after MULTI
   uint64_t transaction_bytes_max = 256 * kMiB;    // likewise, bytes of their arguments
   size_t reply_bytes_soft = 1 * kMiB;             // replies beyond this are sent before more commands are executed
+  uint64_t clients_bytes_max = 0;                 // held for all clients; then those with the most are closed; 0: any
   uint64_t push_bytes_max = 32 * kMiB;       // messages held for a subscriber that does not read; then it is closed
   size_t set_member_bytes_max = 512 * 1024;  // one member of a set
   size_t watched_keys_max = 10'000;          // of one client

@@ -310,6 +310,7 @@ void Session::finish_input() {
     take_commands();
   }
   client_.card->input_bytes.store(input_.data().size(), std::memory_order_relaxed);
+  client_.card->queued_bytes.store(client_.queue_bytes, std::memory_order_relaxed);
   if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
   if (const int64_t ns = std::exchange(pause_ns_, 0); ns > 0) return pause(ns);
   read();

@@ -3,15 +3,15 @@
 namespace kvfs::resp {
 
 void Statistics::reset() {
-  for (std::atomic<uint64_t>* counter :
-       {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections, &input_bytes, &output_bytes})
+  for (std::atomic<uint64_t>* counter : {&commands, &keyspace_hits, &keyspace_misses, &rejected_connections,
+                                         &evicted_clients, &input_bytes, &output_bytes})
     counter->store(0);
 }
 
-void Throughput::sample(const Statistics& counters, TimePoint now) {
+bool Throughput::sample(const Statistics& counters, TimePoint now) {
   constexpr std::chrono::milliseconds kBetween{900};
   const std::lock_guard lock(mutex_);
-  if (now - at_ < kBetween) return;
+  if (now - at_ < kBetween) return false;
   const Sample sample{counters.commands.load(), counters.input_bytes.load(), counters.output_bytes.load()};
   if (at_ != TimePoint{}) {
     const double seconds = std::chrono::duration<double>(now - at_).count();
@@ -24,6 +24,7 @@ void Throughput::sample(const Statistics& counters, TimePoint now) {
   }
   at_ = now;
   last_ = sample;
+  return true;
 }
 
 Throughput::Rates Throughput::rates() const {

@@ -16,6 +16,7 @@ struct Statistics {
   std::atomic<uint64_t> rejected_connections{0};
   std::atomic<uint64_t> input_bytes{0};
   std::atomic<uint64_t> output_bytes{0};
+  std::atomic<uint64_t> evicted_clients{0};
   std::atomic<uint64_t> blocked_clients{0};    // now: those that CLIENT PAUSE holds
   std::atomic<uint64_t> throttled_clients{0};  // now: those beyond a rate of commands
   void reset();                                // but for what is now
@@ -32,8 +33,8 @@ class Throughput {
   };
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Called about once a second, by every thread that serves; one of them is enough.
-  void sample(const Statistics& counters, TimePoint now);
+  /// Called about once a second, by every thread that serves; one of them is enough: true for that one.
+  bool sample(const Statistics& counters, TimePoint now);
   Rates rates() const;
 
  private:

@@ -59,7 +59,9 @@ void Worker::tick() {
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const error_code& error) {
     if (error || stopping_) return;
-    service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
+    const bool first = service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
+    if (const uint64_t bytes_max = service_.config().clients_bytes_max(); first && bytes_max != 0)
+      service_.statistics().evicted_clients.fetch_add(service_.clients().evict(bytes_max), std::memory_order_relaxed);
     const std::set<std::shared_ptr<Session>> sessions = sessions_;  // some remove themselves
     for (const auto& session : sessions) session->check_deadlines(service_.store().now_ms());
     tick();

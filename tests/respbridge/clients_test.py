@@ -277,6 +277,19 @@ class LimitsTest(unittest.TestCase):
                 while publisher.call("PUBSUB", "NUMSUB", "news")[1] != 0:  # the suite's time is the limit
                     pass
 
+    def test_where_clients_hold_too_much_the_largest_goes(self):
+        with Servers(DOOR, with_redis=False) as servers:
+            large, small, spared, admin = (servers.connect(servers.kvfs_path) for _ in range(4))
+            self.assertEqual(spared.call("CLIENT", "NO-EVICT", "on"), "OK")
+            for connection, size in ((large, 3000000), (small, 300000), (spared, 5000000)):
+                connection.socket.sendall(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (size + 1) + b"x" * size)
+            self.assertEqual(admin.call("CONFIG", "SET", "maxmemory-clients", "1mb"), "OK")
+            self.assertEqual(large.file.read(), b"")
+            for connection, size in ((small, 300000), (spared, 5000000)):
+                connection.socket.sendall(b"x\r\n")
+                self.assertEqual(len(connection.read()), size + 1)
+            self.assertIn(b"evicted_clients:1\r", admin.call("INFO", "stats"))
+
     def test_keys_are_asked_for(self):
         with Servers(DOOR, with_redis=False, door_options=["--key", "s3cret"]) as servers:
             connection = servers.connect(servers.kvfs_path)
