@@ -1,5 +1,6 @@
 #include "httpbridge/listener.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,7 +130,11 @@ void Listener::accept_tcp(size_t index) {
         auto address = peer.address();
         if (address.is_v6() && address.to_v6().is_v4_mapped())
           address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
-        on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
+        try {
+          on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
+        } catch (const std::exception& e) {  // no memory for this one
+          spdlog::error("http: a connection to {} was dropped: {}", address_.text, e.what());
+        }
         accept_tcp(index);
       });
 }

@@ -1,7 +1,9 @@
 #include "httpbridge/poller.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -16,6 +18,17 @@ int make_set() {
   const int fd = ::epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   return fd;
+}
+
+/// Edges are told once, and the set is waited for again only after all of them: what one handler throws (there is no
+/// memory) must not take the others' turn.
+template <class Call>
+void unfailing(const Call& call) {
+  try {
+    call();
+  } catch (const std::exception& e) {
+    spdlog::error("http: {}", e.what());
+  }
 }
 
 }  // namespace
@@ -48,10 +61,10 @@ int Poller::dispatch() {
     Event event;
     event.readable = (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     event.hung_up = (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    static_cast<Handler*>(events[i].data.ptr)->on_ready(event);
+    unfailing([&] { static_cast<Handler*>(events[i].data.ptr)->on_ready(event); });
   }
   dispatching_ = false;
-  after_();
+  unfailing(after_);
   return count;
 }
 

@@ -141,7 +141,11 @@ void Worker::tick() {
     for (size_t i = sessions_.size(); i-- > 0;) {
       if (i >= sessions_.size()) continue;
       const std::shared_ptr<Session> session = sessions_[i];
-      session->check_deadline(now_ms);
+      try {
+        session->check_deadline(now_ms);
+      } catch (const std::exception& e) {  // of one session; the timer goes on
+        spdlog::error("http: {}", e.what());
+      }
     }
     if (shared_.access_log != nullptr) shared_.access_log->flush();
     tick();

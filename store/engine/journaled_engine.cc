@@ -174,6 +174,20 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
     if (auto admitted = admit_locked(reading); !admitted) return admitted.error();
     commit.sequence += 1;
     if (auto appended = append_locked(commit.sequence, reading); !appended) return appended.error();
+  }
+  try {
+    publish_locked(commit, durability, options);
+  } catch (const std::exception& e) {
+    // What is in the journal and not, or not wholly, in memory or in the feed would contradict what comes after it.
+    if (!writes_.empty())
+      turn_read_only({Errc::io, std::string("a commit was written, but not made visible: ") + e.what()});
+    throw;
+  }
+  return commit;
+}
+
+void JournaledEngine::publish_locked(Commit& commit, const Durability& durability, const CommitOptions& options) {
+  if (!writes_.empty()) {
     for (const auto& [key, change, hash] : writes_.changes())
       active_->add(commit.sequence, key, hash, change.value, change.erased);
     active_journal_bytes_ += batch_.bytes();
@@ -189,7 +203,6 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
     counters_.commits.fetch_add(1, std::memory_order_relaxed);
   }
   if (options.on_commit) options.on_commit(commit.sequence);
-  return commit;
 }
 
 Result<void> JournaledEngine::admit(int64_t bytes) {

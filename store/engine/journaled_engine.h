@@ -59,6 +59,7 @@ class JournaledEngine final : public Engine {
     bool sync_first = false;  // before it is acknowledged
   };
   Result<Commit> commit_locked(const Durability& durability, const Reading& reading, const CommitOptions& options);
+  void publish_locked(Commit& commit, const Durability& durability, const CommitOptions& options);
   /// As SpaceGuard::admit(), but chunks that have been released are given back first, which needs a sync, rather than
   /// that a write fails beside them.
   Result<void> admit(int64_t bytes);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <future>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "store/engine/engine.h"
@@ -73,6 +74,25 @@ class EngineFaultTest : public testing::Test {
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;
 };
+
+TEST_F(EngineFaultTest, ACommitThatCannotBeMadeVisibleEndsWritesAndIsThereAfterOpeningAgain) {
+  ASSERT_TRUE(put("before", "x"));
+  CommitOptions options;
+  options.on_commit = [](Sequence) { throw std::bad_alloc(); };
+  const auto body = [](Transaction& txn) {
+    txn.put("during", "x");
+    return Result<void>();
+  };
+  EXPECT_THROW((void)engine_->transact(body, options), std::bad_alloc);
+  const auto refused = put("after", "x");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::read_only);
+  EXPECT_NE(refused.error().detail.find("bad_alloc"), std::string::npos) << refused.error().detail;
+  EXPECT_EQ(get("before"), "x");
+  open();
+  EXPECT_EQ(get("during"), "x");
+  EXPECT_TRUE(put("after", "x"));
+}
 
 TEST_F(EngineFaultTest, FailedSyncOfAStrictCommitIsAnErrorAndMakesTheStoreReadOnly) {
   ASSERT_TRUE(put("before", "1", kStrict));
