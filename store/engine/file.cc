@@ -119,7 +119,12 @@ class PosixDirectory final : public Directory {
     if (how != Open::existing) flags |= O_CREAT;
     if (how == Open::create_new) flags |= O_EXCL;
     const int fd = uninterrupted([&] { return ::openat(fd_, name.c_str(), flags, 0600); });
-    if (fd < 0) return io_error("open", path_of(name), errno);
+    if (fd < 0) {
+      Error error = io_error("open", path_of(name), errno);
+      // Not a name that is absent, which somebody could take for an absent key: the directory is.
+      if (how != Open::existing && error.code == Errc::not_found) error.code = Errc::io;
+      return error;
+    }
     return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path_of(name)));
   }
 

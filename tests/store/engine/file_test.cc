@@ -88,6 +88,13 @@ TEST_F(FileTest, ErrorsNameOperationPathAndCause) {
   EXPECT_EQ(open_directory(root_ + "/f").error().code, Errc::not_directory);
 }
 
+TEST_F(FileTest, ADirectoryThatIsGoneIsNoAbsentKey) {
+  auto directory = open_directory(root_ + "/gone").value();
+  ASSERT_TRUE(std::filesystem::remove(root_ + "/gone"));
+  EXPECT_EQ(directory->open("f", Directory::Open::create_new).error().code, Errc::io);
+  EXPECT_EQ(directory->open("f", Directory::Open::existing).error().code, Errc::not_found);
+}
+
 TEST_F(FileTest, FullDiskIsNoSpace) {
   auto directory = open_directory("/dev");
   if (!directory) GTEST_SKIP() << "no /dev";
