@@ -136,6 +136,7 @@ Result<void> Patcher::admit(const JsonNode& value, const Pointer& path) {
   if (path.size() + extent.depth > kJsonDepthMax)
     return {Errc::invalid, "the document would be nested more than " + std::to_string(kJsonDepthMax) + " deep"};
   bytes_ += extent.bytes;
+  if (limits_.bytes_peak != nullptr) *limits_.bytes_peak = std::max(*limits_.bytes_peak, bytes_);
   if (bytes_ > limits_.bytes_max)
     return {Errc::value_too_large, "the document would be larger than " + std::to_string(limits_.bytes_max) + " bytes"};
   return {};

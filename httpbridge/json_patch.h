@@ -11,6 +11,7 @@ namespace kvfs::http {
 struct JsonPatchLimits {
   size_t bytes_max = SIZE_MAX;                                            // of the document, at any moment
   std::function<Result<void>()> in_time = [] { return Result<void>(); };  // asked before each operation
+  size_t* bytes_peak = nullptr;                                           // raised to what the document had at most
 };
 /// RFC 6902: all operations or none. Errors: invalid (malformed operation, or nested deeper than kJsonDepthMax),
 /// precondition_failed (a "test" that does not hold), not_found (a path that leads nowhere), value_too_large (a few

@@ -1,4 +1,6 @@
 // PATCH of one key: appended bytes, a range of bytes, JSON merge patch (RFC 7396), JSON patch (RFC 6902).
+#include <malloc.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -12,6 +14,8 @@
 namespace kvfs::http {
 
 namespace {
+
+constexpr size_t kTrimmedFrom = 1024 * 1024;
 
 enum class Kind { append, range, merge, patch };
 
@@ -69,19 +73,22 @@ Result<std::optional<PatchRequest>> parse(const Request& request) {
   return std::optional<PatchRequest>();
 }
 
-Result<Modified> patch_json(const Context& context, Kind kind, const JsonNode& patch, const Value* present) {
+Result<Modified> patch_json(const Context& context, Kind kind, const JsonNode& patch, const Value* present,
+                            size_t& bytes_peak) {
   JsonNode document;
   document.text = "null";
   if (present == nullptr && kind == Kind::patch) return Errc::not_found;
   if (present != nullptr) {
     const std::string_view stored = trim_json(present->bytes);
+    bytes_peak = std::max(bytes_peak, stored.size());
     if (!validate_json(stored)) return {Errc::wrong_type, "the value is not JSON"};
     document = JsonNode::parse(stored);
   }
   if (kind == Kind::merge) {
     merge_patch(document, patch);
-  } else if (auto r = json_patch(document, patch,
-                                 {context.options.memory_value_bytes_max, [&context] { return context.in_time(); }});
+  } else if (auto r = json_patch(
+                 document, patch,
+                 {context.options.memory_value_bytes_max, [&context] { return context.in_time(); }, &bytes_peak});
              !r) {
     // A path that leads nowhere is the patch's fault; not_found would mean the key.
     return {r.error().code == Errc::not_found ? Errc::wrong_type : r.error().code, r.error().detail};
@@ -117,15 +124,19 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
   const Kind kind = (*asked)->kind;
   const WriteOptions write_options = write_options_of(context, request);
   Result<PutOutcome> outcome = Errc::invalid;
+  size_t bytes_peak = 0;
   if (kind == Kind::append || kind == Kind::range) {
     const auto offset = kind == Kind::range ? std::optional((*asked)->offset) : std::nullopt;
     outcome = write_bytes(context, request, request.key, offset, request.body, *precondition, write_options);
   } else {
     if (auto valid = validate_json(request.body); !valid) return valid.error();
+    bytes_peak = request.body.size();
     const JsonNode patch = JsonNode::parse(request.body);
     outcome = modify_value(context, request, request.key, *precondition, write_options,
-                           [&](const Value* present) { return patch_json(context, kind, patch, present); });
+                           [&](const Value* present) { return patch_json(context, kind, patch, present, bytes_peak); });
   }
+  // The small pieces of a document take some forty times its text, and the C library would keep them.
+  if (bytes_peak > kTrimmedFrom) ::malloc_trim(0);
   if (!outcome) return outcome.error();
   tell_put(response, *outcome, context.store.now_ms());
   return {};
