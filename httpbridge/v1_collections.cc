@@ -1,6 +1,7 @@
 // Collections as resources: list, make, settings, statistics, delete.
 #include "httpbridge/json_text.h"
 #include "httpbridge/resources.h"
+#include "httpbridge/url.h"
 #include "httpbridge/v1.h"
 #include "httpbridge/watch.h"
 
@@ -46,6 +47,13 @@ Result<void> v1_put_collection(Context& context, Request& request, Response& res
 
 Result<void> v1_delete_collection(Context& context, Request& request, Response& response) {
   if (request.caller.tenant_dir == 0) return {Errc::invalid, "name a tenant in the Kvfs-Tenant field"};
+  // Who asks for a part of it must not lose all of it.
+  for (const char* part : {"prefix", "start", "end", "end_inclusive", "after", "cursor", "limit", "delimiter"}) {
+    const auto given = query_value(request.query, part);
+    if (!given) return given.error();
+    if (*given)
+      return {Errc::invalid, "a collection is removed with all its keys: \"" + std::string(part) + "\" is not taken"};
+  }
   if (const auto collection = collection_of(context, request); !collection) return collection.error();
   response.content_type = "application/json";
   response.source = remove_collection(context, request.caller.tenant_dir, request.collection);

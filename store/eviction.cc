@@ -29,7 +29,7 @@ bool evict(WriteTxn& txn, const Slot& slot, bool only_volatile) {
   const Result<DirPathPtr> path = dir_path(txn, slot.dir);
   if (!path) return false;
   erase_value(txn, **path, slot, *entry, entry->expired(txn.now_ms()) ? ChangeKind::expire : ChangeKind::evict);
-  prune_implicit(txn, slot.dir);
+  prune_implicit(txn, slot);
   return true;
 }
 

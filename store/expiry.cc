@@ -64,7 +64,7 @@ bool expire(WriteTxn& txn, const std::string& index_row) {
     return false;
   }
   rows::erase_value(txn, **path, due.slot, *entry, ChangeKind::expire);
-  rows::prune_implicit(txn, due.slot.dir);
+  rows::prune_implicit(txn, due.slot);
   txn.rows().erase(index_row);
   return true;
 }

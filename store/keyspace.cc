@@ -317,7 +317,7 @@ Result<Version> rows::remove_key(WriteTxn& txn, DirId collection, std::string_vi
   if (Result<void> ok = check(precondition, is_value ? &*entry : nullptr); !ok) return ok.error();
   if (!is_value) return Errc::not_found;
   const Version version = rows::erase_value(txn, **path, *slot, *entry, ChangeKind::remove, removal);
-  rows::prune_implicit(txn, slot->dir);
+  rows::prune_implicit(txn, *slot);
   return version;
 }
 

@@ -243,7 +243,7 @@ Result<void> move_value(WriteTxn& txn, const Ends& ends, const Slot& from, const
   Entry moved = value.resolved;
   moved.version = txn.next_version();
   txn.record(describe_move(txn, ends, from, to, moved, replaced));
-  rows::prune_implicit(txn, from.dir);
+  rows::prune_implicit(txn, from);
   return {};
 }
 
@@ -299,7 +299,7 @@ Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMo
     if (!source) return source.error();
   }
   if (Result<void> ok = move_directory(txn, *ends, from, to, source->entry); !ok) return ok.error();
-  rows::prune_implicit(txn, from.dir);
+  rows::prune_implicit(txn, from);
   return renamed;
 }
 

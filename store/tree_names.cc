@@ -107,7 +107,7 @@ Result<void> unlink(WriteTxn& txn, const Slot& slot) {
   const std::optional<Entry> entry = rows::load_live(txn, **path, slot);
   if (!entry) return rows::load(txn.rows(), {slot.dir, slot.name, true}) ? Errc::is_directory : Errc::not_found;
   rows::erase_value(txn, **path, slot, *entry, ChangeKind::remove);
-  rows::prune_implicit(txn, slot.dir);
+  rows::prune_implicit(txn, slot);
   return {};
 }
 
@@ -136,7 +136,7 @@ Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view compone
   Entry directory = *entry;
   const Result<DirPathPtr> path = dir_path(txn, directory.inode);
   if (!path) return Errc::not_found;
-  const bool holds_expired = rows::has_rows(txn, directory.inode);
+  const bool holds_expired = rows::has_rows(txn, directory.inode, dirent_prefix(directory.inode));
   if (holds_expired && !is_empty_directory(txn, directory.inode)) return Errc::not_empty;
   if (find_entry(txn, {dir, component, false})) return {Errc::not_empty, "the directory has a value of its own"};
   if (holds_expired) {
@@ -144,7 +144,7 @@ Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view compone
     directory = *rows::load(txn.rows(), slot);
   }
   rows::erase_directory(txn, **path, directory);
-  rows::prune_implicit(txn, dir);
+  rows::prune_implicit(txn, slot);
   return {};
 }
 

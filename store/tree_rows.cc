@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -267,22 +268,41 @@ void erase_directory(WriteTxn& txn, const DirPath& parent, const DirPath& path, 
 }
 
 // Whoever sweeps the last expired value prunes the directory.
-bool has_rows(const WriteTxn& txn, DirId dir) {
+bool has_rows(const WriteTxn& txn, DirId dir, std::string_view near) {
+  // A row that was met here before is mostly there still; where not, the next one lies to the same side: else each of
+  // many removals would pass over all that went before it.
+  struct Hint {
+    DirId dir = 0;
+    bool before = false;
+    std::string row;
+  };
+  thread_local std::array<Hint, 64> hints;
+  Hint& hint = hints[dir % hints.size()];
+  if (hint.dir != dir) hint = {dir, false, {}};
+  if (!hint.row.empty() && txn.rows().get(hint.row)) return true;
   const std::string prefix = dirent_prefix(dir);
   const auto cursor = txn.rows().cursor();
-  cursor->seek(prefix);
-  return cursor->valid() && cursor->key().starts_with(prefix);
+  for (int side = 0; side < 2; ++side, hint.before = !hint.before) {
+    if (hint.before)
+      cursor->seek_before(near);
+    else
+      cursor->seek(near);
+    if (!cursor->valid() || !cursor->key().starts_with(prefix)) continue;
+    hint.row = cursor->key();
+    return true;
+  }
+  return false;
 }
 
-void prune_implicit(WriteTxn& txn, DirId dir) {
-  const auto prunable = [&txn](const DirPath& path) -> std::optional<Entry> {
+void prune_implicit(WriteTxn& txn, const Slot& gone) {
+  const auto prunable = [&txn](const DirPath& path, const Slot& near) -> std::optional<Entry> {
     if (path.depth < 3) return std::nullopt;
     std::optional<Entry> entry = load(txn.rows(), {path.parent, path.name, true});
-    if (!entry || !entry->implicit || has_rows(txn, path.id)) return std::nullopt;
+    if (!entry || !entry->implicit || has_rows(txn, path.id, dirent_row(near))) return std::nullopt;
     return entry;
   };
-  const Result<DirPathPtr> lowest = dir_path(txn, dir);
-  if (!lowest || !prunable(**lowest)) return;
+  const Result<DirPathPtr> lowest = dir_path(txn, gone.dir);
+  if (!lowest || !prunable(**lowest, gone)) return;
   // All ways up are looked up before the first change: after it the caches do not count, and each is as long as the
   // tree is deep.
   std::vector<DirPathPtr> upwards{*lowest};
@@ -291,9 +311,11 @@ void prune_implicit(WriteTxn& txn, DirId dir) {
     if (!above) throw StoreException({Errc::corrupt, "a directory without a parent"});
     upwards.push_back(*above);
   }
+  Slot near = gone;
   for (size_t i = 0; i + 1 < upwards.size(); ++i) {
-    const std::optional<Entry> entry = prunable(*upwards[i]);
+    const std::optional<Entry> entry = prunable(*upwards[i], near);
     if (!entry) return;
+    near = {upwards[i]->parent, upwards[i]->name, true};
     erase_directory(txn, *upwards[i + 1], *upwards[i], *entry);
   }
 }
@@ -301,10 +323,11 @@ void prune_implicit(WriteTxn& txn, DirId dir) {
 Result<size_t> erase_tree(WriteTxn& txn, DirId dir, size_t count_max) {
   size_t removed = 0;
   const std::string prefix = dirent_prefix(dir);
+  std::string row;
   const auto cursor = txn.rows().cursor();
   for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && removed < count_max;
-       cursor->seek(prefix)) {
-    const std::string row(cursor->key());
+       cursor->seek(row)) {
+    row = cursor->key();
     const Result<Slot> slot = parse_dirent_row(row);
     if (!slot) return slot.error();
     const Result<DirPathPtr> path = dir_path(txn, dir);

@@ -80,10 +80,11 @@ Result<DirPathPtr> ensure_place(WriteTxn& txn, DirId collection, std::string_vie
 /// Makes a directory row. `entry` gives kind-independent attributes; inode, version and times are set here.
 Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_view component, Entry entry);
 
-/// Removes directories upwards from `dir` as long as they are implicit and empty.
-void prune_implicit(WriteTxn& txn, DirId dir);
-/// Whether the directory has rows, be they of values that have expired and were not swept yet.
-bool has_rows(const WriteTxn& txn, DirId dir);
+/// Removes directories upwards from that of `gone`, whose row has just gone, as long as they are implicit and empty.
+void prune_implicit(WriteTxn& txn, const Slot& gone);
+/// Whether the directory has rows, be they of values that have expired and were not swept yet. `near` is a row of it,
+/// or one that was there: the search begins there.
+bool has_rows(const WriteTxn& txn, DirId dir, std::string_view near);
 /// Removes an empty directory's rows; records remove_dir.
 void erase_directory(WriteTxn& txn, const DirPath& path, const Entry& entry);
 /// Likewise, where the directory above is known already.

@@ -343,6 +343,16 @@ TEST(Collections, AnEmptyKeyIsNotTheCollection) {
   EXPECT_EQ(door.get("/v1/new").status, 404);
 }
 
+TEST(Collections, WhoAsksToRemoveAPartOfOneLosesNothing) {
+  Door door;
+  door.put("/v1/c/a/k", "v");
+  for (const char* part : {"prefix=a/", "start=a", "end=b", "limit=1", "cursor=", "prefix=%zz"})
+    EXPECT_EQ(door.del("/v1/c?" + std::string(part)).status, 400) << part;
+  EXPECT_EQ(door.get("/v1/c/a/k").body, "v");
+  EXPECT_EQ(door.del("/v1/c").status, 200);
+  EXPECT_EQ(door.get("/v1/c/a/k").status, 404);
+}
+
 TEST(Collections, AreListedMadeSetAndDeleted) {
   Door door;
   EXPECT_EQ(door.put("/v1/c", "").status, 201);

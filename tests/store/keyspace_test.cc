@@ -1,5 +1,9 @@
 #include "store/keyspace.h"
 
+#include <iterator>
+#include <random>
+#include <set>
+
 #include "store/check.h"
 #include "tests/store/store_fixture.h"
 
@@ -70,6 +74,34 @@ TEST_F(KeyspaceTest, OddKeysAreKeptByteByByte) {
   for (const std::string& key : odd) EXPECT_TRUE(remove(key)) << key;
   EXPECT_EQ(keys(), "");
   EXPECT_EQ(names(collection_), "");
+}
+
+TEST_F(KeyspaceTest, AnImplicitDirectoryStaysUntilItsLastKeyGoesInWhateverOrder) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto stands = [&](std::string_view name) {
+    return store_->read([&](const ReadTxn& txn) { return find_entry(txn, {collection_, name, true}).has_value(); });
+  };
+  for (const std::string order : {"first", "last", "any", "first or last"}) {
+    std::set<std::string> left;
+    for (int i = 0; i < 200; ++i) {
+      // Some of them in a directory of their own, which goes before.
+      left.insert("d/" + std::to_string(1000 + i) + (i % 10 == 0 ? "/k" : ""));
+      ASSERT_TRUE(put(*left.rbegin(), "v"));
+    }
+    while (!left.empty()) {
+      ASSERT_TRUE(stands("d")) << order << ", " << left.size() << " left";
+      auto next = left.begin();
+      if (order == "last" || (order == "first or last" && random() % 2 == 0))
+        next = std::prev(left.end());
+      else if (order == "any")
+        std::advance(next, random() % left.size());
+      ASSERT_TRUE(remove(*next));
+      left.erase(next);
+    }
+    EXPECT_FALSE(stands("d")) << order;
+  }
 }
 
 TEST_F(KeyspaceTest, ImplicitDirectoriesGoWithTheirLastKeyExplicitOnesStay) {
