@@ -34,6 +34,7 @@ DueRows due_rows(const ReadTxn& txn, DirId tenant, const std::string& from, size
   due.seen_ms = txn.now_ms();
   const std::string prefix = expiry_row(tenant, 0, {}).substr(0, 9);
   const auto cursor = txn.rows().cursor();
+  cursor->keep_to(prefix);
   for (cursor->seek(from.empty() ? prefix : from); cursor->valid() && cursor->key().starts_with(prefix);
        cursor->next()) {
     const Result<ExpiryRow> row = parse_expiry_row(cursor->key());
@@ -141,6 +142,7 @@ Result<size_t> Store::purge_garbage() {
     const std::optional<uint64_t> owner = read([](const ReadTxn& txn) -> std::optional<uint64_t> {
       const std::string prefix(1, static_cast<char>(Table::garbage));
       const auto cursor = txn.rows().cursor();
+      cursor->keep_to(prefix);
       cursor->seek(prefix);
       if (!cursor->valid() || !cursor->key().starts_with(prefix) || cursor->key().size() != 9) return std::nullopt;
       return load_be64(cursor->key().data() + 1);

@@ -29,10 +29,15 @@ struct KeyCursor::State {
 
   void restart() {
     levels.assign(1, {root, 0, {}});
-    row_prefix = dirent_prefix(root);
+    keep_to(root);
     key.clear();
     path_bytes = 0;
     valid = false;
+  }
+
+  void keep_to(DirId dir) {
+    row_prefix = dirent_prefix(dir);
+    rows->keep_to(row_prefix);
   }
 
   void enter(DirId dir, std::string_view component) {
@@ -40,7 +45,7 @@ struct KeyCursor::State {
     key.resize(path_bytes);
     key.append(component).push_back('/');
     path_bytes = key.size();
-    row_prefix = dirent_prefix(dir);
+    keep_to(dir);
   }
 
   /// Out of the innermost level; the row of the directory left. False: that was the collection itself.
@@ -51,7 +56,7 @@ struct KeyCursor::State {
     directory_row = dirent_row({levels.back().dir, left.component, true});
     path_bytes = left.key_bytes;
     key.resize(path_bytes);
-    row_prefix = dirent_prefix(levels.back().dir);
+    keep_to(levels.back().dir);
     return true;
   }
 

@@ -138,6 +138,7 @@ bool SetRows::erase(Transaction& rows, std::string_view member) const {
 void SetRows::walk(const Snapshot& rows, uint64_t hash, const std::function<bool(const Item&)>& visit) const {
   const std::string prefix = element_prefix(owner_);
   const auto cursor = rows.cursor();
+  cursor->keep_to(prefix);
   for (cursor->seek(member_row(owner_, hash)); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
     if (cursor->key().size() != kMemberRowBytes || cursor->key()[9] != kMemberElement)
       throw StoreException({Errc::corrupt, "a malformed key of a set's member"});
@@ -172,6 +173,7 @@ size_t erase_elements(Transaction& rows, uint64_t owner, size_t count_max, std::
   std::vector<std::string> found;
   {
     const auto cursor = rows.cursor();
+    cursor->keep_to(prefix);
     for (cursor->seek(from.empty() ? prefix : from);
          cursor->valid() && cursor->key().starts_with(prefix) && found.size() < count_max; cursor->next())
       found.emplace_back(cursor->key());

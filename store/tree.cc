@@ -143,6 +143,7 @@ DirectoryCursor::DirectoryCursor(const ReadTxn& txn, DirId dir, std::optional<st
     : txn_(txn), prefix_(dirent_prefix(dir)), cursor_(txn.rows().cursor()) {
   std::string from = prefix_;
   if (after) from.append(*after).push_back('\0');
+  cursor_->keep_to(prefix_);
   cursor_->seek(from);
   settle();
 }

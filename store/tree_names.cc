@@ -117,6 +117,7 @@ namespace {
 void erase_expired(WriteTxn& txn, const DirPath& path) {
   const std::string prefix = dirent_prefix(path.id);
   const auto cursor = txn.rows().cursor();
+  cursor->keep_to(prefix);
   std::string at = prefix;
   for (cursor->seek(at); cursor->valid() && cursor->key().starts_with(prefix); cursor->seek(at)) {
     at = cursor->key();

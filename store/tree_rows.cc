@@ -127,6 +127,7 @@ void count(WriteTxn& txn, const DirPath& path, int64_t keys, int64_t bytes) {
 void erase_chunks(WriteTxn& txn, Inode inode) {
   const std::string prefix = chunk_prefix(inode);
   const auto cursor = txn.rows().cursor();
+  cursor->keep_to(prefix);
   for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix);) {
     const std::string key(cursor->key());
     const Result<ChunkRef> ref = decode_chunk_row(cursor->value());
@@ -282,6 +283,7 @@ bool has_rows(const WriteTxn& txn, DirId dir, std::string_view near) {
   if (!hint.row.empty() && txn.rows().get(hint.row)) return true;
   const std::string prefix = dirent_prefix(dir);
   const auto cursor = txn.rows().cursor();
+  cursor->keep_to(prefix);
   for (int side = 0; side < 2; ++side, hint.before = !hint.before) {
     if (hint.before)
       cursor->seek_before(near);
@@ -325,6 +327,7 @@ Result<size_t> erase_tree(WriteTxn& txn, DirId dir, size_t count_max) {
   const std::string prefix = dirent_prefix(dir);
   std::string row;
   const auto cursor = txn.rows().cursor();
+  cursor->keep_to(prefix);
   for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix) && removed < count_max;
        cursor->seek(row)) {
     row = cursor->key();

@@ -182,6 +182,7 @@ template <class Visit>
 void for_each_chunk(const Snapshot& rows, Inode inode, uint32_t first, Visit&& visit) {
   const std::string prefix = chunk_prefix(inode);
   const auto cursor = rows.cursor();
+  cursor->keep_to(prefix);
   for (cursor->seek(chunk_row(inode, first)); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
     if (cursor->key().size() != prefix.size() + 4) throw StoreException({Errc::corrupt, "a malformed chunk row key"});
     const Result<ChunkRef> ref = decode_chunk_row(cursor->value());

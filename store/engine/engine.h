@@ -45,6 +45,9 @@ class Cursor {
   virtual void seek_before(std::string_view key) = 0;  // last row with key < `key`
   virtual void next() = 0;                             // REQUIRES: valid()
   virtual void prev() = 0;                             // REQUIRES: valid()
+  /// From the next seek on, the caller looks at keys that begin with `prefix` alone: the cursor may become invalid
+  /// behind them instead of passing over what was erased there. REQUIRES: what is sought lies within, or at an end.
+  void keep_to(std::string_view prefix) { prefix_ = prefix; }
   bool valid() const { return valid_; }
   std::string_view key() const { return key_; }      // REQUIRES: valid()
   std::string_view value() const { return value_; }  // REQUIRES: valid()
@@ -57,8 +60,10 @@ class Cursor {
     value_ = value;
   }
   void stand_nowhere() { valid_ = false; }
+  bool keeps_to(std::string_view key) const { return key.starts_with(prefix_); }
 
  private:
+  std::string prefix_;
   bool valid_ = false;
   std::string_view key_;
   std::string_view value_;

@@ -73,6 +73,10 @@ void MergeCursor::settle_forward() {
       if (heads_[layer].valid && (current_ == kNone || heads_[layer].key < heads_[current_].key)) current_ = layer;
     }
     if (current_ == kNone || !heads_[current_].erased) break;
+    if (!keeps_to(heads_[current_].key)) {
+      current_ = kNone;
+      break;
+    }
     leave(heads_[current_].key, Move::next);
   }
   only_base_ = current_ == kBase && !heads_[kOwn].valid && !heads_[kActive].valid && !heads_[kFrozen].valid;
@@ -86,6 +90,10 @@ void MergeCursor::settle_backward() {
       if (heads_[layer].valid && (current_ == kNone || heads_[layer].key > heads_[current_].key)) current_ = layer;
     }
     if (current_ == kNone || !heads_[current_].erased) break;
+    if (!keeps_to(heads_[current_].key)) {
+      current_ = kNone;
+      break;
+    }
     leave(heads_[current_].key, Move::prev);
   }
   stand_at_current();

@@ -80,6 +80,34 @@ TEST_P(EngineTest, TransactionSeesItsOwnWrites) {
   EXPECT_TRUE(done);
 }
 
+TEST_P(EngineTest, ACursorThatKeepsToAPrefixMeetsAllRowsThereAndEndsBehindThem) {
+  for (const char* key : {"a1", "a2", "b1", "b2", "b3", "b4", "c1", "c2"}) put(key, key);
+  ASSERT_TRUE(engine_->transact([](Transaction& txn) {
+    for (const char* key : {"a2", "b1", "b3", "c1"}) txn.erase(key);
+    return Result<void>();
+  }));
+  const bool stops_there = options_.kind == "lmdb";
+  const auto snapshot = engine_->snapshot();
+  const auto cursor = snapshot->cursor();
+  cursor->keep_to("b");
+  std::string seen;
+  for (cursor->seek("b"); cursor->valid() && cursor->key().starts_with("b"); cursor->next()) seen += cursor->key();
+  EXPECT_EQ(seen, "b2b4");
+  EXPECT_FALSE(stops_there && cursor->valid());  // the next row is an erased one
+  seen.clear();
+  for (cursor->seek_before("c"); cursor->valid() && cursor->key().starts_with("b"); cursor->prev())
+    seen += cursor->key();
+  EXPECT_EQ(seen, "b4b2");
+  EXPECT_FALSE(stops_there && cursor->valid());
+  cursor->seek("b3");
+  ASSERT_TRUE(cursor->valid());
+  EXPECT_EQ(cursor->key(), "b4");
+  cursor->keep_to("");
+  cursor->next();
+  ASSERT_TRUE(cursor->valid());
+  EXPECT_EQ(cursor->key(), "c2");
+}
+
 TEST_P(EngineTest, FailedBodyChangesNothingAndItsErrorIsReturned) {
   put("a", "1");
   const auto done = engine_->transact([&](Transaction& txn) -> Result<void> {
