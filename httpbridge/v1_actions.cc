@@ -145,14 +145,7 @@ Result<void> change_ttl(Context& context, const Request& request, const std::str
 }  // namespace
 
 Result<void> v1_post(Context& context, Request& request, Response& response) {
-  if (const auto collection = collection_of(context, request)) {
-    const bool demanded =
-        context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
-    if (demanded) {
-      fail_precondition_required(response);
-      return {};
-    }
-  }
+  if (refused_without_precondition(context, request, response)) return {};
   for (QueryFields fields(request.query);;) {
     const auto more = fields.next();
     if (!more) return more.error();

@@ -113,14 +113,7 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
   }
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
-  if (const auto collection = collection_of(context, request)) {
-    const bool demanded =
-        context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
-    if (demanded) {
-      fail_precondition_required(response);
-      return {};
-    }
-  }
+  if (refused_without_precondition(context, request, response)) return {};
   const Kind kind = (*asked)->kind;
   const WriteOptions write_options = write_options_of(context, request);
   Result<PutOutcome> outcome = Errc::invalid;

@@ -127,6 +127,15 @@ void fail_precondition_required(Response& response) {
             "precondition_required");
 }
 
+bool refused_without_precondition(Context& context, const Request& request, Response& response) {
+  const auto collection = collection_of(context, request);
+  if (!collection) return false;  // who looks for it says so
+  const bool refused =
+      context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
+  if (refused) fail_precondition_required(response);
+  return refused;
+}
+
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms) {
   response.status = outcome.created ? 201 : 204;
   response.add("ETag", etag(outcome.version));
