@@ -3,12 +3,13 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace kvfs {
 namespace {
 
+// Where the disk cannot be asked: plenty, to which more can be added.
+constexpr uint64_t kUnknownFree = uint64_t{1} << 62;
 constexpr uint64_t kReserveDiskShare = 16;    // of a small disk, no more than this part is reserved
 constexpr uint64_t kReserveMissingShare = 4;  // of the reserve: with less missing it is not worth a system call
 constexpr uint64_t kFoldShare = 8;  // a frozen and an active memtable, which may grow to four times their limit
@@ -24,7 +25,7 @@ SpaceGuard::SpaceGuard(std::string path, uint64_t bytes_max, uint64_t reserve_by
 
 uint64_t SpaceGuard::disk_free_bytes() const {
   struct statvfs disk {};
-  if (statvfs(path_.c_str(), &disk) != 0) return std::numeric_limits<int64_t>::max();
+  if (statvfs(path_.c_str(), &disk) != 0) return kUnknownFree;
   return uint64_t{disk.f_bavail} * disk.f_frsize;
 }
 

@@ -10,10 +10,10 @@ namespace {
 class SpaceGuardTest : public testing::Test {
  protected:
   SpaceGuard guard(uint64_t bytes_max, uint64_t reserve_bytes = 0) {
-    return {directory_.path(),
+    return {directory_.path() + below_,
             bytes_max,
             reserve_bytes,
-            {[this] { return used_; }, [] { return uint64_t{0}; }, [this] { return mappable_; },
+            {[this] { return used_; }, [this] { return reusable_; }, [this] { return mappable_; },
              [this] { return reserved_; },
              [this](uint64_t bytes) {
                reserved_ = bytes;
@@ -21,7 +21,9 @@ class SpaceGuardTest : public testing::Test {
              }}};
   }
   TemporaryDirectory directory_;
+  std::string below_;
   uint64_t used_ = 0;
+  uint64_t reusable_ = 0;
   uint64_t mappable_ = uint64_t{1} << 40;
   uint64_t reserved_ = 0;
 };
@@ -45,6 +47,14 @@ TEST_F(SpaceGuardTest, RefusesBeforeTheBasesAddressSpaceIsFull) {
   const Result<void> refused = space.admit(5001);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("address space"), std::string::npos) << refused.error().detail;
+}
+
+TEST_F(SpaceGuardTest, ADiskThatCannotBeAskedIsNoFullOne) {
+  below_ = "/gone";
+  reusable_ = 1'000'000;
+  SpaceGuard space = guard(0);
+  EXPECT_TRUE(space.admit(5000));
+  EXPECT_FALSE(space.tight());
 }
 
 TEST_F(SpaceGuardTest, FillsTheReserveUpWhenMuchOfItIsGone) {
