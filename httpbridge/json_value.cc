@@ -1,6 +1,6 @@
 #include "httpbridge/json_value.h"
 
-#include <algorithm>
+#include <boost/beast/core/string.hpp>
 
 #include "httpbridge/json_text.h"
 
@@ -8,10 +8,8 @@ namespace kvfs::http {
 
 namespace {
 
-bool equals_ignoring_case(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
-         });
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
 }  // namespace

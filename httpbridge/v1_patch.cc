@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <boost/beast/core/string.hpp>
 #include <charconv>
 
 #include "httpbridge/json_patch.h"
@@ -30,9 +31,8 @@ std::optional<uint64_t> parse_offset(std::string_view text) {
   return error == std::errc() && stop == text.data() + text.size() ? std::optional(offset) : std::nullopt;
 }
 
-bool is_type(std::string_view text, std::string_view lower) {
-  const auto same = [](char c, char l) { return (c >= 'A' && c <= 'Z' ? c + 32 : c) == l; };
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), same);
+bool is_type(std::string_view text, std::string_view type) {
+  return boost::beast::iequals({text.data(), text.size()}, {type.data(), type.size()});
 }
 
 /// "bytes 5-9/*": where the body goes.

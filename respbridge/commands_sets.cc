@@ -95,18 +95,27 @@ void keep(Members& members, const SetReader& set, bool inside) {
   members = std::move(kept);
 }
 
-Members intersection_of(Sets& sets) {
-  if (!std::all_of(sets.begin(), sets.end(), [](const auto& set) { return set.has_value(); })) return {};
-  std::vector<const SetReader*> others;
-  for (const auto& set : sets) others.push_back(&*set);
-  std::sort(others.begin(), others.end(), [](const auto* a, const auto* b) { return a->size() < b->size(); });
-  Members members = others[0]->members();
-  for (const SetReader* other : std::span(others).subspan(1)) keep(members, *other, true);
+/// For an intersection; empty where one of them is not there.
+std::vector<const SetReader*> smallest_first(const Sets& sets) {
+  std::vector<const SetReader*> out;
+  for (const auto& set : sets) {
+    if (!set) return {};
+    out.push_back(&*set);
+  }
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->size() < b->size(); });
+  return out;
+}
+
+Members intersection_of(const Sets& sets) {
+  const std::vector<const SetReader*> ordered = smallest_first(sets);
+  if (ordered.empty()) return {};
+  Members members = ordered[0]->members();
+  for (const SetReader* other : std::span(ordered).subspan(1)) keep(members, *other, true);
   return members;
 }
 
 std::optional<Members> combine(Call& call, Args keys, Algebra algebra) {
-  std::optional<Sets> sets = find_all(call, keys);
+  const std::optional<Sets> sets = find_all(call, keys);
   if (!sets) return std::nullopt;
   if (algebra == Algebra::intersection) return intersection_of(*sets);
   Members members;
@@ -128,13 +137,12 @@ std::optional<Members> combine(Call& call, Args keys, Algebra algebra) {
 
 /// How many members all the sets have in common, but no more than `limit`.
 uint64_t count_common(const Sets& sets, uint64_t limit) {
-  if (!std::all_of(sets.begin(), sets.end(), [](const auto& set) { return set.has_value(); })) return 0;
-  const auto smallest =
-      std::min_element(sets.begin(), sets.end(), [](const auto& a, const auto& b) { return a->size() < b->size(); });
+  const std::vector<const SetReader*> ordered = smallest_first(sets);
+  if (ordered.empty()) return 0;
   uint64_t count = 0;
-  (*smallest)->for_each([&](std::string_view member) {
-    const bool common = std::all_of(sets.begin(), sets.end(),
-                                    [&](const auto& set) { return &set == &*smallest || set->contains(member); });
+  ordered[0]->for_each([&](std::string_view member) {
+    const bool common =
+        std::all_of(ordered.begin() + 1, ordered.end(), [&](const auto* other) { return other->contains(member); });
     count += common ? 1 : 0;
     return count < limit;
   });
@@ -296,7 +304,7 @@ void sintercard(Call& call) {
     if (!number || *number < 0) return call.reply.error("ERR LIMIT can't be negative");
     limit = *number;
   }
-  std::optional<Sets> sets = find_all(call, call.args.subspan(2, keys));
+  const std::optional<Sets> sets = find_all(call, call.args.subspan(2, keys));
   if (!sets) return;
   const uint64_t common = limit > 0 ? count_common(*sets, static_cast<uint64_t>(limit)) : intersection_of(*sets).size();
   call.reply.integer(static_cast<int64_t>(common));
