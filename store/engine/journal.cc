@@ -288,7 +288,10 @@ Result<Spare> LocalJournal::next_file_locked(const std::string& name) {
   if (auto renamed = directory_->rename(spares_.front().name, name); !renamed) return renamed.error();
   auto file = directory_->open(name, Directory::Open::existing);  // now, so that its errors give the new name
   if (!file) {
-    if (auto back = directory_->rename(name, spares_.front().name); !back) return back.error();
+    if (auto back = directory_->rename(name, spares_.front().name); !back) {
+      spares_.pop_front();  // no name of it is known to be right
+      return fail_locked(back.error());
+    }
     return file.error();
   }
   const uint64_t file_bytes = spares_.front().file_bytes;
