@@ -55,7 +55,6 @@ void Poller::start() {
 int Poller::dispatch() {
   epoll_event events[kEventsAtOnce];
   const int count = ::epoll_wait(set_.native_handle(), events, kEventsAtOnce, 0);
-  dispatching_ = true;
   for (int i = 0; i < count; ++i) {
     const uint32_t what = events[i].events;
     Event event;
@@ -63,7 +62,6 @@ int Poller::dispatch() {
     event.hung_up = (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     unfailing([&] { static_cast<Handler*>(events[i].data.ptr)->on_ready(event); });
   }
-  dispatching_ = false;
   unfailing(after_);
   return count;
 }

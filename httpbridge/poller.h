@@ -34,8 +34,6 @@ class Poller {
   void start();
   /// After the events at hand, what has been posted has its turn.
   void yield() { yields_ = true; }
-  /// Whether a handler is being called.
-  bool dispatching() const { return dispatching_; }
 
  private:
   /// How many events there were.
@@ -43,7 +41,6 @@ class Poller {
   net::asio::posix::basic_stream_descriptor<net::Executor> set_;
   const std::function<void()> after_;
   bool yields_ = false;
-  bool dispatching_ = false;
 };
 
 }  // namespace kvfs::http

@@ -57,6 +57,12 @@ void Response::add_untrusted(std::string_view name, std::string_view value) {
   headers_.append("\r\n");
 }
 
+void Response::add_etag(uint64_t version) {
+  headers_.append("ETag: \"");
+  append_number(headers_, version);
+  headers_.append("\"\r\n");
+}
+
 void Response::mark_etag(std::string_view mark) {
   constexpr std::string_view kField = "ETag: \"";
   const size_t at = headers_.starts_with(kField) ? 0 : headers_.find("\r\nETag: \"");

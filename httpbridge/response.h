@@ -54,6 +54,8 @@ class Response {
   void add(std::string_view name, uint64_t value);
   /// Control characters are left out, so that a value can never end the line.
   void add_untrusted(std::string_view name, std::string_view value);
+  /// The ETag of a value's version.
+  void add_etag(uint64_t version);
   /// Puts `mark` at the end of the ETag's value, within its quotes. No-op without an ETag.
   void mark_etag(std::string_view mark);
 

@@ -17,12 +17,6 @@ constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
 constexpr uint32_t kLingerMs = 2000;
 constexpr size_t kChunkFrameBytes = 32;  // for "<hex>\r\n" and "\r\n" around a piece
 
-int64_t precise_now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
-
 int64_t coarse_unix_seconds() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -60,7 +54,14 @@ void Session::on_ready(Poller::Event event) {
     if (event.hung_up) abort();  // nobody listens any more
     return;                      // otherwise a pipelined request, which can wait for its turn
   }
-  run_guarded();
+  guarded([this] {
+    read_ahead();
+    worker_.take_turn(*this);
+  });
+}
+
+void Session::read_ahead() {
+  if (stage_ == Stage::head && head_.empty() && sent_ == out_.size()) fill();
 }
 
 void Session::run_guarded() {
@@ -90,7 +91,10 @@ void Session::run() {
       if (budget == 0) return yield();
       continue;
     }
-    if (stage_ == Stage::closed || !flush()) return;
+    if (stage_ == Stage::closed) return;
+    if (stage_ == Stage::head && !close_after_ && sent_ < out_.size() && worker_.holds_answers())
+      return worker_.hold(*this);
+    if (!flush()) return;
     if (stage_ == Stage::source) return await_source();
     if (stage_ == Stage::sync || stage_ == Stage::gathered) return;
     if (close_after_ && stage_ == Stage::head) linger();
@@ -131,7 +135,7 @@ Session::Step Session::advance_head() {
     return Step::again;
   }
   if (started_ns_ == 0) {
-    started_ns_ = precise_now_ns();
+    started_ns_ = worker_.lap_ns();
     set_deadline(options.header_timeout_ms);
     request_end_ms_ = options.request_timeout_ms == 0 ? 0 : worker_.coarse_now_ms() + options.request_timeout_ms;
   }
@@ -289,7 +293,7 @@ void Session::after_answer() {
 
 // A watch's time is how long somebody listened, so it must not count as the latency of a read.
 void Session::account() {
-  const uint64_t duration_ns = started_ns_ == 0 ? 0 : static_cast<uint64_t>(precise_now_ns() - started_ns_);
+  const uint64_t duration_ns = started_ns_ == 0 ? 0 : static_cast<uint64_t>(worker_.now_ns() - started_ns_);
   const Operation operation = response_.streaming         ? Operation::watch
                               : request_.route != nullptr ? request_.route->operation
                                                           : Operation::other;

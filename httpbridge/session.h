@@ -36,6 +36,8 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   void put_done();
   /// Carries the request out by itself.
   void put_alone();
+  /// After Worker::take_turn(): goes on.
+  void run_guarded();
 
   size_t worker_slot = 0;
 
@@ -47,7 +49,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   enum class Step { again, need_input };
 
   void on_ready(Poller::Event event) override;
-  void run_guarded();
+  void read_ahead();
   /// What it throws ends the connection.
   template <class Body>
   void guarded(Body&& body);

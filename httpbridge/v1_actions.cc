@@ -25,7 +25,7 @@ std::optional<int64_t> parse_integer(std::string_view text) {
 }
 
 void tell_version(Response& response, Version version) {
-  response.add("ETag", etag(version));
+  response.add_etag(version);
   response.body.append("\"version\":\"");
   append_json_number(response.body, version);
   response.body.append("\"}");

@@ -154,7 +154,7 @@ Result<void> restore_removed(Context& context, Request& request, Response& respo
     return {Errc::exists, "the key has a value; name another one (?to=, ?to_collection=) or replace it (?replace=1)"};
   if (!outcome) return outcome.error();
   response.add("Location", "/v1/" + percent_encode(collection) + "/" + percent_encode(key));
-  response.add("ETag", etag(outcome->version));
+  response.add_etag(outcome->version);
   if (outcome->expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(outcome->expires_ms, context.store.now_ms()));
   std::string body = "{";
   append_text_member(body, "collection", collection);

@@ -39,7 +39,7 @@ Result<void> answer_typed(const ReadTxn& txn, const Entry& entry, const Request&
   const auto status = evaluate_read(request.headers, entry.version, entry.mtime_ns);
   if (!status) return status.error();
   if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(entry.version)};
-  response.add("ETag", etag(entry.version));
+  response.add_etag(entry.version);
   response.add("Kvfs-Type", to_string(entry.type));
   response.add("Vary", "Accept");
   if (entry.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(entry.expires_ms, txn.now_ms()));
@@ -101,7 +101,7 @@ Result<void> change_members(Context& context, const Request& request, bool add, 
       },
       write_options_of(context, request));
   if (!outcome) return outcome.error();
-  response.add("ETag", etag(version));
+  response.add_etag(version);
   response.text(200, kJson,
                 std::string(add ? "{\"added\":" : "{\"removed\":") + std::to_string(outcome->changed) +
                     ",\"size\":" + std::to_string(outcome->size) + ",\"version\":\"" + std::to_string(version) + "\"}");

@@ -25,7 +25,7 @@ bool runs_in_browsers(std::string_view type) {
 
 void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   response.content_type = entry.content_type.empty() ? kUnknownType : entry.content_type;
-  response.add("ETag", etag(entry.version));
+  response.add_etag(entry.version);
   response.add("X-Content-Type-Options", "nosniff");
   thread_local int64_t formatted_for = INT64_MIN;
   thread_local std::string formatted;
@@ -138,7 +138,7 @@ bool refused_without_precondition(Context& context, const Request& request, Resp
 
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms) {
   response.status = outcome.created ? 201 : 204;
-  response.add("ETag", etag(outcome.version));
+  response.add_etag(outcome.version);
   if (outcome.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(outcome.expires_ms, now_ms));
 }
 

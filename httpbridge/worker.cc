@@ -14,7 +14,8 @@ namespace kvfs::http {
 
 namespace {
 constexpr auto kTick = std::chrono::milliseconds(250);
-constexpr size_t kPutsAtOnceMax = 64;  // larger write sets leave the processor's caches
+constexpr size_t kPutsAtOnceMax = 64;     // larger write sets leave the processor's caches
+constexpr size_t kAnswersAtOnceMax = 64;  // likewise the answers that wait for being sent together
 }  // namespace
 
 Worker::Worker(Shared& shared, MetricsShard& metrics)
@@ -56,9 +57,40 @@ int64_t Worker::coarse_now_ms() const {
   return now.tv_sec * int64_t{1000} + now.tv_nsec / 1'000'000;
 }
 
+int64_t Worker::now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return last_ns_ = now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+void Worker::run_turns() {
+  now_ns();
+  step_ = Step::answer;
+  for (Session* const session : turns_) {
+    session->run_guarded();
+    if (held_.size() < kAnswersAtOnceMax) continue;
+    send_held();
+    step_ = Step::answer;
+  }
+  turns_.clear();
+  step_ = Step::commit;
+  run_gathered();
+  send_held();
+  step_ = Step::none;
+  ended_.clear();
+}
+
+void Worker::send_held() {
+  step_ = Step::send;
+  now_ns();
+  for (Session* const session : held_) session->run_guarded();
+  held_.clear();
+}
+
 void Worker::add(std::shared_ptr<Session> session) {
   session->worker_slot = sessions_.size();
   sessions_.push_back(std::move(session));
+  ended_.reserve(ended_.size() + sessions_.capacity());  // so that ending one cannot fail
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   context_.metrics.connections_opened.add();
 }
@@ -67,8 +99,7 @@ void Worker::remove(Session& session) {
   const size_t slot = session.worker_slot;
   sessions_.back()->worker_slot = slot;
   std::swap(sessions_[slot], sessions_.back());
-  // Events of this turn may still point to it.
-  net::asio::post(io_, [gone = std::move(sessions_.back())] {});
+  ended_.push_back(std::move(sessions_.back()));
   sessions_.pop_back();
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.connections_closed.add();
@@ -87,8 +118,8 @@ bool Worker::awaits_sync(const std::shared_ptr<Session>& session) {
 
 void Worker::gather(std::shared_ptr<Session> session) {
   gathered_.push_back(std::move(session));
-  if (poller_.dispatching() || gathered_.size() > 1) return;
-  // Not in a turn of the poller: with those who are ready now.
+  if (step_ == Step::answer || gathered_.size() > 1) return;
+  // With those who are ready now.
   net::asio::post(io_, [this] { run_gathered(); });
   poller_.yield();
 }
@@ -147,6 +178,7 @@ void Worker::tick() {
         spdlog::error("http: {}", e.what());
       }
     }
+    ended_.clear();
     if (shared_.access_log != nullptr) shared_.access_log->flush();
     tick();
   });

@@ -207,5 +207,52 @@ TEST_F(SharedPutTest, ClientsThatLeaveHarmNoOther) {
   for (Wire& client : clients_) EXPECT_EQ(client.receive().status, 201);
 }
 
+TEST_F(SharedPutTest, AnswersThatAreSentTogetherGoEachToItsOwnClient) {
+  constexpr int kReaders = 150;
+  std::list<Wire> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    clients_.front().send(put(key, std::string(static_cast<size_t>(i), 'v')));
+    EXPECT_EQ(clients_.front().receive().status, 201);
+    Wire& reader = readers.emplace_back(server_.port());
+    reader.send(get(key));
+    EXPECT_EQ(reader.receive().status, 200);
+  }
+  {
+    const Hold hold(server_.store());
+    clients_.front().send(put("k", "keeps the thread waiting while the others ask"));
+    int i = 0;
+    for (Wire& reader : readers) {
+      const std::string key = "k" + std::to_string(i);
+      if (i % 10 == 3)
+        reader.send("no request\r\n\r\n");
+      else if (i % 10 == 5)
+        reader.send(get(key) + "GET /v1/c/" + key + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      else
+        reader.send(get(key));
+      if (i % 10 == 7) reader.end_sending();
+      ++i;
+    }
+    Wire(server_.port()).send(get("k1"));  // and leaves
+  }
+  EXPECT_EQ(clients_.front().receive().status, 201);
+  size_t i = 0;
+  for (Wire& reader : readers) {
+    const bool refused = i % 10 == 3;
+    const Wire::Reply reply = reader.receive();
+    EXPECT_EQ(reply.status, refused ? 400 : 200) << i;
+    if (!refused) {
+      EXPECT_EQ(reply.body.size(), i);
+    }
+    if (i % 10 == 5) {
+      EXPECT_EQ(reader.receive().body.size(), i);
+    }
+    if (refused || i % 10 == 5) {
+      EXPECT_TRUE(reader.closed()) << i;
+    }
+    ++i;
+  }
+}
+
 }  // namespace
 }  // namespace kvfs::http
