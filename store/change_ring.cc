@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/patience.h"
+
 namespace kvfs {
 namespace {
 
@@ -11,7 +13,10 @@ constexpr size_t kBlockBytes = 64 * 1024;
 }  // namespace
 
 void ChangeRing::push(const ChangeLog& changes) {
-  for (size_t i = 0; i < changes.size(); ++i) push(changes.packed(i));
+  size_t next = 0;
+  with_patience([&] {
+    for (; next < changes.size(); ++next) push(changes.packed(next));
+  });
   if (count_ > capacity_) drop(count_ - capacity_);
 }
 
@@ -21,6 +26,8 @@ void ChangeRing::push(std::string_view packed) {
     blocks_.back().bytes.reserve(kBlockBytes);
   }
   Block& block = blocks_.back();
+  // First, so that nothing is half added where there is no memory.
+  if (block.ends.size() == block.ends.capacity()) block.ends.reserve(2 * block.ends.size() + 16);
   block.bytes.append(packed);
   block.ends.push_back(static_cast<uint32_t>(block.bytes.size()));
   block.last_id = last_ = id_of_packed(packed);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "store/change_ring.h"
+#include "store/patience.h"
 
 namespace kvfs {
 
@@ -49,6 +50,7 @@ void Feed::publish(const ChangeLog& changes) {
   std::vector<std::shared_ptr<Listener>> listeners;
   {
     const std::lock_guard lock(mutex_);
+    with_patience([&] { listeners.reserve(listeners_.size()); });
     ring_->push(changes);
     std::erase_if(listeners_, [&](const std::weak_ptr<Listener>& each) {
       auto listener = each.lock();
@@ -119,7 +121,7 @@ std::unique_ptr<Feed::Observer> Feed::observe(std::function<void(const Change&)>
 
 void Feed::tell_observers(const ChangeLog& changes) {
   if (changes.empty() || observers_count_.load(std::memory_order_acquire) == 0) return;
-  const std::vector<Change> told = changes.all();
+  const std::vector<Change> told = with_patience([&] { return changes.all(); });
   const std::shared_lock lock(observers_mutex_);
   for (const Observer* observer : observers_) {
     for (const Change& change : told)

@@ -306,17 +306,18 @@ void Evictor::run() {
   while (!stopping_) {
     const ChangeLog untold = std::exchange(untold_, {});
     lock.unlock();
-    store_.feed().tell_observers(untold);
-    if (std::chrono::steady_clock::now() >= next_look) {
-      try {
-        (void)keep_room();
-      } catch (const StoreException&) {
-        // Damage is reported to whoever reads it.
-      }
-      if (const auto now = std::chrono::steady_clock::now(); now >= next_pressure) {
-        if (const auto level = pressure_.look()) store_.runtime().shrink_caches(*level);
+    const auto now = std::chrono::steady_clock::now();
+    try {
+      store_.feed().tell_observers(untold);
+      if (now >= next_pressure) {
         next_pressure = now + std::chrono::milliseconds(kIdleMs);
+        if (const auto level = pressure_.look()) store_.runtime().shrink_caches(*level);
       }
+      if (now >= next_look) (void)keep_room();
+    } catch (const std::exception&) {
+      // Damage is reported to whoever reads it; where there is no memory, the next look finds the same.
+    }
+    if (now >= next_look) {
       const bool may_evict = store_.runtime().may_evict();
       next_look =
           std::chrono::steady_clock::now() + std::chrono::milliseconds(may_evict ? options_.interval_ms : kIdleMs);

@@ -176,8 +176,8 @@ void Store::sweep_until_stopped() {
       (void)purge_elements();
       (void)sweep_trash();
       (void)sweep_expired();  // what fails now (a full disk) is tried again; readers see the values as absent anyway
-    } catch (const StoreException&) {
-      // Damage is reported to whoever reads it.
+    } catch (const std::exception&) {
+      // Damage is reported to whoever reads it; where there is no memory, the next sweep finds the same.
     }
     lock.lock();
   }

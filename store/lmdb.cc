@@ -37,6 +37,7 @@ Errc to_errc(int code) {
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
       return Errc::corrupt;
+    case ENOMEM:
     case MDB_READERS_FULL:
       return Errc::limit_reached;
     case MDB_BAD_VALSIZE:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/patience.h"
+
 namespace kvfs {
 
 Runtime::Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const RuntimeOptions& options)
@@ -57,6 +59,11 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
   }
   if (!effects.usage.empty() || !effects.settings.empty() || !effects.removals.empty()) {
     const std::lock_guard lock(usage_mutex_);
+    with_patience([&] {  // what is added below then needs no memory
+      for (const auto& [tenant, change] : effects.usage) (void)usage_[tenant];
+      for (const auto& [tenant, went] : effects.removals) (void)usage_[tenant];
+      for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
+    });
     for (const auto& [tenant, change] : effects.usage) {
       Usage& usage = usage_[tenant];
       usage.keys += static_cast<uint64_t>(change.first);
@@ -66,20 +73,24 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
       usage_[tenant].expired += went.expired;
       usage_[tenant].evicted += went.evicted;
     }
-    for (const auto& [dir, settings] : effects.settings) set_settings_locked(dir, settings);
   }
-  for (const auto& [tenant, due_ms] : effects.expiries) expiries_.add(tenant, due_ms);
+  with_patience([&] {
+    for (const auto& [tenant, due_ms] : effects.expiries) expiries_.add(tenant, due_ms);
+  });
   if (effects.garbage) keep_garbage();
-  for (const auto& [tenant, change] : effects.trash) trash_.add_use(tenant, change.first, change.second);
+  for (const auto& [tenant, change] : effects.trash)
+    with_patience([&, of = tenant, &use = change] { trash_.add_use(of, use.first, use.second); });
   if (!effects.moved_inodes.empty()) {
     const std::lock_guard lock(held_mutex_);
-    for (const auto& [inode, slot] : effects.moved_inodes) {
-      const auto held = held_.find(inode);
-      if (held == held_.end()) continue;
-      held->second.orphan = !slot;
-      held->second.dir = slot ? slot->first : 0;
-      held->second.name = slot ? slot->second : std::string();
-    }
+    with_patience([&] {
+      for (const auto& [inode, slot] : effects.moved_inodes) {
+        const auto held = held_.find(inode);
+        if (held == held_.end()) continue;
+        held->second.orphan = !slot;
+        held->second.dir = slot ? slot->first : 0;
+        held->second.name = slot ? slot->second : std::string();
+      }
+    });
   }
 }
 

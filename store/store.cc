@@ -159,8 +159,8 @@ Result<void> Store::transact(const WriteBody& body, const WriteOptions& options)
     std::optional<Shortage> shortage;
     const bool last = tries == kTriesMax || !evictor_;
     const Result<void> done = commit(body, options, published, last ? nullptr : &shortage);
+    feed_->tell_observers(published);
     if (done) {
-      feed_->tell_observers(published);
       published.clear();
       spare_log = std::move(published);
       return {};
@@ -178,7 +178,9 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, C
   };
   CommitOptions commit;
   commit.awaits_sync = options.awaits_sync;
+  bool committed = false;
   commit.on_commit = [&](Sequence) {
+    committed = true;
     runtime_->committed(effects);
     feed_->publish(effects.changes);
   };
@@ -204,6 +206,8 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, C
   };
   try {
     const Result<Sequence> done = engine_->transact(std::ref(run), commit);
+    // A commit whose sync failed stands all the same, and others see it.
+    if (committed) published = std::move(effects.changes);
     if (!done) {
       discard_appended();
       return done.error();
@@ -212,7 +216,6 @@ Result<void> Store::commit(const WriteBody& body, const WriteOptions& options, C
     discard_appended();
     throw;
   }
-  published = std::move(effects.changes);
   return {};
 }
 

@@ -5,7 +5,8 @@
 
 namespace kvfs {
 
-BackgroundTask::BackgroundTask(std::function<uint64_t()> run) : run_(std::move(run)), thread_([this] { loop(); }) {}
+BackgroundTask::BackgroundTask(std::function<uint64_t()> run, Failed failed)
+    : run_(std::move(run)), failed_(std::move(failed)), thread_([this] { loop(); }) {}
 
 BackgroundTask::~BackgroundTask() {
   {
@@ -38,8 +39,20 @@ void BackgroundTask::loop() {
       if (stopping_) return;
       woken_ = false;
     }
-    wait_ms = run_();
+    wait_ms = run_once();
   }
+}
+
+uint64_t BackgroundTask::run_once() noexcept {
+  try {
+    return run_();
+  } catch (const std::exception& failure) {
+    try {
+      if (failed_) failed_(failure);
+    } catch (const std::exception&) {  // not even memory to tell it
+    }
+  }
+  return kAgainMs;
 }
 
 }  // namespace kvfs

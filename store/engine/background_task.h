@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -14,8 +15,12 @@ namespace kvfs {
 class BackgroundTask {
  public:
   static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
-  /// `run` returns in how many milliseconds it wants to run again unless woken before; kNever. It must not throw.
-  explicit BackgroundTask(std::function<uint64_t()> run);
+  /// After a run that threw, the next one begins so much later.
+  static constexpr uint64_t kAgainMs = 1000;
+  using Failed = std::function<void(const std::exception&)>;
+  /// `run` returns in how many milliseconds it wants to run again unless woken before; kNever. What it throws (there is
+  /// no memory) is told to `failed`, and it runs again.
+  explicit BackgroundTask(std::function<uint64_t()> run, Failed failed = {});
   /// Waits for a run under way; none begins any more.
   ~BackgroundTask();
   BackgroundTask(const BackgroundTask&) = delete;
@@ -26,7 +31,9 @@ class BackgroundTask {
 
  private:
   void loop();
+  uint64_t run_once() noexcept;
   const std::function<uint64_t()> run_;
+  const Failed failed_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool woken_ = true;      // guarded by mutex_; the first run is at once

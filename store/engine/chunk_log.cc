@@ -1,6 +1,7 @@
 #include "store/engine/chunk_log.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <charconv>
 #include <cstdio>
 #include <tuple>
@@ -13,6 +14,8 @@
 
 namespace kvfs {
 namespace {
+
+uint64_t place_of(const ChunkRef& ref) { return uint64_t{ref.segment} << 32 | ref.page; }
 
 constexpr std::string_view kSegmentSuffix = ".chunks";
 
@@ -134,6 +137,7 @@ Result<ChunkLog::Place> ChunkLog::reserve(uint32_t bytes) {
   auto file = fits ? file_locked(active_, active->second) : make_segment_locked();
   if (!file) return file.error();
   Segment& segment = segments_[active_];
+  staged_.insert(place_of({active_, segment.end, 0, 0}));
   Place place;
   place.ref.segment = active_;
   place.ref.page = segment.end;
@@ -183,7 +187,24 @@ bool ChunkLog::intact(const ChunkRef& ref) const {
   return read(ref, 0, ref.length, bytes.data()).has_value();
 }
 
-void ChunkLog::discard(const ChunkRef& ref) { release({&ref, 1}); }
+void ChunkLog::discard(const ChunkRef& ref) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (staged_.erase(place_of(ref)) == 0) return;
+  }
+  try {
+    release({&ref, 1});
+  } catch (const std::exception&) {
+    // Destructors discard. It is accounted for, but there was no memory to punch its hole: the space comes back with
+    // the segment.
+  }
+}
+
+void ChunkLog::adopt(std::span<const ChunkRef> refs) noexcept {
+  if (refs.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const ChunkRef& ref : refs) staged_.erase(place_of(ref));
+}
 
 std::unique_ptr<ChunkStore::Pin> ChunkLog::pin() { return std::make_unique<ReaderPin>(readers_, visible_); }
 
@@ -195,10 +216,12 @@ void ChunkLog::release(std::span<const ChunkRef> refs) {
     uint32_t pages;
     bool operator<(const Run& other) const { return std::tie(segment, page) < std::tie(other.segment, other.page); }
   };
-  std::vector<Run> runs;
+  boost::container::small_vector<Run, 4> runs;
+  runs.reserve(refs.size());
   {
     const std::lock_guard lock(mutex_);
     for (const ChunkRef& ref : refs) {
+      staged_.erase(place_of(ref));
       const auto found = segments_.find(ref.segment);
       if (found == segments_.end() || !found->second.live.test(ref.page)) continue;
       found->second.live.set(ref.page, pages_of(ref.length), false);
@@ -276,6 +299,17 @@ Result<void> ChunkLog::sync() {
     dirty.swap(dirty_);
     std::swap(directory_dirty, directory_dirty_);
   }
+  try {
+    return sync_these(dirty, directory_dirty);
+  } catch (const std::exception&) {  // no memory, for opening a file: the next sync has them all again
+    const std::lock_guard lock(mutex_);
+    dirty_.merge(dirty);
+    directory_dirty_ |= directory_dirty;
+    throw;
+  }
+}
+
+Result<void> ChunkLog::sync_these(const std::set<uint32_t>& dirty, bool directory_dirty) {
   for (const uint32_t number : dirty) {
     auto file = file_of(number);
     if (!file && file.error().code == Errc::corrupt) continue;  // wholly released and deleted meanwhile

@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_set>
 
 #include "store/engine/chunk_segment.h"
 #include "store/engine/chunk_store.h"
@@ -41,6 +42,8 @@ class ChunkLog final : public ChunkStore {
   void limit_by(Admit admit) { admit_ = std::move(admit); }
   /// Makes every chunk whose append() returned before the call durable. After an error the log takes no more chunks.
   Result<void> sync();
+  /// Rows that stand in the journal refer to them: they are not discarded any more.
+  void adopt(std::span<const ChunkRef> refs) noexcept;
   /// Reclaims chunks. REQUIRES: nothing can see them, and the commits that gave them up are durable.
   void release(std::span<const ChunkRef> refs);
   /// True if the chunk's bytes are there and match its checksum.
@@ -56,7 +59,7 @@ class ChunkLog final : public ChunkStore {
  private:
   struct Segment {
     PageMap live;
-    uint32_t end = 0;  // pages
+    uint32_t end = 0;            // pages
     std::shared_ptr<File> file;  // null: not open now
   };
 
@@ -74,6 +77,7 @@ class ChunkLog final : public ChunkStore {
     std::shared_ptr<File> file;
   };
   Result<Place> reserve(uint32_t bytes);
+  Result<void> sync_these(const std::set<uint32_t>& dirty, bool directory_dirty);
 
   const std::unique_ptr<Directory> directory_;
   ReaderRegistry& readers_;
@@ -86,6 +90,7 @@ class ChunkLog final : public ChunkStore {
   std::mutex sync_mutex_;  // one sync at a time; before mutex_
   mutable std::mutex mutex_;
   mutable std::map<uint32_t, Segment> segments_;  // guarded by mutex_
+  std::unordered_set<uint64_t> staged_;           // guarded by mutex_: appended, and not yet adopted
   std::set<uint32_t> dirty_;                      // guarded by mutex_: written since the last sync
   bool directory_dirty_ = false;                  // guarded by mutex_
   uint32_t active_ = 0;                           // guarded by mutex_: the segment that is appended to; 0: none

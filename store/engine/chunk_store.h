@@ -39,7 +39,7 @@ class ChunkStore {
   /// checksum fails), out_of_range.
   virtual Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const = 0;
 
-  /// Gives back a chunk that no committed row has ever referred to.
+  /// Gives back a chunk that no committed row has ever referred to; no-op for one that some row has.
   virtual void discard(const ChunkRef& ref) = 0;
 
   /// While a pin lives, chunks visible at the moment it was taken are not reclaimed, although no snapshot is held:

@@ -24,9 +24,15 @@ auto uninterrupted(Call call) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  explicit PosixFile(std::string path) : path_(std::move(path)) {}
   ~PosixFile() override {
     if (fd_ >= 0) ::close(fd_);
+  }
+
+  /// False: errno says why.
+  bool open_at(int directory, const std::string& name, int flags) {
+    fd_ = uninterrupted([&] { return ::openat(directory, name.c_str(), flags, 0600); });
+    return fd_ >= 0;
   }
 
   Result<void> write_at(uint64_t offset, std::string_view bytes) override {
@@ -105,7 +111,7 @@ class PosixFile final : public File {
   }
 
  private:
-  int fd_;
+  int fd_ = -1;
   const std::string path_;
 };
 
@@ -118,14 +124,14 @@ class PosixDirectory final : public Directory {
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
     if (how != Open::existing) flags |= O_CREAT;
     if (how == Open::create_new) flags |= O_EXCL;
-    const int fd = uninterrupted([&] { return ::openat(fd_, name.c_str(), flags, 0600); });
-    if (fd < 0) {
+    auto file = std::make_unique<PosixFile>(path_of(name));  // first: a descriptor must not be lost for want of memory
+    if (!file->open_at(fd_, name, flags)) {
       Error error = io_error("open", path_of(name), errno);
       // Not a name that is absent, which somebody could take for an absent key: the directory is.
       if (how != Open::existing && error.code == Errc::not_found) error.code = Errc::io;
       return error;
     }
-    return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path_of(name)));
+    return std::unique_ptr<File>(std::move(file));
   }
 
   Result<std::vector<std::string>> list() const override {
@@ -208,10 +214,15 @@ Errc errc_of_errno(int errno_value) {
   }
 }
 
-Error io_error(std::string_view operation, std::string_view path, int errno_value) {
-  std::string detail(operation);
-  detail.append(" ").append(path).append(": ").append(std::generic_category().message(errno_value));
-  return {errc_of_errno(errno_value), std::move(detail)};
+Error io_error(std::string_view operation, std::string_view path, int errno_value) noexcept {
+  Error error{errc_of_errno(errno_value), {}};
+  try {
+    std::string detail(operation);
+    detail.append(" ").append(path).append(": ").append(std::generic_category().message(errno_value));
+    error.detail = std::move(detail);
+  } catch (const std::exception&) {  // no memory: a failed write or sync must be known as such all the same
+  }
+  return error;
 }
 
 Result<std::unique_ptr<Directory>> open_directory(const std::string& path) {

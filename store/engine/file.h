@@ -17,8 +17,8 @@ namespace kvfs {
 /// EEXIST exists, EROFS read_only, EMFILE and ENFILE limit_reached, all others io.
 Errc errc_of_errno(int errno_value);
 
-/// "pwrite /srv/kvfs/x: No space left on device".
-Error io_error(std::string_view operation, std::string_view path, int errno_value);
+/// "pwrite /srv/kvfs/x: No space left on device"; without memory for it the code alone.
+Error io_error(std::string_view operation, std::string_view path, int errno_value) noexcept;
 
 /// An open file, for reading and writing. Interrupted and short operations are continued; an error's detail names the
 /// operation, the path and the cause. After an error of a write the range's content is undefined.

@@ -104,7 +104,10 @@ class LocalJournal final : public Journal {
 bool passes(const Error& error) { return error.code == Errc::no_space || error.code == Errc::limit_reached; }
 
 Error LocalJournal::fail_locked(const Error& reason) {
-  if (!failure_) failure_ = reason.message();
+  if (!failure_) {
+    failure_.emplace();  // first: it has failed, also where there is no memory to say how
+    *failure_ = reason.message();
+  }
   return reason;
 }
 

@@ -9,6 +9,7 @@
 #include "store/engine/file.h"
 #include "store/engine/recovery.h"
 #include "store/engine/used_chunks.h"
+#include "store/patience.h"
 
 namespace kvfs {
 namespace {
@@ -113,14 +114,19 @@ void JournaledEngine::start() {
   chunks_->limit_by([this](uint64_t bytes) {
     return space_->plenty_for(bytes) ? Result<void>() : admit(static_cast<int64_t>(bytes));
   });
-  orderer_ = std::make_unique<BackgroundTask>([this] {
+  order_from_ = kOrderEach;
+  const auto task = [this](std::function<uint64_t()> run) {
+    return std::make_unique<BackgroundTask>(std::move(run), [this](const std::exception& e) {
+      notice(std::string("tried again in a while: ") + e.what());
+    });
+  };
+  orderer_ = task([this] {
     readings_->layers()->active->put_in_order();
     return BackgroundTask::kNever;
   });
-  order_from_ = kOrderEach;
-  checkpointer_ = std::make_unique<BackgroundTask>([this] { return run_checkpointer(); });
-  syncer_ = std::make_unique<BackgroundTask>([this] { return run_syncer(); });
-  acknowledger_ = std::make_unique<BackgroundTask>([this] { return run_acknowledger(); });
+  checkpointer_ = task([this] { return run_checkpointer(); });
+  syncer_ = task([this] { return run_syncer(); });
+  acknowledger_ = task([this] { return run_acknowledger(); });
 }
 
 JournaledEngine::~JournaledEngine() {
@@ -153,7 +159,10 @@ Result<Sequence> JournaledEngine::transact(const Body& body, const CommitOptions
     if (!committed) return committed.error();
     commit = *committed;
     order_ahead_locked();
-    freeze_if_full_locked();
+    try {
+      freeze_if_full_locked();
+    } catch (const std::exception&) {  // no memory: the commit stands, and the next one tries again
+    }
   }
   if (commit.sync_first) {
     counters_.commits_synced.fetch_add(1, std::memory_order_relaxed);
@@ -174,13 +183,13 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
     if (auto admitted = admit_locked(reading); !admitted) return admitted.error();
     commit.sequence += 1;
     if (auto appended = append_locked(commit.sequence, reading); !appended) return appended.error();
+    chunks_->adopt(writes_.used);
   }
   try {
     publish_locked(commit, durability, options);
   } catch (const std::exception& e) {
     // What is in the journal and not, or not wholly, in memory or in the feed would contradict what comes after it.
-    if (!writes_.empty())
-      turn_read_only({Errc::io, std::string("a commit was written, but not made visible: ") + e.what()});
+    if (!writes_.empty()) turn_read_only(e);
     throw;
   }
   return commit;
@@ -188,16 +197,20 @@ Result<JournaledEngine::Commit> JournaledEngine::commit_locked(const Durability&
 
 void JournaledEngine::publish_locked(Commit& commit, const Durability& durability, const CommitOptions& options) {
   if (!writes_.empty()) {
+    // It stands in the journal, so that it has to come about: memory that there is none of now is waited for.
     for (const auto& [key, change, hash] : writes_.changes())
-      active_->add(commit.sequence, key, hash, change.value, change.erased);
+      with_patience([&, row = key, key_hash = hash, &to = change] {
+        active_->add(commit.sequence, row, key_hash, to.value, to.erased);
+      });
     active_journal_bytes_ += batch_.bytes();
-    if (!writes_.released.empty()) released_.add(commit.sequence, std::exchange(writes_.released, {}));
+    if (!writes_.released.empty()) with_patience([&] { released_.add(commit.sequence, std::move(writes_.released)); });
     visible_ = commit.sequence;
     if (commit.sequence % kForgetEach == 0 || active_->replaced() - forgotten_at_ >= kForgetReplaced)
       forget_old_versions_locked();
     const uint64_t now_ms = coarse_now_ms();
     if (active_since_ms_ == 0) active_since_ms_ = now_ms;
-    const SyncTracker::Demand demand = tracker_.committed(commit.sequence, durability, now_ms);
+    const SyncTracker::Demand demand =
+        with_patience([&] { return tracker_.committed(commit.sequence, durability, now_ms); });
     commit.sync_first = demand.now || durability.mode == Durability::Mode::strict;
     if (demand.sooner) syncer_->wake();
     counters_.commits.fetch_add(1, std::memory_order_relaxed);
@@ -308,14 +321,15 @@ bool JournaledEngine::freeze_locked() {
   layers.frozen_last = visible_.load();
   layers.base_id = before->base_id;
   layers.active = std::make_shared<Memtable>(options_.memtable_entries_max);
-  active_ = layers.active;
+  auto active = layers.active;
+  readings_->install(std::move(layers));
+  active_ = std::move(active);
   active_since_ms_ = 0;
   active_journal_bytes_ = 0;
   forgotten_at_ = 0;
   order_from_ = kOrderEach;
   frozen_ = true;
   journal_->rotate();
-  readings_->install(std::move(layers));
   return true;
 }
 
@@ -330,7 +344,12 @@ Result<void> JournaledEngine::sync_commits() {
   }
   syncing_ = true;
   lock.unlock();
-  auto done = sync_files();
+  Result<void> done;
+  try {
+    done = sync_files();
+  } catch (const std::exception&) {
+    done = out_of_memory();  // nothing is known to be durable that was not before
+  }
   lock.lock();
   syncing_ = false;
   synced_.notify_all();
@@ -369,10 +388,23 @@ void JournaledEngine::turn_read_only(const Error& reason) {
   {
     const std::lock_guard lock(failure_mutex_);
     if (failure_) return;
-    failure_ = Error{Errc::read_only, "the store takes no writes since an error: " + reason.message()};
+    failure_.emplace(Error{Errc::read_only, {}});  // also where there is no memory to say why
+    read_only_ = true;
+    try {
+      failure_->detail = "the store takes no writes since an error: " + reason.message();
+    } catch (const std::exception&) {
+    }
   }
-  read_only_ = true;
   notice("the store takes no writes any more: " + reason.message());
+}
+
+void JournaledEngine::turn_read_only(const std::exception& invisible) {
+  Error reason{Errc::io, {}};
+  try {
+    reason.detail = std::string("a commit was written, but not made visible: ") + invisible.what();
+  } catch (const std::exception&) {  // it must end writing all the same
+  }
+  turn_read_only(reason);
 }
 
 std::optional<Error> JournaledEngine::refusal() const {
@@ -382,8 +414,14 @@ std::optional<Error> JournaledEngine::refusal() const {
 }
 
 void JournaledEngine::notice(const std::string& text) const {
-  if (options_.notice) options_.notice(text);
+  try {
+    if (options_.notice) options_.notice(text);
+  } catch (const std::exception&) {  // there is no memory to tell it
+  }
 }
+
+// So short that it needs no memory.
+Error JournaledEngine::out_of_memory() { return {Errc::limit_reached, "out of memory"}; }
 
 uint64_t JournaledEngine::bytes_used() const {
   const lmdb::Usage base = base_->usage();

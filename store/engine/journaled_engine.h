@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -77,6 +78,8 @@ class JournaledEngine final : public Engine {
   void forget_old_versions_locked();
   void freeze_if_full_locked();
   bool freeze_locked();
+  /// False: there is no memory for it, as those who wait for a checkpoint are told.
+  bool try_to_freeze_locked();
 
   /// Makes all commits so far durable. Of those who come at once one goes to the disk for all: whoever finds a sync
   /// under way waits for the next, which covers everybody who came meanwhile.
@@ -86,13 +89,17 @@ class JournaledEngine final : public Engine {
   uint64_t run_syncer();
   uint64_t run_acknowledger();
   uint64_t run_checkpointer();
+  Result<void> fold_into_base(const Layers& layers);
   /// False: it could not be folded.
   bool fold_frozen(const Layers& layers);
   void installed_fold(const Layers& folded, uint64_t base_id);
 
   void turn_read_only(const Error& reason);
+  /// Since a commit that stands in the journal could not be made visible.
+  void turn_read_only(const std::exception& invisible);
   std::optional<Error> refusal() const;
   void notice(const std::string& text) const;
+  static Error out_of_memory();
   uint64_t bytes_used() const;
 
   const EngineOptions options_;
@@ -133,7 +140,8 @@ class JournaledEngine final : public Engine {
     DurableCallback told;
   };
   std::mutex waiters_mutex_;
-  std::vector<Waiter> waiters_;  // guarded by waiters_mutex_: of when_durable()
+  std::deque<Waiter> waiters_;  // guarded by waiters_mutex_: of when_durable()
+  std::deque<Waiter> told_;     // by the acknowledger, which alone uses it
 
   mutable std::mutex failure_mutex_;
   std::optional<Error> failure_;  // guarded by failure_mutex_

@@ -25,7 +25,8 @@ uint64_t now_ms() {
 
 uint64_t JournaledEngine::run_syncer() {
   if (read_only_.load()) return BackgroundTask::kNever;
-  if (tracker_.due_ms() <= coarse_now_ms() && !sync_commits()) return BackgroundTask::kNever;
+  if (tracker_.due_ms() <= coarse_now_ms() && !sync_commits())
+    return read_only_.load() ? BackgroundTask::kNever : BackgroundTask::kAgainMs;
   reclaim();
   space_->measure();
   // Zeroed ahead of need; where it cannot be done, append() makes its file itself.
@@ -48,16 +49,18 @@ void JournaledEngine::when_durable(Sequence sequence, DurableCallback told) {
 }
 
 uint64_t JournaledEngine::run_acknowledger() {
-  std::vector<Waiter> waiters;
-  {
-    const std::lock_guard lock(waiters_mutex_);
-    waiters.swap(waiters_);
+  for (;;) {
+    if (told_.empty()) {
+      const std::lock_guard lock(waiters_mutex_);
+      told_.swap(waiters_);
+    }
+    if (told_.empty()) return BackgroundTask::kNever;
+    const Result<void> done = sync_commits();
+    const Sequence durable = durable_.load();
+    // Whom there is no memory to tell is told by the next run, and those behind him.
+    for (; !told_.empty(); told_.pop_front())
+      told_.front().told(told_.front().sequence <= durable ? Result<void>() : done);
   }
-  if (waiters.empty()) return BackgroundTask::kNever;
-  const Result<void> done = sync_commits();
-  const Sequence durable = durable_.load();
-  for (const Waiter& waiter : waiters) waiter.told(waiter.sequence <= durable ? Result<void>() : done);
-  return BackgroundTask::kNever;
 }
 
 uint64_t JournaledEngine::run_checkpointer() {
@@ -72,8 +75,9 @@ uint64_t JournaledEngine::run_checkpointer() {
       if (!frozen_) {
         const uint64_t age_ms = active_since_ms_ == 0 ? 0 : coarse_now_ms() - active_since_ms_;
         const bool old = options_.checkpoint_interval_ms != 0 && age_ms >= options_.checkpoint_interval_ms;
-        if (std::exchange(checkpoint_wanted_, false) || old) {
-          freeze_locked();
+        if (checkpoint_wanted_ || old) {
+          if (!try_to_freeze_locked()) return kFoldRetryMs;
+          checkpoint_wanted_ = false;
         } else if (options_.checkpoint_interval_ms != 0) {
           wait_ms = active_since_ms_ == 0 ? options_.checkpoint_interval_ms : options_.checkpoint_interval_ms - age_ms;
         }
@@ -88,20 +92,47 @@ uint64_t JournaledEngine::run_checkpointer() {
   }
 }
 
+bool JournaledEngine::try_to_freeze_locked() {
+  try {
+    freeze_locked();
+    return true;
+  } catch (const std::bad_alloc&) {
+    fold_error_ = out_of_memory();
+    folds_ended_ += 1;
+    room_.notify_all();
+    return false;
+  }
+}
+
+Result<void> JournaledEngine::fold_into_base(const Layers& layers) {
+  if (base_->sequence() >= layers.frozen_last) return {};  // done before, but the layers could not be replaced
+  // The base must never hold what the journal could still lose, nor rows whose chunks are not on the disk.
+  if (Result<void> synced = sync_commits(); !synced) return synced;
+  Result<void> done = base_->fold(*layers.frozen, layers.frozen_last);
+  if (!done && done.error().code == Errc::no_space && journal_->drop_spares())
+    done = base_->fold(*layers.frozen, layers.frozen_last);
+  return done;
+}
+
 bool JournaledEngine::fold_frozen(const Layers& layers) {
   const uint64_t begun_ms = now_ms();
-  // The base must never hold what the journal could still lose, nor rows whose chunks are not on the disk.
-  Result<void> done = sync_commits();
-  if (done) done = base_->fold(*layers.frozen, layers.frozen_last);
-  const auto full = [&] { return !done && done.error().code == Errc::no_space; };
-  if (full() && journal_->drop_spares()) done = base_->fold(*layers.frozen, layers.frozen_last);
+  Result<void> done;
+  try {
+    done = fold_into_base(layers);
+  } catch (const StoreException& damage) {
+    done = damage.error();
+  } catch (const std::bad_alloc&) {
+    done = out_of_memory();
+  }
   if (!done) {
-    if (done.error().code != Errc::no_space) turn_read_only(done.error());
+    // A transaction that failed has overwritten nothing, so what it wanted for may be there at the next try.
+    if (done.error().code != Errc::no_space && done.error().code != Errc::limit_reached) turn_read_only(done.error());
     const std::lock_guard lock(commit_mutex_);
-    if (!fold_error_) notice("checkpoint failed: " + done.error().message());
+    const bool news = !fold_error_;
     fold_error_ = done.error();
     folds_ended_ += 1;
     room_.notify_all();
+    if (news) notice("checkpoint failed: " + done.error().message());
     return false;
   }
   // The journal poisons itself where this fails for good; the next commit reports that.

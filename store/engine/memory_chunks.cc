@@ -22,6 +22,7 @@ Result<ChunkRef> MemoryChunks::append(std::string_view bytes) {
   const uint32_t pages = pages_of(static_cast<uint32_t>(bytes.size()));
   if (next_ % kChunkSegmentPages + pages > kChunkSegmentPages) next_ += kChunkSegmentPages - next_ % kChunkSegmentPages;
   const uint64_t number = std::exchange(next_, next_ + pages);
+  staged_.insert(number);
   chunks_.emplace(number, std::move(copy));
   bytes_ += bytes.size();
   return ChunkRef{static_cast<uint32_t>(number / kChunkSegmentPages),
@@ -41,7 +42,18 @@ Result<void> MemoryChunks::read(const ChunkRef& ref, uint32_t offset, uint32_t l
   return {};
 }
 
-void MemoryChunks::discard(const ChunkRef& ref) { release({&ref, 1}); }
+void MemoryChunks::discard(const ChunkRef& ref) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (staged_.erase(number_of(ref)) == 0) return;
+  }
+  release({&ref, 1});
+}
+
+void MemoryChunks::adopt(std::span<const ChunkRef> refs) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const ChunkRef& ref : refs) staged_.erase(number_of(ref));
+}
 
 std::unique_ptr<ChunkStore::Pin> MemoryChunks::pin() { return std::make_unique<ReaderPin>(readers_, visible_); }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "store/engine/chunk_store.h"
@@ -29,6 +30,8 @@ class MemoryChunks final : public ChunkStore {
   Result<void> retain_only(const std::function<Result<void>(const Keep&)>&) override { return {}; }
   uint64_t bytes_used() const override { return bytes_.load(); }
 
+  /// As ChunkLog::adopt().
+  void adopt(std::span<const ChunkRef> refs) noexcept;
   /// REQUIRES: nothing can see the chunks.
   void release(std::span<const ChunkRef> refs);
 
@@ -38,8 +41,9 @@ class MemoryChunks final : public ChunkStore {
   const uint64_t bytes_max_;
   std::atomic<uint64_t> bytes_{0};
   mutable std::mutex mutex_;
-  uint64_t next_ = 0;                                                   // guarded by mutex_
+  uint64_t next_ = 0;                                              // guarded by mutex_
   std::map<uint64_t, std::shared_ptr<const std::string>> chunks_;  // guarded by mutex_
+  std::unordered_set<uint64_t> staged_;                            // guarded by mutex_: appended, and not yet adopted
 };
 
 }  // namespace kvfs

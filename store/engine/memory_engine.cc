@@ -50,7 +50,7 @@ class MemoryTransaction final : public Transaction {
     map_.erase(std::string(key));  // the key may be a view into the row that goes away
   }
   void require(const Durability&) override {}
-  void use_chunk(const ChunkRef&) override {}
+  void use_chunk(const ChunkRef& ref) override { used_.push_back(ref); }
   void release_chunk(const ChunkRef& ref) override {
     wrote_ = true;
     released_.push_back(ref);
@@ -59,12 +59,14 @@ class MemoryTransaction final : public Transaction {
   bool wrote() const { return wrote_; }
   PersistentMap& map() { return map_; }
   std::vector<ChunkRef>& released() { return released_; }
+  const std::vector<ChunkRef>& used() const { return used_; }
 
  private:
   PersistentMap map_;
   const Sequence sequence_;
   bool wrote_ = false;
   std::vector<ChunkRef> released_;
+  std::vector<ChunkRef> used_;
 };
 
 class MemoryEngine final : public Engine {
@@ -149,6 +151,7 @@ Result<Sequence> MemoryEngine::transact(const Body& body, const CommitOptions& o
       const std::lock_guard map_lock(map_mutex_);
       replaced = std::exchange(map_, std::move(txn.map()));
       visible_.store(sequence);
+      chunks_.adopt(txn.used());
     }
     if (options.on_commit) options.on_commit(sequence);
   }

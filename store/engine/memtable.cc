@@ -93,17 +93,19 @@ Memtable::Node* Memtable::find_key(std::string_view key, uint64_t key_hash) cons
 void Memtable::add(Sequence sequence, std::string_view key, uint64_t key_hash, std::string_view value, bool erased) {
   if (entries_.load(std::memory_order_relaxed) == 0) first_sequence_.store(sequence, std::memory_order_relaxed);
   last_sequence_.store(sequence, std::memory_order_relaxed);
-  tombstones_ += erased ? 1 : 0;
+  // All that needs memory comes first: what throws has changed nothing that can be seen.
   if (Node* const present = find_key(key, key_hash)) {
     StoredVersion* const version = versions_.make(sequence, value, erased, horizon_);
     version->older = present->newest.load(std::memory_order_relaxed);
+    versions_.retire(version->older, sequence);  // nobody reads at the sequence yet, so it is not used again before
+    tombstones_ += erased ? 1 : 0;
     tombstones_ -= version->older->erased ? 1 : 0;
     present->newest.store(version, std::memory_order_release);
-    versions_.retire(version->older, sequence);
     return;
   }
   Node* const node = make_node(key, key_hash, random_height());
   node->newest.store(versions_.make(sequence, value, erased, horizon_), std::memory_order_relaxed);
+  tombstones_ += erased ? 1 : 0;
   std::atomic<Node*>& bucket = buckets_[key_hash & bucket_mask_];
   node->next_in_bucket = bucket.load(std::memory_order_relaxed);
   bucket.store(node, std::memory_order_release);
@@ -151,14 +153,21 @@ void Memtable::put_in_order() const {
   // Keys come into order as they were added, so as many as there are means all of them.
   if (ordered_.load(std::memory_order_acquire) >= entries_.load(std::memory_order_acquire)) return;
   const std::lock_guard lock(order_mutex_);
-  std::vector<Placed> nodes;
-  for (Node* node = unordered_.exchange(nullptr, std::memory_order_acquire); node != nullptr;
-       node = node->next_unordered) {
-    nodes.push_back({0, node});
-  }
+  Node* const first = unordered_.load(std::memory_order_acquire);
+  std::vector<Placed> nodes;  // no memory for it: nothing has changed, and the next iterator tries again
+  for (Node* node = first; node != nullptr; node = node->next_unordered) nodes.push_back({0, node});
+  take_unordered(first);
   sort_by_key(nodes, 0);
   link_in_order(nodes);
   ordered_.store(ordered_.load(std::memory_order_relaxed) + nodes.size(), std::memory_order_release);
+}
+
+// Leaves those that were added since: they stand in front of it.
+void Memtable::take_unordered(Node* first) const {
+  Node* newer = first;
+  if (first == nullptr || unordered_.compare_exchange_strong(newer, nullptr, std::memory_order_acquire)) return;
+  while (newer->next_unordered != first) newer = newer->next_unordered;
+  newer->next_unordered = nullptr;
 }
 
 // Sorts by eight bytes of the keys at a time, which are numbers beside the pointers, so that few comparisons wait for

@@ -93,6 +93,8 @@ class Memtable {
   Node* make_node(std::string_view key, uint64_t key_hash, int height);
   int random_height();
   Node* find_key(std::string_view key, uint64_t key_hash) const;
+  /// Cuts off `first` and all behind it.
+  void take_unordered(Node* first) const;
   struct Placed {
     uint64_t part;  // of its key
     Node* node;

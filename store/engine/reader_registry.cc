@@ -30,7 +30,10 @@ void ReaderRegistry::Slot::enter_at(Sequence sequence) {
 
 ReaderRegistry::Slot* ReaderRegistry::acquire() {
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) return &slots_.emplace_back();
+  if (free_.empty()) {
+    free_.reserve(slots_.size() + 1);  // so that release() needs no memory
+    return &slots_.emplace_back();
+  }
   Slot* slot = free_.back();
   free_.pop_back();
   return slot;

@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace kvfs {
-namespace {
-
-constexpr size_t kSpareReadingsMax = 256;
-
-}  // namespace
 
 std::optional<std::string_view> Reading::get(std::string_view key, uint64_t key_hash, Sequence sequence) const {
   for (const Memtable* memtable : {static_cast<const Memtable*>(layers_->active.get()), layers_->frozen.get()}) {
@@ -120,11 +115,12 @@ void ReadingPool::keep_spare(std::unique_ptr<Reading> reading) {
 }
 
 void ReadingPool::install(Layers layers) {
+  auto next = std::make_shared<Layers>(std::move(layers));
   std::shared_ptr<const Layers> replaced;
   {
     const std::lock_guard lock(mutex_);
-    layers.number = number_.load() + 1;
-    replaced = std::exchange(layers_, std::make_shared<const Layers>(std::move(layers)));
+    next->number = number_.load() + 1;
+    replaced = std::exchange(layers_, std::move(next));
     number_.store(layers_->number);
   }
   for (Shelf& shelf : shelves_) {

@@ -22,7 +22,7 @@ class ReadingPool;
 /// Used by one thread at a time.
 class Reading {
  public:
-  Reading(ReaderRegistry& readers, const Base& base) : readers_(readers), slot_(readers.acquire()), base_(base) {}
+  Reading(ReaderRegistry& readers, const Base& base) : readers_(readers), base_(base), slot_(readers.acquire()) {}
   ~Reading() { readers_.release(slot_); }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
@@ -44,8 +44,8 @@ class Reading {
  private:
   friend class ReadingPool;
   ReaderRegistry& readers_;
-  ReaderRegistry::Slot* const slot_;
   Base::View base_;
+  ReaderRegistry::Slot* const slot_;      // taken when the view could be made
   std::shared_ptr<const Layers> layers_;  // null: the view was let go
   Sequence sequence_ = 0;
 };
@@ -56,7 +56,9 @@ class Reading {
 class ReadingPool {
  public:
   ReadingPool(Base& base, ReaderRegistry& readers, const std::atomic<Sequence>& visible)
-      : base_(base), readers_(readers), visible_(visible) {}
+      : base_(base), readers_(readers), visible_(visible) {
+    spare_.reserve(kSpareReadingsMax);  // putting a reading back needs no memory
+  }
   /// REQUIRES: every reading was put back.
   ~ReadingPool();
 
@@ -67,12 +69,14 @@ class ReadingPool {
   void put_back(std::unique_ptr<Reading> reading);
 
   std::shared_ptr<const Layers> layers() const;
-  /// Replaces the layers; the number is chosen here. Idle readings let go of the old ones.
+  /// Replaces the layers; the number is chosen here. Idle readings let go of the old ones. Throws before it changes
+  /// anything, or never.
   void install(Layers layers);
 
  private:
   // Idle readings by thread, so that threads do not meet; few enough to search when the layers change.
   static constexpr size_t kShelves = 32;
+  static constexpr size_t kSpareReadingsMax = 256;
   struct alignas(64) Shelf {
     std::atomic<Reading*> reading{nullptr};
   };

@@ -15,7 +15,7 @@ namespace kvfs {
 class ReleaseQueue {
  public:
   /// Called in commit order.
-  void add(Sequence commit, std::vector<ChunkRef> refs);
+  void add(Sequence commit, std::vector<ChunkRef>&& refs);
   /// Takes out what commits up to `durable` gave up and readers at `oldest_reader` or later do not see.
   std::vector<ChunkRef> take(Sequence durable, Sequence oldest_reader);
   bool empty() const;
