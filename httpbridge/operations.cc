@@ -85,6 +85,20 @@ Result<void> get_openapi(Context&, Request&, Response& response) {
   return {};
 }
 
+/// Where to go on from: programs are told, a browser is sent to the page that is for people.
+Result<void> get_root(Context& context, Request& request, Response& response) {
+  response.add("Vary", "Accept");
+  if (context.options.console && request.headers.accept.find("text/html") != std::string_view::npos) {
+    response.status = 303;
+    response.add("Location", "/ui");
+    return {};
+  }
+  response.text(200, kJson,
+                context.options.console ? R"({"name":"kvfs","api":"/v1","description":"/openapi.json","console":"/ui"})"
+                                        : R"({"name":"kvfs","api":"/v1","description":"/openapi.json"})");
+  return {};
+}
+
 /// The page keeps to this server and runs nothing but its own script.
 Result<void> get_console(Context& context, Request&, Response& response) {
   if (!context.options.console) return {Errc::not_found, "the console is turned off ([http] console)"};
@@ -104,6 +118,7 @@ std::span<const Route> operations_routes() {
   constexpr auto kDialect = ErrorStyle::dialect;
   constexpr auto kOther = Operation::other;
   static constexpr Route kRoutes[] = {
+      {get, "/", get_root, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/health", get_health, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/ready", get_ready, kOther, Access::open, BodyUse::none, kDialect},
       {get, "/ping", get_ping, kOther, Access::open, BodyUse::none, kDialect},

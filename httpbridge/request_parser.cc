@@ -93,6 +93,8 @@ void RequestParser::on_request_impl(beast::http::verb method, string_view method
     const size_t rest = scheme == std::string_view::npos ? scheme : path.find_first_of("/?", scheme + 3);
     if (path == "*" && request_.method == Method::options)
       ;
+    else if (method == beast::http::verb::connect)
+      return refuse(501, "this server is no proxy", ec);
     else if (scheme == std::string_view::npos)
       return refuse(400, "the request target must begin with '/'", ec);
     else

@@ -26,6 +26,9 @@ Result<void> without_throwing(Call&& call) {
 
 constexpr size_t kRequestIdBytesMax = 128;
 
+/// Methods of RFC 9110 that no resource here has: 405. Any other that is not ours is 501.
+bool is_known_elsewhere(std::string_view method) { return method == "TRACE" || method == "CONNECT"; }
+
 int64_t monotonic_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
@@ -143,6 +146,8 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
     if (match.route == nullptr) {
       if (match.key_missing) {
         set_error(response, match.style, 400, "the key is empty: the path ends in '/'");
+      } else if (request.method == Method::other && !is_known_elsewhere(request.method_name)) {
+        set_error(response, match.style, 501, std::string(request.method_name) + " is no method of this server");
       } else if (!match.allow.empty()) {
         response.add("Allow", match.allow);
         set_error(response, match.style, 405,
@@ -289,6 +294,7 @@ void Service::preflight(const Router::Match& match, const Request& request, Resp
     return;
   }
   response.add("Allow", match.allow.empty() ? "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS" : match.allow);
+  if (match.allow.find("PATCH") != std::string_view::npos) response.add("Accept-Patch", kPatchTypes);
   response.status = 204;
 }
 

@@ -30,6 +30,11 @@ bool has_bare_newline(std::string_view head) {
   return false;
 }
 
+/// `head`, which is all that may come, ends within the request line's target.
+bool target_is_cut(std::string_view head) {
+  return head.find(' ') != std::string_view::npos && head.find('\n') == std::string_view::npos;
+}
+
 bool token_begins(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 }  // namespace
@@ -146,6 +151,11 @@ Session::Step Session::advance_head() {
       return Step::again;
     }
     if (unread.size() < options.header_bytes_max && end == std::string_view::npos) return Step::need_input;
+    if (target_is_cut(unread.substr(0, options.header_bytes_max))) {
+      refuse(414, "the request target is longer than target_bytes_max, " + std::to_string(options.target_bytes_max) +
+                      " bytes");
+      return Step::again;
+    }
     refuse(431, "the header is larger than header_bytes_max, " + std::to_string(options.header_bytes_max) + " bytes");
     return Step::again;
   }

@@ -20,6 +20,20 @@ bool is_continue(std::string_view expect) {
   return true;
 }
 
+/// The chunk's size line at the beginning of `input` is whole, but a quoted string in it is not: the parser would wait
+/// for its end in the lines behind, while others take the next line for the chunk's bytes.
+bool quote_crosses_line(std::string_view input) {
+  if (input.starts_with("\r\n")) input.remove_prefix(2);  // of the chunk before
+  const size_t end = input.find("\r\n");
+  if (end == std::string_view::npos) return false;
+  bool quoted = false;
+  for (size_t i = 0; i < end; ++i) {
+    if (input[i] == '"') quoted = !quoted;
+    if (quoted && input[i] == '\\') ++i;
+  }
+  return quoted;
+}
+
 }  // namespace
 
 void Session::begin_body(Service::Next next) {
@@ -89,6 +103,10 @@ Session::Step Session::advance_body() {
   }
   if (used == 0 && unread.size() > kChunkLineBytesMax) {
     refuse(400, "a chunk's size line, or the trailers, are too long");
+    return Step::again;
+  }
+  if (used == 0 && quote_crosses_line(unread)) {
+    refuse(400, "a quoted string in a chunk's size line has no end");
     return Step::again;
   }
   return error ? Step::need_input : Step::again;

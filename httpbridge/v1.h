@@ -12,6 +12,7 @@ Result<void> v1_delete(Context& context, Request& request, Response& response);
 /// Before the body of a change: whether its key and its conditions are good now.
 Result<void> v1_check(Context& context, Request& request, Response& response);
 // v1_patch.cc: a change to a value: appended bytes, a range of bytes, JSON merge patch, JSON patch
+constexpr std::string_view kPatchTypes = "application/merge-patch+json, application/json-patch+json";
 Result<void> v1_patch(Context& context, Request& request, Response& response);
 // v1_actions.cc: ?incr=, ?add=, ?remove=, ?rename_to=, ?copy_to=, ?ttl=
 Result<void> v1_post(Context& context, Request& request, Response& response);

@@ -104,7 +104,7 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
   const auto asked = parse(request);
   if (!asked) return asked.error();
   if (!*asked) {
-    response.add("Accept-Patch", "application/merge-patch+json, application/json-patch+json");
+    response.add("Accept-Patch", kPatchTypes);
     set_error(
         response, ErrorStyle::problem, 415,
         "say what the patch is: Content-Type application/merge-patch+json or application/json-patch+json, ?append, "

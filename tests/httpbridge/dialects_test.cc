@@ -213,8 +213,35 @@ TEST(Dialects, WrongMethodsAre405WithAllow) {
   const Answer answer = door.ask("POST", "/get?key=x");
   EXPECT_EQ(answer.status, 405);
   EXPECT_EQ(answer.field("Allow"), "GET, HEAD, OPTIONS");
-  EXPECT_EQ(door.ask("BREW", "/kv/x").status, 405);
+  EXPECT_EQ(door.ask("TRACE", "/kv/x").status, 405);
   EXPECT_EQ(door.get("/nowhere").status, 404);
+}
+
+TEST(Dialects, MethodsThatNobodyHereKnowsAre501) {
+  Door door;
+  for (const char* method : {"BREW", "get", "PROPFIND"}) {
+    EXPECT_EQ(door.ask(method, "/kv/x").status, 501) << method;
+    EXPECT_EQ(door.ask(method, "/nowhere").status, 501) << method;
+  }
+}
+
+TEST(Dialects, OptionsTellsOfPatchesWhereTheyAreTaken) {
+  Door door;
+  const Answer value = door.ask("OPTIONS", "/v1/c/k");
+  EXPECT_EQ(value.field("Accept-Patch"), "application/merge-patch+json, application/json-patch+json");
+  EXPECT_EQ(door.ask("OPTIONS", "/kv/k").field("Accept-Patch"), "");
+}
+
+TEST(Dialects, TheRootLeadsProgramsToTheDocumentAndBrowsersToTheConsole) {
+  Door door;
+  const Answer program = door.get("/");
+  EXPECT_EQ(program.status, 200);
+  EXPECT_EQ(program.field("Content-Type"), "application/json");
+  EXPECT_NE(program.body.find("\"/openapi.json\""), std::string::npos) << program.body;
+  const Answer browser = door.ask("GET", "/", "", {{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}});
+  EXPECT_EQ(browser.status, 303);
+  EXPECT_EQ(browser.field("Location"), "/ui");
+  EXPECT_EQ(door.ask("DELETE", "/").status, 405);
 }
 
 }  // namespace
