@@ -9,6 +9,7 @@
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/numbers.h"
+#include "respbridge/serialization.h"
 #include "respbridge/service.h"
 #include "respbridge/value_encoding.h"
 #include "store/glob.h"
@@ -71,8 +72,11 @@ void reply_value_digests(Call& call) {
 void describe_object(Call& call) {
   const std::optional<Entry> entry = call.find(call.args[2]);
   if (!entry) return call.reply.error(kNoSuchKey);
+  const std::optional<std::string> bytes = call.read(*entry);
+  if (!bytes) return;
+  constexpr size_t kFrameBytes = 1 + 2 + 8;  // of DUMP's form: type, version and checksum, which Redis does not count
   call.reply.status(fmt::format("Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:0",
-                                value_encoding(call, *entry), entry->bytes_charged()));
+                                value_encoding(call, *entry), serialize(entry->type, *bytes).size() - kFrameBytes));
 }
 
 void sleep_for(Call& call) {

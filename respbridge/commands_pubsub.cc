@@ -104,6 +104,7 @@ void publish_to(Call& call, std::string space) {
 }
 
 void list_channels(Call& call, const std::string& space) {
+  if (call.args.size() > 2 && call.args[2].empty()) return call.reply.array(0);  // a pattern that no name matches
   const std::vector<std::string> found =
       call.service.store().channels().active(space, call.args.size() > 2 ? call.args[2] : "");
   call.reply.array(found.size());

@@ -392,7 +392,6 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   const size_t mark = out.size();
   client.card->last_command.store(&spec, std::memory_order_relaxed);
   tell_monitors(service_, client, spec, args);
-  const int64_t slower_than_us = service_.config().slower_than_us();
   const bool first = scope.ended == decltype(scope.ended){};
   const auto begin = first ? std::chrono::steady_clock::now() : scope.ended;
   {
@@ -410,6 +409,7 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
   if (spike_ms != 0 && took_us >= static_cast<int64_t>(spike_ms) * 1000)
     service_.latency_events().add((spec.flags & kFast) != 0 ? "fast-command" : "command",
                                   service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us) / 1000);
+  const int64_t slower_than_us = service_.config().slower_than_us();  // as the command itself may have set it
   if (slower_than_us >= 0 && took_us >= slower_than_us)
     service_.slowlog().add(args, service_.store().now_ms() / 1000, static_cast<uint64_t>(took_us), client,
                            service_.config().slowlog_entries_max());

@@ -114,6 +114,7 @@ TEST_F(ConnectionTest, ConfigIsReadAndSet) {
 
 TEST_F(ConnectionTest, SlowCommandsAreKept) {
   cmd("CONFIG SET slowlog-log-slower-than 0");
+  EXPECT_NE(cmd("SLOWLOG GET 1").find("slowlog-log-slower-than"), std::string::npos);  // it holds for that command, too
   cmd("SET a 1");
   const std::string log = cmd("SLOWLOG GET 1");
   EXPECT_NE(log.find("*3|$3|SET|$1|a|$1|1"), std::string::npos) << log;
@@ -139,6 +140,7 @@ TEST_F(PubSubTest, MessagesReachSubscribers) {
   EXPECT_EQ(cmd("PUBLISH news hello"), ":2");
   EXPECT_EQ(listener.outbox->log, "news=hello;news=hello;");
   EXPECT_EQ(cmd("PUBSUB CHANNELS"), "*1|$4|news");
+  EXPECT_EQ(cmd(std::vector<std::string>{"PUBSUB", "CHANNELS", ""}), "*0");
   EXPECT_EQ(cmd("PUBSUB NUMSUB news x"), "*4|$4|news|:1|$1|x|:0");
   EXPECT_EQ(cmd("PUBSUB NUMPAT"), ":2");
   EXPECT_EQ(listener("GET a"),

@@ -227,5 +227,10 @@ TEST_F(IntrospectionTest, CommitsSinceTheLastSaveAreCounted) {
   EXPECT_TRUE(info_has("persistence", "rdb_changes_since_last_save:2|")) << cmd("INFO persistence");
 }
 
+TEST_F(IntrospectionTest, DebugObjectTellsTheLengthThatDumpGives) {
+  cmd("SET key bar");
+  EXPECT_NE(cmd("DEBUG OBJECT key").find(" serializedlength:4 "), std::string::npos) << cmd("DEBUG OBJECT key");
+}
+
 }  // namespace
 }  // namespace kvfs::resp
