@@ -138,22 +138,27 @@ TEST_F(MountHelperTest, LinesOfFstabAreMountedByMount) {
     GTEST_SKIP() << "makes a mount namespace: needs root";
   make_directory(files / "sbin");
   output_of("cp " + helper + " " + files / "sbin" + "/mount.kvfs");
+  output_of("ln -s mount.kvfs " + files / "sbin" + "/mount.fuse.kvfs");
   write_file(files / "fstab",
              files / "store" + " " + point + " kvfs nofail,noatime,x-systemd.automount,mount.events_size_max=1M 0 0\n");
   // mount(8) looks for helpers in the system's directories only: in a namespace of its own this one is there.
-  write_file(files / "script", "set -e; mount --bind " + files / "sbin" + " /usr/sbin\n" +                        //
-                                   "mount -T " + files / "fstab" + " " + point + "\n" +                           //
-                                   "mkdir -p " + point + "/t/c; echo by-fstab > " + point + "/t/c/k\n" +          //
-                                   "findmnt -no FSTYPE,TARGET " + point + "; grep events_size_max " + point +     //
-                                   "/.kvfs/config; pid=$(pgrep -n -f 'mount.*" + point + "'); umount " + point +  //
-                                   "; while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n" +                    //
-                                   "mount -t kvfs -o ro " + files / "store" + " " + point + "\n" +                //
-                                   "cat " + point + "/t/c/k; ! touch " + point + "/t/c/l 2>/dev/null; umount " + point);
+  write_file(files / "script", "set -e; mount --bind " + files / "sbin" + " /usr/sbin\n" +                     //
+                                   "mount -T " + files / "fstab" + " " + point + "\n" +                        //
+                                   "mkdir -p " + point + "/t/c; echo by-fstab > " + point + "/t/c/k\n" +       //
+                                   "findmnt -no FSTYPE,TARGET " + point + "; grep events_size_max " + point +  //
+                                   "/.kvfs/config; mount -o remount,ro " + point + "; touch " + point +        //
+                                   "/t/c/l 2>&1 | grep -o Read-only; mount -o remount,rw " + point +           //
+                                   "; touch " + point + "/t/c/l; ls " + point +                                //
+                                   "/t/c; pid=$(pgrep -n -f 'mount.*" + point + "'); umount " + point +        //
+                                   "; while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n" +                 //
+                                   "mount -t kvfs -o ro " + files / "store" + " " + point + "\n" +             //
+                                   "cat " + point + "/t/c/k; ! touch " + point + "/t/c/m 2>/dev/null; umount " + point);
   const auto done = shell(settings + "unshare -m bash " + files / "script");
   EXPECT_EQ(done.exit_code, 0) << done.err;
   EXPECT_NE(done.out.find("fuse.kvfs"), std::string::npos) << done.out;
   EXPECT_NE(done.out.find("events_size_max = 1M"), std::string::npos) << done.out;
   EXPECT_NE(done.out.find("by-fstab"), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("Read-only\nk\nl\n"), std::string::npos) << done.out;  // remounted, and back
 }
 
 }  // namespace
