@@ -1,5 +1,7 @@
 #include "fusefs/attributes.h"
 
+#include <limits>
+
 #include "store/value.h"
 
 namespace kvfs {
@@ -64,7 +66,13 @@ timespec to_timespec(int64_t ns) {
   return {static_cast<time_t>(seconds), static_cast<long>(rest)};
 }
 
-int64_t to_ns(const timespec& time) { return int64_t{time.tv_sec} * kNsPerSecond + time.tv_nsec; }
+int64_t to_ns(const timespec& time) {
+  // The nearest time that there is, as local file systems do: nanoseconds reach from 1677 to 2262.
+  int64_t ns = 0;
+  if (__builtin_mul_overflow(int64_t{time.tv_sec}, kNsPerSecond, &ns) || __builtin_add_overflow(ns, time.tv_nsec, &ns))
+    return time.tv_sec < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+  return ns;
+}
 
 struct stat to_stat(const ReadTxn& txn, const Entry& entry) {
   struct stat st {};

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,12 +100,19 @@ struct FileHandle {
   int flags = 0;
   bool flushed_once = false;               // guarded by file->mutex; see Filesystem::flush
   uint64_t added_to_staging = 0;           // likewise: the last OpenFile::staging that this handle added to
-  std::unique_ptr<ControlHandle> control;  // a file of a control directory
+  std::unique_ptr<ControlHandle> control;  // a file of a control directory, or one that a rename replaced
   Inode snapshot_node = 0;                 // a file in a snapshot, else 0
   bool pins_reads = false;  // read as one value although another door keeps changing it; see Filesystem::read_pinned
   std::mutex pin_mutex;     // guards the two below
   std::unique_ptr<ValueReader> pinned;
   std::optional<uint64_t> told_end_at;  // where the last read found nothing any more
+};
+
+/// What kind of write a request is; O_APPEND is as the descriptor has it now, fcntl(2) changes it.
+enum class Writing {
+  at_offset,
+  at_end,        // O_APPEND
+  from_mapping,  // the kernel writes back a shared mapping, through whatever handle it has
 };
 
 struct OpenedFile {
@@ -180,9 +188,8 @@ class Filesystem {
 
   /// Up to `length` bytes into `out`; fewer at the end of the file.
   Result<size_t> read(FileHandle& handle, uint64_t offset, size_t length, char* out);
-  /// `from_mapping`: the kernel writes back a shared mapping, through whatever handle it has.
   Result<size_t> write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller,
-                       bool from_mapping = false);
+                       Writing writing = Writing::at_offset);
   Result<void> allocate(FileHandle& handle, int mode, uint64_t offset, uint64_t length, Caller caller);
   Result<uint64_t> seek(FileHandle& handle, uint64_t offset, int whence);
   Result<size_t> copy_range(FileHandle& from, uint64_t from_offset, FileHandle& to, uint64_t to_offset, size_t length,
@@ -274,8 +281,11 @@ class Filesystem {
     std::vector<RemovedNode> gone;
     std::vector<Inode> open;  // goes when the kernel forgets it
   };
-  void note_removals(WriteTxn& txn, Removed& removed) const;
+  /// `keeps_values`: also of what a rename replaces, which somebody may be about to open.
+  void note_removals(WriteTxn& txn, Removed& removed, bool keeps_values = false) const;
   void keep_removed(Removed removed);
+  /// For reading, what a rename replaced after the kernel had looked it up.
+  Result<OpenedFile> open_replaced(Inode inode, int flags);
   // Nodes that are among the removed ones (filesystem_removed.cc). nullopt: this one is not.
   std::optional<Result<Attributes>> set_removed_attributes(Inode inode, const AttributeRequest& request);
   std::optional<Result<std::string>> get_removed_xattr(Inode inode, std::string_view name) const;
@@ -381,6 +391,9 @@ class Filesystem {
   AccessTimes access_times_;
   std::atomic<bool> access_times_overdue_{false};
   RemovedNodes removed_nodes_;
+  /// Shared while a rename replaces something, until that is among the removed or held nodes. Before any lock of the
+  /// store.
+  std::shared_mutex replacing_;
   HeldNodes held_nodes_;
   DirectoryPositions positions_;
   ChangedElsewhere changed_elsewhere_;

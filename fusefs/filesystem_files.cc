@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kRebasesMax = 100;                    // another door can hardly be faster so often in a row
 constexpr uint64_t kLargePublication = 256 * 1024;  // staged bytes from which publishing may wait for the disk
+constexpr int kOpenedToRun = 0x20;                  // among the flags of an open for execve(2): the kernel's FMODE_EXEC
 
 /// What is no text of a counter or set will be none later either.
 bool is_refused_for_good(const OpenFile& file, const Error& error) {
@@ -33,6 +34,7 @@ OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
   file->opened = true;
   opened.handle->file = std::move(file);
   opened.handle->flags = flags;
+  if ((flags & kOpenedToRun) != 0) opened.handle->file->executions++;
   const int access = flags & O_ACCMODE;
   opened.no_flush = access == O_RDONLY;
   opened.direct_io = access == O_WRONLY && options_.direct_io_writes;
@@ -111,6 +113,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     typed = located->entry.type != ValueType::bytes;
     return Place{located->slot.dir, located->name, false};
   });
+  if (!slot && slot.error().code == Errc::stale && !is_in_snapshot(inode)) return open_replaced(inode, flags);
   if (!slot) return slot.error();
   if (is_in_snapshot(inode)) {
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) return check_live(inode).error();
@@ -134,7 +137,10 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
   }
   if ((flags & O_TRUNC) != 0) {
     const std::unique_lock lock(acquired.file->mutex);
-    if (auto done = resize(*acquired.file, 0, caller); !done) {
+    // The kernel looks whether it is a running program before this request only where it is opened for writing.
+    if (auto done = acquired.file->executions > 0 ? Error{Errc::busy, "a running program is not truncated"}
+                                                  : resize(*acquired.file, 0, caller);
+        !done) {
       if (const auto gone = let_go(acquired.file); !gone.published)
         note_error("open", gone.published.error(), inode, caller.uid);
       store_.release_inode(inode);
@@ -316,6 +322,7 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   LetGo gone;
   {
     const std::unique_lock lock(file->mutex);
+    if ((handle->flags & kOpenedToRun) != 0) file->executions--;
     gone = let_go(file);
   }
   store_.release_inode(file->inode);

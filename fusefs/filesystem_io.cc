@@ -27,7 +27,7 @@ Result<size_t> Filesystem::write_staged(OpenFile& file, uint64_t offset, std::st
 }
 
 Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::string_view bytes, Caller caller,
-                                 bool from_mapping) {
+                                 Writing writing) {
   if (handle.control) return handle.control->write(offset, bytes);
   OpenFile& file = *handle.file;
   bool took_privileges = false;
@@ -35,13 +35,13 @@ Result<size_t> Filesystem::write(FileHandle& handle, uint64_t offset, std::strin
   {
     const std::unique_lock lock(file.mutex);
     const uint32_t cleared_before = file.clears_mode;
-    if ((handle.flags & O_APPEND) != 0) {
+    if (writing == Writing::at_end) {
       // The kernel's idea of the end may be older than ours.
       if (auto begun = begin_overlay(file); !begun) return begun.error();
       offset = file.overlay.size();
     }
     written = write_staged(file, offset, bytes, caller);
-    (from_mapping ? file.staged_by_none : handle.added_to_staging) = file.staging;
+    (writing == Writing::from_mapping ? file.staged_by_none : handle.added_to_staging) = file.staging;
     took_privileges = (file.clears_mode & ~cleared_before) != 0;
   }
   if (took_privileges && options_.attributes_changed) options_.attributes_changed(file.inode);

@@ -317,6 +317,11 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
     Inode own_value = 0;  // of a directory that moved
   };
   Removed replaced;
+  Inode held = 0;  // a large value stays until the kernel has forgotten whom it told of it
+  const auto let_go_of_held = [&] {
+    if (held != 0) store_.release_inode(std::exchange(held, 0));
+  };
+  const std::shared_lock replaces(replacing_);
   const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
     if (!target.own_value) return Row{target.dir, target.component};
     const auto path = dir_path(txn, target.dir);
@@ -326,7 +331,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
   };
   const auto moved = store_.write(
       [&](WriteTxn& txn) -> Result<Moved> {
-        note_removals(txn, replaced);
+        note_removals(txn, replaced, true);
+        let_go_of_held();  // the transaction runs again
         const auto from_row = row_of(txn, *from);
         if (!from_row) return from_row.error();
         const auto to_row = row_of(txn, *to);
@@ -338,6 +344,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
           if (!other) return other.error();
           result.other = other->entry.inode;
           result.other_directory = other->slot.directory;
+        } else if (const auto old = find(txn, *to); old && old->entry.chunked && nodes_.knows(old->entry.inode)) {
+          store_.hold_inode(held = old->entry.inode, old->slot);
         }
         const bool values_only = from->own_value || to->own_value;
         if (values_only)
@@ -355,10 +363,11 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         return result;
       },
       write_options());
+  if (moved) keep_removed(std::move(replaced));
+  let_go_of_held();
   if (!moved) return moved.error();
   if (flag != RenameFlag::exchange)
     positions_.removed(from->dir, moved->directory ? from->component + "/" : from->component);
-  keep_removed(std::move(replaced));
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});
   if (moved->own_value != 0) nodes_.move(moved->own_value, moved->to.slot());
   if (moved->other != 0) nodes_.move(moved->other, {moved->from.dir, moved->from.name, moved->other_directory});

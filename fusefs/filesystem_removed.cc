@@ -1,21 +1,25 @@
-// Requests about what was removed while somebody had it open in a way that the store does not know of.
+// Requests about what was removed while somebody had it open in a way that the store does not know of, or was about to.
+#include <fcntl.h>
+
 #include "fusefs/attributes.h"
 #include "fusefs/filesystem.h"
 #include "fusefs/stored_xattrs.h"
 
 namespace kvfs {
 
-void Filesystem::note_removals(WriteTxn& txn, Removed& removed) const {
+void Filesystem::note_removals(WriteTxn& txn, Removed& removed, bool keeps_values) const {
   removed = {};  // the transaction may run again
-  txn.witness_removals([this, &txn, &removed](const Entry& entry) {
+  txn.witness_removals([this, &txn, &removed, keeps_values](const Entry& entry) {
     if (!nodes_.knows(entry.inode)) return;
     if (entry.nlink == 0) {
       removed.open.push_back(entry.inode);
       return;
     }
     // Nothing of it is staged: nobody has it open. Asking would wait for those who publish, who wait for us.
-    RemovedNode node{to_stat(txn, entry), std::string(entry.xattrs), {}};
+    RemovedNode node{to_stat(txn, entry), std::string(entry.xattrs), {}, {}};
     show_as_told(node.st);
+    if (keeps_values && entry.kind == Kind::file && !entry.chunked && entry.type == ValueType::bytes)
+      node.value = entry.inline_value;
     if (entry.kind == Kind::symlink) node.target = entry.inline_value;
     removed.gone.push_back(std::move(node));
   });
@@ -30,6 +34,19 @@ void Filesystem::keep_removed(Removed removed) {
     const bool forgotten_meanwhile = !nodes_.knows(inode);
     if (forgotten_meanwhile && held_nodes_.drop(inode)) store_.release_inode(inode);
   }
+}
+
+Result<OpenedFile> Filesystem::open_replaced(Inode inode, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) return Errc::stale;
+  { const std::unique_lock nobody_replaces(replacing_); }
+  auto node = removed_nodes_.find(inode);
+  if (!node || !node->value) return Errc::stale;
+  OpenedFile opened;
+  opened.handle = std::make_unique<FileHandle>();
+  opened.handle->flags = flags;
+  opened.handle->control = std::make_unique<TextHandle>(std::move(*node->value), TextHandle::Take());
+  opened.no_flush = true;
+  return opened;
 }
 
 std::optional<Result<Attributes>> Filesystem::set_removed_attributes(Inode inode, const AttributeRequest& request) {

@@ -23,7 +23,8 @@ struct OpenFile {
       : inode(number), overlay(chunks, limits, gauge) {}
 
   const Inode inode;
-  std::atomic<bool> opened{false};  // by open(2), not only for truncate(2)
+  std::atomic<bool> opened{false};      // by open(2), not only for truncate(2)
+  std::atomic<uint32_t> executions{0};  // handles by which the kernel runs it as a program
 
   mutable std::shared_mutex mutex;
   // Guarded by mutex:

@@ -222,6 +222,10 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
 void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   answer(req, "open", [&](Filesystem& fs) {
     auto opened = fs.open(inode, info->flags, caller_of(req));
+    if (!opened && opened.error().code == Errc::busy) {  // a running program
+      fuse_reply_err(req, ETXTBSY);
+      return;
+    }
     if (!opened) return fail(req, "open", inode, opened.error());
     set_info(req, info, *opened);
     OpsContext& context = context_of(req);
@@ -254,8 +258,10 @@ void op_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_f
 
 void op_write(fuse_req_t req, fuse_ino_t inode, const char* bytes, size_t size, off_t offset, fuse_file_info* info) {
   answer(req, "write", [&](Filesystem& fs) {
-    const auto written =
-        fs.write(file_of(info), static_cast<uint64_t>(offset), {bytes, size}, caller_of(req), info->writepage != 0);
+    const Writing writing = info->writepage != 0            ? Writing::from_mapping
+                            : (info->flags & O_APPEND) != 0 ? Writing::at_end
+                                                            : Writing::at_offset;
+    const auto written = fs.write(file_of(info), static_cast<uint64_t>(offset), {bytes, size}, caller_of(req), writing);
     if (!written) return fail(req, "write", inode, written.error());
     fuse_reply_write(req, *written);
   });

@@ -1,6 +1,6 @@
 // What is left of files, links and directories that were removed while somebody had them open in a way that the store
 // does not know of: as a directory, or with O_PATH. For fstat(2), fchmod(2), readlinkat(2), fgetxattr(2) and their
-// like.
+// like; and for open(2) of a name that is replaced at that moment.
 #pragma once
 
 #include <sys/stat.h>
@@ -18,8 +18,9 @@ namespace kvfs {
 
 struct RemovedNode {
   struct stat st {};
-  std::string xattrs;  // encoded, see entry.h
-  std::string target;  // of a symbolic link
+  std::string xattrs;                // encoded, see entry.h
+  std::string target;                // of a symbolic link
+  std::optional<std::string> value;  // of a small file that a rename replaced
 };
 
 /// Thread safety: all functions may be called from any thread.

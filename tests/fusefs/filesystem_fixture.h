@@ -63,7 +63,8 @@ class FilesystemTest : public ::testing::Test {
   }
 
   void write(FileHandle& handle, uint64_t offset, std::string_view bytes) {
-    const auto written = fs().write(handle, offset, bytes, kRoot);
+    const auto writing = (handle.flags & O_APPEND) != 0 ? Writing::at_end : Writing::at_offset;
+    const auto written = fs().write(handle, offset, bytes, kRoot, writing);
     ASSERT_TRUE(written) << written.error().message();
     EXPECT_EQ(*written, bytes.size());
   }

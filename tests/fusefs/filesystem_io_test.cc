@@ -1,7 +1,9 @@
 #include <linux/falloc.h>
 
+#include <limits>
 #include <random>
 
+#include "fusefs/attributes.h"
 #include "fusefs/errno.h"
 #include "tests/fusefs/filesystem_fixture.h"
 
@@ -87,7 +89,7 @@ TEST_F(FilesystemIoTest, AnyFlushPublishesWhatBelongsToNoHandle) {
   const Inode inode = write_file(collection_, "f", "123456");
   auto mapped = open(inode);
   auto other = open(inode);
-  ASSERT_TRUE(fs().write(*other, 0, "page", kRoot, true));  // written back through whatever handle there is
+  ASSERT_TRUE(fs().write(*other, 0, "page", kRoot, Writing::from_mapping));  // whichever handle the kernel has
   ASSERT_TRUE(fs().flush(*mapped));
   EXPECT_EQ(value_of("f"), "page56");
   AttributeRequest cut;
@@ -120,8 +122,9 @@ TEST_F(FilesystemIoTest, AppendsGoToTheEndWhateverOffsetTheKernelThinksItIs) {
   auto handle = open(inode, O_WRONLY | O_APPEND);
   write(*handle, 0, "two");
   write(*handle, 1, "three");
+  ASSERT_TRUE(fs().write(*handle, 0, "O", kRoot, Writing::from_mapping));  // of another descriptor's mapping
   ASSERT_TRUE(close(std::move(handle)));
-  EXPECT_EQ(value_of("f"), "onetwothree");
+  EXPECT_EQ(value_of("f"), "Onetwothree");
 }
 
 TEST_F(FilesystemIoTest, TwoWritersOfOneFileShareWhatTheyWrote) {
@@ -172,6 +175,18 @@ TEST_F(FilesystemIoTest, AModificationTimeSetBeforeCloseSurvivesIt) {
   ASSERT_TRUE(close(std::move(handle)));
   EXPECT_EQ(stat_of(inode).st_mtim.tv_sec, 1'234'567'890);
   EXPECT_EQ(stat_of(inode).st_mtim.tv_nsec, 123'456'789);
+}
+
+TEST_F(FilesystemIoTest, TimesBeyondWhatCanBeKeptAreTheNearestOnes) {
+  constexpr int64_t kEver = int64_t{1} << 62;
+  EXPECT_EQ(to_ns({kEver, 5}), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(to_ns({-kEver, 5}), std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(to_ns({9'223'372'036, 854'775'808}), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(to_ns({-9'223'372'037, 145'224'192}), std::numeric_limits<int64_t>::min());
+  for (const timespec time : {timespec{8'589'934'592, 999'999'999}, timespec{-9'223'372'036, 1}, timespec{-1, 500}}) {
+    EXPECT_EQ(to_timespec(to_ns(time)).tv_sec, time.tv_sec);
+    EXPECT_EQ(to_timespec(to_ns(time)).tv_nsec, time.tv_nsec);
+  }
 }
 
 TEST_F(FilesystemIoTest, ClosingDoesNotMoveTimesThatWereSeenBefore) {

@@ -138,5 +138,25 @@ TEST_F(FilesystemRemovedTest, AFileIsLinkedWhileItIsPublishedAndNeitherWaitsForT
   ASSERT_TRUE(close(std::move(handle)));
 }
 
+// open(2) finds a name's inode first and opens it then: in between a rename may put another file there.
+TEST_F(FilesystemRemovedTest, AFileThatARenameReplacesIsReadByWhoIsAboutToOpenIt) {
+  for (const size_t size : {size_t{5}, size_t{200'000}}) {
+    const std::string old(size, 'o');
+    const Inode replaced = write_file(collection_, "f", old);
+    write_file(collection_, "g", "new");
+    ASSERT_TRUE(fs().rename(collection_, "g", collection_, "f", RenameFlag::none));
+    EXPECT_EQ(value_of("f"), "new");
+    auto opened = fs().open(replaced, O_RDONLY, kRoot);
+    ASSERT_TRUE(opened) << size;
+    EXPECT_EQ(stat_of(replaced).st_nlink, 0u);
+    fs().forget(replaced, 1);
+    EXPECT_EQ(read(*opened->handle, 0, size + 1), old);
+    fs().release(std::move(opened->handle));
+    EXPECT_EQ(fs().open(replaced, O_RDONLY, kRoot).error().code, Errc::stale);
+    EXPECT_EQ(store_->usage(0).bytes, 3u);
+    ASSERT_TRUE(fs().unlink(collection_, "f"));
+  }
+}
+
 }  // namespace
 }  // namespace kvfs

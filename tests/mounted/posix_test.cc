@@ -1,18 +1,23 @@
 // What programs do to files every day, on the mount.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "tests/support/child_process.h"
 #include "tests/support/files.h"
 #include "tests/support/kvfs_process.h"
 
@@ -46,6 +51,32 @@ TEST_F(PosixTest, TwoWritersAppendWithoutLosingALine) {
   EXPECT_EQ(sh("sort -u log | wc -l"), "400");
 }
 
+TEST_F(PosixTest, FcntlBeginsAndEndsAppending) {
+  const int fd = ::open(kvfs.at("log").c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(::pwrite(fd, "abc", 3, 0), 3);
+  EXPECT_EQ(::fcntl(fd, F_SETFL, 0), 0);
+  EXPECT_EQ(::pwrite(fd, "A", 1, 0), 1);
+  EXPECT_EQ(::fcntl(fd, F_SETFL, O_APPEND), 0);
+  EXPECT_EQ(::pwrite(fd, "d", 1, 0), 1);
+  ::close(fd);
+  EXPECT_EQ(read_file(kvfs.at("log")), "Abcd");
+}
+
+TEST_F(PosixTest, AMappingOfAFileThatIsOpenForAppendingIsWrittenInPlace) {
+  const std::string bytes(5000, 'a');
+  const int fd = ::open(kvfs.at("log").c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  void* mapped = ::mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  static_cast<char*>(mapped)[0] = 'A';
+  EXPECT_EQ(::msync(mapped, bytes.size(), MS_SYNC), 0);
+  ::munmap(mapped, bytes.size());
+  ::close(fd);
+  EXPECT_EQ(read_file(kvfs.at("log")), "A" + bytes.substr(1));
+}
+
 TEST_F(PosixTest, RedirectionTruncates) {
   sh("echo 'a longer first line' > f; echo b > f");
   EXPECT_EQ(read_file(kvfs.at("f")), "b\n");
@@ -55,6 +86,35 @@ TEST_F(PosixTest, RenameReplacesAFile) {
   sh("echo old > target; echo new > temporary; mv -f temporary target");
   EXPECT_EQ(read_file(kvfs.at("target")), "new\n");
   EXPECT_FALSE(exists(kvfs.at("temporary")));
+}
+
+TEST_F(PosixTest, ANameThatIsReplacedAllTheTimeIsAlwaysThereAndWhole) {
+  for (const size_t size : {size_t{100}, size_t{30'000}}) {
+    const std::string target = kvfs.at("target");
+    write_file(target, std::string(size, '-'));
+    std::atomic<int> writing{2};
+    const auto write_and_rename = [&](char letter) {
+      const std::string temporary = kvfs.at(std::string(1, letter));
+      for (int i = 0; i < 500; i++) {
+        if (try_write_file(temporary, std::string(size, letter)) != 0) break;
+        if (std::rename(temporary.c_str(), target.c_str()) != 0) break;
+      }
+      writing--;
+    };
+    std::thread first(write_and_rename, 'a');
+    std::thread second(write_and_rename, 'b');
+    int failed = 0;
+    std::string bytes(size + 1, '?');
+    while (writing > 0) {
+      const int fd = ::open(target.c_str(), O_RDONLY | O_CLOEXEC);
+      const ssize_t got = fd < 0 ? -1 : ::read(fd, bytes.data(), bytes.size());
+      if (got != static_cast<ssize_t>(size) || bytes.find_first_not_of(bytes[0]) != size) failed++;
+      if (fd >= 0) ::close(fd);
+    }
+    first.join();
+    second.join();
+    EXPECT_EQ(failed, 0) << size;
+  }
 }
 
 TEST_F(PosixTest, DirectoriesMoveWithAllBelowThem) {
@@ -198,6 +258,30 @@ TEST_F(PosixTest, ARemovedFileStaysReadableWhileItIsOpen) {
   EXPECT_EQ(attributes.st_nlink, 0U);
   EXPECT_EQ(::close(fd), 0);
   EXPECT_FALSE(exists(kvfs.at("f")));
+}
+
+TEST_F(PosixTest, ARunningProgramIsNotTruncated) {
+  sh("cp /bin/sleep program");
+  const std::string program = kvfs.at("program");
+  const std::string bytes = read_file(program);
+  const auto refusal = [&](int flags) {
+    const int fd = ::open(program.c_str(), flags | O_CLOEXEC);
+    const int error = fd < 0 ? errno : 0;
+    if (fd >= 0) ::close(fd);
+    return error;
+  };
+  {
+    ChildProcess running({program, "600"}, {}, "/dev/null");
+    const std::string link = "/proc/" + std::to_string(running.pid()) + "/exe";
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::read_symlink(link) == program; }));
+    EXPECT_EQ(refusal(O_RDONLY | O_TRUNC), ETXTBSY);
+    EXPECT_EQ(refusal(O_RDWR | O_TRUNC), ETXTBSY);
+    EXPECT_EQ(read_file(program), bytes);
+    EXPECT_EQ(refusal(O_WRONLY), ETXTBSY);
+    running.kill();
+  }
+  EXPECT_TRUE(wait_until([&] { return refusal(O_RDONLY | O_TRUNC) == 0; }));
+  EXPECT_EQ(read_file(program), "");
 }
 
 TEST_F(PosixTest, ExclusiveCreationFailsWhereAFileIs) {
