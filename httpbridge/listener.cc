@@ -105,51 +105,64 @@ Result<void> Listener::bind_unix() {
 }
 
 void Listener::start() {
-  for (size_t i = 0; i < tcp_.size(); ++i) accept_tcp(i);
-  if (unix_) accept_unix();
+  for (size_t i = 0; i < tcp_.size(); ++i) workers_[i]->keep_up([this, i] { accept_tcp(i); });
+  if (unix_) workers_.front()->keep_up([this] { accept_unix(); });
 }
 
 void Listener::accept_tcp(size_t index) {
   Worker& worker = *workers_[index];
   Door<net::Tcp>& door = *tcp_[index];
-  if (!door.acceptor.is_open()) return;
+  if (!door.acceptor.is_open() || door.accepting.under_way()) return;
   auto socket = std::make_unique<net::Socket>(worker.io());
   net::Socket& target = *socket;
-  door.acceptor.async_accept(
-      target, [this, index, &door, &worker, socket = std::move(socket)](const net::ErrorCode& error) mutable {
-        if (error == net::asio::error::operation_aborted) return;
-        if (error) return door.pause.begin(address_.text, error, [this, index] { accept_tcp(index); });
-        net::ErrorCode ignored;
-        net::Tcp::endpoint peer;
-        auto remote = socket->remote_endpoint(ignored);
-        if (!ignored && remote.size() <= peer.capacity()) {
-          std::memcpy(peer.data(), remote.data(), remote.size());
-          peer.resize(remote.size());
-        }
-        socket->set_option(net::Tcp::no_delay(true), ignored);
-        auto address = peer.address();
-        if (address.is_v6() && address.to_v6().is_v4_mapped())
-          address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
-        try {
-          on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
-        } catch (const std::exception& e) {  // no memory for this one
-          spdlog::error("http: a connection to {} was dropped: {}", address_.text, e.what());
-        }
+  door.acceptor.async_accept(target, [this, index, &door, &worker, socket = std::move(socket),
+                                      token = door.accepting.begin()](const net::ErrorCode& error) mutable {
+    if (error == net::asio::error::operation_aborted) return;
+    if (error) {
+      return door.pause.begin(address_.text, error, [this, index, token = std::move(token)]() mutable {
+        token.end();
         accept_tcp(index);
       });
+    }
+    net::ErrorCode ignored;
+    net::Tcp::endpoint peer;
+    auto remote = socket->remote_endpoint(ignored);
+    if (!ignored && remote.size() <= peer.capacity()) {
+      std::memcpy(peer.data(), remote.data(), remote.size());
+      peer.resize(remote.size());
+    }
+    socket->set_option(net::Tcp::no_delay(true), ignored);
+    auto address = peer.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+      address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
+    try {
+      on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
+    } catch (const std::exception& e) {  // no memory for this one
+      spdlog::error("http: a connection to {} was dropped: {}", address_.text, e.what());
+    }
+    token.end();
+    accept_tcp(index);
+  });
 }
 
 void Listener::accept_unix() {
-  if (!unix_->acceptor.is_open()) return;
+  if (!unix_->acceptor.is_open() || unix_->accepting.under_way()) return;
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
   auto socket = std::make_shared<net::Socket>(worker.io());
-  unix_->acceptor.async_accept(*socket, [this, &worker, socket](const net::ErrorCode& error) {
+  auto taken = [this, &worker, socket, token = unix_->accepting.begin()](const net::ErrorCode& error) mutable {
     if (error == net::asio::error::operation_aborted) return;
-    if (error) return unix_->pause.begin(address_.text, error, [this] { accept_unix(); });
+    if (error) {
+      return unix_->pause.begin(address_.text, error, [this, token = std::move(token)]() mutable {
+        token.end();
+        accept_unix();
+      });
+    }
     net::asio::post(worker.io(),
                     [this, &worker, socket] { on_accept_(worker, std::move(*socket), address_, "unix", true); });
+    token.end();
     accept_unix();
-  });
+  };
+  unix_->acceptor.async_accept(*socket, std::move(taken));
 }
 
 void Listener::stop() {

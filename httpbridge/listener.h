@@ -10,6 +10,7 @@
 #include "httpbridge/worker.h"
 #include "net/accept_pause.h"
 #include "net/listen_address.h"
+#include "net/standing.h"
 
 namespace kvfs::http {
 
@@ -39,6 +40,7 @@ class Listener {
     explicit Door(net::IoContext& io) : acceptor(io), pause(io) {}
     net::Acceptor<Protocol> acceptor;
     AcceptPause pause;
+    Standing accepting;
   };
 
   Listener(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept)

@@ -42,14 +42,17 @@ bool Poller::add(int fd, Handler& handler) {
   return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &wanted) == 0;
 }
 
-void Poller::start() {
-  set_.async_wait(net::asio::posix::descriptor_base::wait_read, [this](const net::ErrorCode& error) {
+void Poller::keep_up() {
+  if (waiting_.under_way()) return;
+  auto turn = [this, token = waiting_.begin()](const net::ErrorCode& error) mutable {
     if (error) return;
     // While connections keep this thread busy, asking again is cheaper than waiting again.
     yields_ = false;
     for (int round = 0; round < kRoundsMax && !yields_ && dispatch() > 0;) ++round;
-    start();
-  });
+    token.end();
+    keep_up();
+  };
+  set_.async_wait(net::asio::posix::descriptor_base::wait_read, std::move(turn));
 }
 
 int Poller::dispatch() {

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "httpbridge/net.h"
+#include "net/standing.h"
 
 namespace kvfs::http {
 
@@ -31,7 +32,8 @@ class Poller {
   /// `handler` is called whenever something becomes possible on `fd` that was not before, until `fd` is closed.
   /// It must outlive the turn of the loop in which `fd` is closed. False: out of resources.
   bool add(int fd, Handler& handler);
-  void start();
+  /// Waits for events, if it does not already.
+  void keep_up();
   /// After the events at hand, what has been posted has its turn.
   void yield() { yields_ = true; }
 
@@ -40,6 +42,7 @@ class Poller {
   int dispatch();
   net::asio::posix::basic_stream_descriptor<net::Executor> set_;
   const std::function<void()> after_;
+  Standing waiting_;
   bool yields_ = false;
 };
 

@@ -43,6 +43,22 @@ class AddressCounter {
   std::unordered_map<std::string, size_t> counts_;  // guarded by mutex_
 };
 
+/// One of them.
+class AddressPlace {
+ public:
+  AddressPlace(AddressCounter& counter, std::string address) : counter_(counter), address_(std::move(address)) {}
+  ~AddressPlace() {
+    if (taken_) counter_.leave(address_);
+  }
+  AddressPlace(const AddressPlace&) = delete;
+  bool take() { return taken_ = counter_.enter(address_); }
+
+ private:
+  AddressCounter& counter_;
+  const std::string address_;
+  bool taken_ = false;
+};
+
 }  // namespace
 
 class HttpServer::Impl {
@@ -111,7 +127,9 @@ Result<void> HttpServer::Impl::open(size_t threads) {
 void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer,
                               bool loopback) {
   const bool full = shared_.connections.load(std::memory_order_relaxed) >= worker.options().connections_max;
-  if (full || !addresses_.enter(peer)) {
+  // Given back when the session is gone, wherever that happens.
+  const auto place = std::make_shared<AddressPlace>(addresses_, peer);
+  if (full || !place->take()) {
     worker.context().metrics.connections_refused.add();
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nServer: kvfs\r\nContent-Type: application/json\r\nContent-Length: 32\r\n"
@@ -126,15 +144,11 @@ void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAd
     const std::lock_guard lock(tls_mutex_);
     tls = tls_;
   }
-  // The count is given back when the session is gone, wherever that happens.
   net::ErrorCode failed;
   const int fd = socket.release(failed);
-  if (failed) return addresses_.leave(peer);
-  const auto session = std::shared_ptr<Session>(new Session(worker, Transport(fd, tls.get()), peer, loopback),
-                                                [this, peer](Session* gone) {
-                                                  delete gone;
-                                                  addresses_.leave(peer);
-                                                });
+  if (failed) return;
+  const auto session = std::make_shared<Session>(worker, Transport(fd, tls.get()), std::move(peer), loopback);
+  session->place = place;
   session->start();
 }
 

@@ -168,11 +168,8 @@ Service::Next Service::admit(Context& context, Connection& connection, Request& 
       return Next::answer;
     }
     return plan_body(context, request, response);
-  } catch (const StoreException& e) {
-    fail(request, response, e.error());
   } catch (const std::exception& e) {
-    spdlog::error("http: {} {}: {}", request.method_name, request.path, e.what());
-    fail(request, response, 500, "the server failed; its log says why");
+    fail_unexpectedly(request, response, e);
   }
   return Next::answer;
 }
@@ -361,17 +358,22 @@ bool Service::may_gather(const Request& request) {
   return request.route->handler == v1_put && ValuePut::can_share(request);
 }
 
+void Service::fail_unexpectedly(Request& request, Response& response, const std::exception& e) const {
+  if (const auto* store = dynamic_cast<const StoreException*>(&e)) return fail(request, response, store->error());
+  spdlog::error("http: {} {}: {}", request.method_name, request.path, e.what());
+  if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr)
+    return fail(request, response, 503, "the server gets no more memory for this request");
+  fail(request, response, 500, "the server failed; its log says why");
+}
+
 void Service::handle(Context& context, Request& request, Response& response) {
   try {
     if (auto done = request.route->handler(context, request, response); !done)
       fail(request, response, done.error());
     else
       compress_answer(options_, request, response);
-  } catch (const StoreException& e) {
-    fail(request, response, e.error());
   } catch (const std::exception& e) {
-    spdlog::error("http: {} {}: {}", request.method_name, request.path, e.what());
-    fail(request, response, 500, "the server failed; its log says why");
+    fail_unexpectedly(request, response, e);
   }
 }
 

@@ -86,6 +86,8 @@ class Service {
   /// An error that was found outside of a handler, in the style of the request's route.
   void fail(const Request& request, Response& response, int status, std::string_view detail) const;
   void fail(const Request& request, Response& response, const Error& error) const;
+  /// Of what a handler threw.
+  void fail_unexpectedly(Request& request, Response& response, const std::exception& e) const;
 
   Result<void> reload(const HttpOptions& options);
   std::shared_ptr<const Policy> policy() const;

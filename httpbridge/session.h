@@ -39,7 +39,10 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   /// After Worker::take_turn(): goes on.
   void run_guarded();
 
+  std::shared_ptr<void> place;  // among the connections of its address, given back with the session
+  // Of the worker.
   size_t worker_slot = 0;
+  std::shared_ptr<Session> gone_before;
 
  private:
   enum class Stage { head, body, gathered, sync, source, linger, closed };

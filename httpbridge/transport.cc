@@ -72,10 +72,11 @@ BIO* make_bio(Transport::TlsSocket& socket) {
 
 }  // namespace
 
-Transport::Transport(int fd, SSL_CTX* tls) : fd_(fd) {
+Transport::Transport(int fd, SSL_CTX* tls) : Transport(fd) {  // so what throws below closes it
   ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls));
+  if (ssl_ == nullptr) throw std::bad_alloc();
   tls_socket_ = std::make_unique<TlsSocket>(TlsSocket{fd_});
   BIO* const bio = make_bio(*tls_socket_);
   SSL_set_bio(ssl_.get(), bio, bio);

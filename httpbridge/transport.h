@@ -42,6 +42,7 @@ class Transport {
   int fd() const { return fd_; }
 
  private:
+  explicit Transport(int fd) : fd_(fd) {}
   Moved tls_outcome(int result);
 
   struct SslFree {

@@ -14,8 +14,9 @@ namespace kvfs::http {
 
 namespace {
 constexpr auto kTick = std::chrono::milliseconds(250);
-constexpr size_t kPutsAtOnceMax = 64;     // larger write sets leave the processor's caches
-constexpr size_t kAnswersAtOnceMax = 64;  // likewise the answers that wait for being sent together
+constexpr auto kAfterFailure = std::chrono::milliseconds(10);  // memory that there was not may be there then
+constexpr size_t kPutsAtOnceMax = 64;                          // larger write sets leave the processor's caches
+constexpr size_t kAnswersAtOnceMax = 64;                       // likewise the answers that wait for being sent together
 }  // namespace
 
 Worker::Worker(Shared& shared, MetricsShard& metrics)
@@ -30,19 +31,24 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  tick();
-  poller_.start();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-http");
-    for (;;) {
-      try {
-        io_.run();
-        return;
-      } catch (const std::exception& e) {
-        spdlog::error("http: {}", e.what());
-      }
-    }
+    while (!run()) std::this_thread::sleep_for(kAfterFailure);
   });
+}
+
+bool Worker::run() {
+  try {
+    if (!ticking_.under_way()) tick();
+    poller_.keep_up();
+    for (const auto& keep_up : kept_up_) keep_up();
+    if (unsynced_.size() != 0) unsynced_.ask(service().store());
+    io_.run();
+    return true;
+  } catch (const std::exception& e) {
+    spdlog::error("http: {}", e.what());
+    return false;
+  }
 }
 
 void Worker::stop() { io_.stop(); }
@@ -77,7 +83,7 @@ void Worker::run_turns() {
   run_gathered();
   send_held();
   step_ = Step::none;
-  ended_.clear();
+  forget_gone();
 }
 
 void Worker::send_held() {
@@ -90,7 +96,6 @@ void Worker::send_held() {
 void Worker::add(std::shared_ptr<Session> session) {
   session->worker_slot = sessions_.size();
   sessions_.push_back(std::move(session));
-  ended_.reserve(ended_.size() + sessions_.capacity());  // so that ending one cannot fail
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   context_.metrics.connections_opened.add();
 }
@@ -99,7 +104,10 @@ void Worker::remove(Session& session) {
   const size_t slot = session.worker_slot;
   sessions_.back()->worker_slot = slot;
   std::swap(sessions_[slot], sessions_.back());
-  ended_.push_back(std::move(sessions_.back()));
+  // Events of this turn may still point to it. No list that would have to grow: it must go also where there is no
+  // memory.
+  sessions_.back()->gone_before = std::move(gone_);
+  gone_ = std::move(sessions_.back());
   sessions_.pop_back();
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.connections_closed.add();
@@ -122,6 +130,11 @@ void Worker::gather(std::shared_ptr<Session> session) {
   // With those who are ready now.
   net::asio::post(io_, [this] { run_gathered(); });
   poller_.yield();
+}
+
+void Worker::forget_gone() {
+  for (auto gone = std::exchange(gone_, nullptr); gone != nullptr; gone = std::exchange(gone->gone_before, nullptr)) {
+  }
 }
 
 void Worker::run_gathered() {
@@ -165,8 +178,9 @@ void Worker::drain() {
 // One timer for all sessions: deadlines are late by a tick at most.
 void Worker::tick() {
   timer_.expires_after(kTick);
-  timer_.async_wait([this](const net::ErrorCode& error) {
+  timer_.async_wait([this, token = ticking_.begin()](const net::ErrorCode& error) mutable {
     if (error) return;
+    token.end();
     const int64_t now_ms = coarse_now_ms();
     // Backwards: a session that ends is replaced by one that was looked at already.
     for (size_t i = sessions_.size(); i-- > 0;) {
@@ -178,7 +192,8 @@ void Worker::tick() {
         spdlog::error("http: {}", e.what());
       }
     }
-    ended_.clear();
+    forget_gone();
+    if (unsynced_.size() != 0) unsynced_.ask(service().store());  // where it could not be asked at once
     if (shared_.access_log != nullptr) shared_.access_log->flush();
     tick();
   });

@@ -5,6 +5,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "httpbridge/net.h"
 #include "httpbridge/poller.h"
 #include "httpbridge/service.h"
+#include "net/standing.h"
 #include "net/unsynced.h"
 
 namespace kvfs::http {
@@ -38,6 +40,9 @@ class Worker {
   void start();
   void stop();
   void join();
+  /// Called when the thread begins and after a failure (want of memory), to begin again what is no more under way.
+  /// REQUIRES: before start().
+  void keep_up(std::function<void()> begin_again) { kept_up_.push_back(std::move(begin_again)); }
 
   net::IoContext& io() { return io_; }
   Poller& poller() { return poller_; }
@@ -84,7 +89,10 @@ class Worker {
   /// Of sessions that are ready at once. commit: what they write together.
   enum class Step { none, answer, commit, send };
 
+  /// False: something was thrown by what no session answers for. True: stopped.
+  bool run();
   void tick();
+  void forget_gone();
   void run_turns();
   void send_held();
   void run_gathered();
@@ -95,9 +103,12 @@ class Worker {
   Poller poller_{io_, [this] { run_turns(); }};
   Context context_;
   Timer timer_;
+  Standing ticking_;
+  std::vector<std::function<void()>> kept_up_;
   std::vector<std::shared_ptr<Session>> sessions_;
+  std::shared_ptr<Session> gone_;  // the last that was removed in this turn, and so on by gone_before
   std::unique_ptr<char[]> scratch_;
-  std::vector<std::shared_ptr<Session>> ended_;  // kept for whoever still points to them in this turn of the loop
+  // Of this turn of the loop; sessions that end in it stay alive until after it.
   std::vector<Session*> turns_;
   std::vector<Session*> held_;
   Step step_ = Step::none;

@@ -20,7 +20,7 @@ class AcceptPause {
   void begin(std::string_view address, const boost::system::error_code& why, Again again) {
     warn(address, why);
     timer_.expires_after(std::chrono::milliseconds(100));
-    timer_.async_wait([again = std::move(again)](const boost::system::error_code& cancelled) {
+    timer_.async_wait([again = std::move(again)](const boost::system::error_code& cancelled) mutable {
       if (!cancelled) again();
     });
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -31,14 +32,22 @@ class Unsynced {
   }
   size_t size() const { return sessions_.size(); }
 
-  /// Asks for one sync for all who were added since it was last asked for.
+  /// Asks for one sync for all who were added since it was last asked for. What throws (there is no memory) leaves them
+  /// to be asked for again.
   void ask(Store& store) {
-    store.when_durable(last_, [mailbox = mailbox_, sessions = std::exchange(sessions_, {})](const Result<void>& done) {
-      mailbox->post([sessions, done] {
-        for (const auto& each : sessions)
-          if (const auto session = each.lock()) session->synced(done);
+    const auto asked = std::make_shared<std::vector<std::weak_ptr<Session>>>();
+    asked->swap(sessions_);
+    try {
+      store.when_durable(last_, [mailbox = mailbox_, asked](const Result<void>& done) {
+        mailbox->post([asked, done] {
+          for (const auto& each : *asked)
+            if (const auto session = each.lock()) session->synced(done);
+        });
       });
-    });
+    } catch (const std::exception&) {
+      asked->swap(sessions_);
+      throw;
+    }
   }
 
  private:
