@@ -67,15 +67,19 @@ void subscribe_to(Call& call, const Kind& kind) {
   update_card(client);
 }
 
-void unsubscribe_name(Client& client, Channels& hub, const Kind& kind, std::string_view name) {
-  Names& names = client.*kind.names;
-  const auto at = names.find(name);
-  if (at == names.end()) return;
+void leave_hub(const Client& client, Channels& hub, const Kind& kind, std::string_view name) {
   const std::string space = space_of(client, kind);
   if (kind.pattern)
     hub.unsubscribe_pattern(space, name, client.outbox.get());
   else
     hub.unsubscribe(space, name, subscriber_of(client, kind).get());
+}
+
+void unsubscribe_name(Client& client, Channels& hub, const Kind& kind, std::string_view name) {
+  Names& names = client.*kind.names;
+  const auto at = names.find(name);
+  if (at == names.end()) return;
+  leave_hub(client, hub, kind, name);
   names.erase(at);
 }
 
@@ -123,8 +127,11 @@ void count_subscribers(Call& call, const std::string& space) {
 
 void unsubscribe_all(Client& client, Service& service) {
   for (const Kind& kind : {kByName, kByPattern, kSharded}) {
-    const Names names = client.*kind.names;
-    for (const std::string& name : names) unsubscribe_name(client, service.store().channels(), kind, name);
+    // One leaves the set before the hub: a copy of them all would need memory.
+    for (Names& names = client.*kind.names; !names.empty();) {
+      const auto name = names.extract(names.begin());
+      leave_hub(client, service.store().channels(), kind, name.value());
+    }
   }
   update_card(client);
 }

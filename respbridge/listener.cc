@@ -65,16 +65,24 @@ void Listener::close() {
 }
 
 void Listener::accept() {
-  if (!acceptor_.is_open()) return;
+  if (!acceptor_.is_open() || accepting_.under_way()) return;
   Worker& worker = next_worker_();
-  acceptor_.async_accept(worker.io(), [this, &worker](const error_code& error, Socket socket) {
-    on_accept(error, std::move(socket), worker);
-  });
+  acceptor_.async_accept(worker.io(),
+                         [this, &worker, token = accepting_.begin()](const error_code& error, Socket socket) mutable {
+                           if (!acceptor_.is_open()) return;
+                           if (error) {
+                             return pause_.begin(address_, error, [this, token = std::move(token)]() mutable {
+                               token.end();
+                               accept();
+                             });
+                           }
+                           on_accept(std::move(socket), worker);
+                           token.end();
+                           accept();
+                         });
 }
 
-void Listener::on_accept(const error_code& error, Socket socket, Worker& worker) {
-  if (!acceptor_.is_open()) return;
-  if (error) return pause_.begin(address_, error, [this] { accept(); });
+void Listener::on_accept(Socket socket, Worker& worker) {
   std::string_view refusal;
   if (service_.clients().count() >= service_.config().connections_max()) refusal = kTooMany;
   if (service_.keys()->empty() && !service_.keys()->anonymous(is_local_peer(socket))) refusal = kDenied;
@@ -86,7 +94,6 @@ void Listener::on_accept(const error_code& error, Socket socket, Worker& worker)
     socket.non_blocking(true, ignored);
     if (!tls_) socket.write_some(asio::buffer(refusal), ignored);
   }
-  accept();
 }
 
 }  // namespace kvfs::resp

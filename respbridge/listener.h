@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/accept_pause.h"
+#include "net/standing.h"
 #include "respbridge/address.h"
 #include "respbridge/net.h"
 #include "respbridge/worker.h"
@@ -25,6 +26,7 @@ class Listener {
   /// REQUIRES: its io_context does not run any more.
   ~Listener();
 
+  /// No-op where it does.
   void accept();
   void close();
   /// For connections from now on; no-op where the address is without TLS.
@@ -36,11 +38,12 @@ class Listener {
  private:
   Listener(asio::io_context& io, Service& service, std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker)
       : service_(service), acceptor_(io), pause_(io), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
-  void on_accept(const error_code& error, Socket socket, Worker& worker);
+  void on_accept(Socket socket, Worker& worker);
 
   Service& service_;
   Acceptor acceptor_;
   AcceptPause pause_;
+  Standing accepting_;
   std::shared_ptr<asio::ssl::context> tls_;
   NextWorker next_worker_;
   std::string address_;  // as configured

@@ -1,12 +1,14 @@
 #include "respbridge/notifier.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace kvfs::resp {
 
 namespace {
 
 constexpr size_t kChangesAtOnceMax = 1000;
+constexpr std::chrono::milliseconds kAfterFailure{100};
 
 EventClass class_of(const Change& change, std::string_view event) {
   if (event == "expired") return kExpiredEvents;
@@ -70,14 +72,29 @@ void Notifier::run() {
     if (stopping_) return;
     pending_ = false;
     lock.unlock();
+    const bool told = tell_news(after);
+    lock.lock();
+    if (!told) {
+      wake_.wait_for(lock, kAfterFailure, [&] { return stopping_; });
+      pending_ = true;
+    }
+  }
+}
+
+bool Notifier::tell_news(uint64_t& after) {
+  try {
     after = std::max(after, service_.events_after());
     while (true) {
       const Feed::Batch batch = store_.feed().read(after, kChangesAtOnceMax);
-      for (const ChangePtr& change : batch.changes) publish(*change);
+      for (const ChangePtr& change : batch.changes) {
+        publish(*change);
+        after = change->id;
+      }
       after = batch.next;
-      if (batch.changes.empty()) break;
+      if (batch.changes.empty()) return true;
     }
-    lock.lock();
+  } catch (const std::exception&) {
+    return false;
   }
 }
 

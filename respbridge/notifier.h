@@ -32,6 +32,8 @@ class Notifier {
 
  private:
   void run();
+  /// Tells the changes behind `after`, which moves with them. False: of the rest there is no memory to tell now.
+  bool tell_news(uint64_t& after);
   void publish(const Change& change);
   void tell(const Change& change, std::string_view collection, std::string_view key, std::string_view event);
 

@@ -106,7 +106,9 @@ Result<void> RespServer::Impl::listen() {
 }
 
 void RespServer::Impl::run() {
-  for (const auto& listener : listeners_) listener->accept();
+  workers_[0]->keep_up([this] {
+    for (const auto& listener : listeners_) listener->accept();
+  });
   for (const auto& worker : workers_) worker->run();
   notifier_.start();
 }

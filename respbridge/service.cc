@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <thread>
+
+#include "store/patience.h"
 
 namespace kvfs::resp {
 
@@ -128,12 +131,8 @@ Result<void> Service::save() {
 
 void Service::save_in_background() {
   if (saving_.exchange(true)) return;
-  const auto job = [this] {
-    const Result<void> done = save();  // LASTSAVE tells whether it worked
-    saving_.store(false);
-    return done;
-  };
-  run_in_background(job, [](const Result<void>&) {});
+  const std::shared_ptr<void> end(nullptr, [this](void*) { saving_.store(false); });  // also where it throws
+  run_in_background([this, end] { return save(); }, [](const Result<void>&) {});  // LASTSAVE tells whether it worked
 }
 
 void Service::run_in_background(Job job, JobTold told) {
@@ -141,8 +140,13 @@ void Service::run_in_background(Job job, JobTold told) {
   jobs_.emplace_back(std::move(job), std::move(told));
   if (jobs_run_) return;
   if (jobs_thread_.joinable()) jobs_thread_.join();
+  try {
+    jobs_thread_ = std::thread([this] { run_jobs(); });
+  } catch (const std::exception&) {  // no thread, no job
+    jobs_.pop_back();
+    throw;
+  }
   jobs_run_ = true;
-  jobs_thread_ = std::thread([this] { run_jobs(); });
 }
 
 void Service::run_jobs() {
@@ -155,9 +159,10 @@ void Service::run_jobs() {
     try {
       done = job();
     } catch (const StoreException& failure) {
-      done = Error{Errc::io, failure.what()};
+      done = failure.error();
+    } catch (const std::exception&) {  // no memory: the code alone
     }
-    told(done);
+    with_patience([&, &tell = told] { tell(done); });  // somebody waits for it
     lock.lock();
   }
   jobs_run_ = false;

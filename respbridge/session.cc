@@ -1,9 +1,13 @@
 #include "respbridge/session.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include "respbridge/address.h"
@@ -48,6 +52,10 @@ void Session::set_up_card(bool loopback) {
 }
 
 void Session::start() {
+  guarded([this] { begin(); });
+}
+
+void Session::begin() {
   client_.outbox = shared_from_this();
   client_.card->kill = [weak = weak_from_this(), executor = socket_.get_executor()] {
     asio::post(executor, [weak] {
@@ -63,19 +71,37 @@ void Session::start() {
   service_.clients().add(client_.card);
   if (!tls_) return read();
   tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
-    if (error)
-      self->close();
-    else
-      self->read();
+    self->guarded([&] {
+      if (error)
+        self->close();
+      else
+        self->read();
+    });
     self->secured_ = !error;
   });
+}
+
+/// What an event of the connection throws (there is no memory) ends that connection alone: in which state it is, nobody
+/// knows.
+template <class Body>
+void Session::guarded(Body&& body) {
+  try {
+    body();
+  } catch (const std::exception& e) {
+    spdlog::error("resp: a connection from {} failed: {}", peer_address_, e.what());
+    close();
+  }
 }
 
 void Session::close() {
   if (closed_) return;
   closed_ = true;
   const auto self = shared_from_this();
-  leave();
+  try {
+    leave();
+  } catch (const std::exception& e) {  // of the subscriptions, which need memory to be found; the rest does not
+    spdlog::error("resp: {}", e.what());
+  }
   end_hold();
   if (paused_) service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
   client_.outbox.reset();
@@ -126,7 +152,7 @@ void Session::read() {
   const size_t wanted = static_cast<size_t>(std::clamp<uint64_t>(parser_.announced(), kReadBytesMin, kReadBytesMax));
   const auto [space, size] = input_.prepare(wanted);
   const auto on_done = [self = shared_from_this()](const error_code& error, size_t count) {
-    self->on_read(error, count);
+    self->guarded([&] { self->on_read(error, count); });
   };
   if (tls_)
     tls_->async_read_some(asio::buffer(space, size), on_done);
@@ -146,7 +172,7 @@ void Session::pause(int64_t ns) {
     self->paused_ = false;
     self->service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
     self->active_ms_ = self->service_.store().now_ms();
-    self->read();
+    self->guarded([&] { self->read(); });
   });
 }
 
@@ -221,7 +247,7 @@ void Session::run_together(Service& service, const std::vector<std::shared_ptr<S
     } else {
       session->out_.resize(session->gathered_mark_);
     }
-    session->finish_input();
+    session->guarded([&] { session->finish_input(); });
   }
 }
 
@@ -262,10 +288,17 @@ void Session::take_commands() {
 bool Session::run_commands() {
   while (next_command_ < commands_.size() && !client_.closing && !client_.job) {
     const std::span<const Args> rest(commands_.data() + next_command_, commands_.size() - next_command_);
+    const size_t mark = out_.size();
     try {
       next_command_ += executor_.run(client_, rest, out_);
+    } catch (const std::bad_alloc&) {
+      out_.resize(mark);
+      Reply(out_, client_.protocol).error("OOM kvfs gets no more memory for this command");
+      client_.closing = true;  // as below
     } catch (const std::exception& failure) {
-      // Damaged data or an I/O error: the command under way is lost, and where the batch stands is not known.
+      // Damaged data or an I/O error: the command under way is lost, and where the batch stands is not known. Nor is
+      // what those before it have answered for certain: they may have shared its transaction.
+      out_.resize(mark);
       Reply(out_, client_.protocol).error(std::string("ERR internal error: ") + failure.what());
       client_.closing = true;
     }
@@ -339,28 +372,32 @@ void Session::end_hold() {
 void Session::resume() {
   if (closed_ || !held_timer_) return;
   end_hold();
-  finish_input();
+  guarded([this] { finish_input(); });
 }
 
 void Session::synced(const Result<void>& done) {
   if (closed_) return;
   syncing_ = false;
-  if (!done) {
-    // None of the replies can be kept to, and which of them told of writes is not known here.
-    out_.clear();
-    Reply(out_, client_.protocol).error(error_text(done.error()));
-    client_.closing = true;
-  }
-  flush();
-  if (!closed_ && !writing_) finish_input();
+  guarded([&] {
+    if (!done) {
+      // None of the replies can be kept to, and which of them told of writes is not known here.
+      out_.clear();
+      Reply(out_, client_.protocol).error(error_text(done.error()));
+      client_.closing = true;
+    }
+    flush();
+    if (!closed_ && !writing_) finish_input();
+  });
 }
 
 void Session::job_done(const Result<void>& done) {
   if (closed_) return;
   working_ = false;
   active_ms_ = service_.store().now_ms();
-  Executor::reply_job(client_, done, out_);
-  if (!writing_) finish_input();
+  guarded([&] {
+    Executor::reply_job(client_, done, out_);
+    if (!writing_) finish_input();
+  });
 }
 
 void Session::protocol_error() {
@@ -409,7 +446,9 @@ void Session::write() {
   writing_ = true;
   write_began_ms_ = service_.store().now_ms();
   const auto rest = asio::buffer(in_flight_.data() + written, in_flight_.size() - written);
-  const auto on_done = [self = shared_from_this()](const error_code& error, size_t) { self->on_written(error); };
+  const auto on_done = [self = shared_from_this()](const error_code& error, size_t) {
+    self->guarded([&] { self->on_written(error); });
+  };
   if (tls_)
     asio::async_write(*tls_, rest, on_done);
   else
@@ -451,7 +490,13 @@ void Session::deliver(const Channels::Message& message) noexcept {
 
 void Session::deliver_sharded(const Channels::Message& message) noexcept { deliver("smessage", message); }
 
-void Session::deliver(std::string_view kind, const Channels::Message& message) noexcept {
+/// There is no memory for a message. It must not be missed silently: the next check_deadlines() ends the connection.
+void Session::miss() noexcept {
+  const std::lock_guard lock(pushed_mutex_);
+  push_overflow_ = true;
+}
+
+void Session::deliver(std::string_view kind, const Channels::Message& message) noexcept try {
   std::string text;
   Reply reply(text, push_protocol_.load(std::memory_order_relaxed));
   const bool by_pattern = message.pattern.data() != nullptr;
@@ -466,6 +511,8 @@ void Session::deliver(std::string_view kind, const Channels::Message& message) n
     push_large(std::move(text));
   else
     push(text);
+} catch (const std::exception&) {
+  miss();
 }
 
 void Session::push(std::string_view bytes) noexcept {
@@ -477,7 +524,7 @@ void Session::push_large(std::string&& bytes) noexcept {
 }
 
 template <class Add>
-void Session::push(size_t bytes, Add add) noexcept {
+void Session::push(size_t bytes, Add add) noexcept try {
   {
     const std::lock_guard lock(pushed_mutex_);
     const uint64_t bytes_max = service_.config().push_bytes_max();
@@ -489,7 +536,9 @@ void Session::push(size_t bytes, Add add) noexcept {
     if (!news) return;
     push_announced_ = true;
   }
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->on_pushed(); });
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->guarded([&] { self->on_pushed(); }); });
+} catch (const std::exception&) {
+  miss();
 }
 
 void Session::on_pushed() {

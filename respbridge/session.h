@@ -69,6 +69,9 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
  private:
   using Tls = asio::ssl::stream<Socket&>;
 
+  void begin();
+  template <class Body>
+  void guarded(Body&& body);
   void read();
   void pause(int64_t ns);
   void on_read(const error_code& error, size_t count);
@@ -86,6 +89,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   void push_large(std::string&& bytes) noexcept;
   template <class Add>
   void push(size_t bytes, Add add) noexcept;
+  void miss() noexcept;
   void on_pushed();
   void drain();
   void leave();

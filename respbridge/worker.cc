@@ -1,6 +1,7 @@
 #include "respbridge/worker.h"
 
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -14,23 +15,36 @@ namespace kvfs::resp {
 namespace {
 
 constexpr size_t kHandlersAtOnceMax = 256;
-constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the caches
+constexpr size_t kGatheredBytesMax = 16 * 1024;         // larger write sets leave the caches
+constexpr std::chrono::milliseconds kAfterFailure{10};  // memory that there was not may be there then
 
 }  // namespace
 
 Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
 
 void Worker::run() {
-  tick();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-resp");
-    loop();
+    while (!loop()) std::this_thread::sleep_for(kAfterFailure);
   });
+}
+
+bool Worker::loop() {
+  try {
+    if (!ticking_.under_way()) tick();
+    for (const auto& keep_up : kept_up_) keep_up();
+    if (unsynced_.size() != 0) unsynced_.ask(service_.store());
+    serve();
+    return true;
+  } catch (const std::exception& e) {
+    spdlog::error("resp: {}", e.what());
+    return false;
+  }
 }
 
 // Sockets that are ready at once are read before what they wrote is committed, all of it together: what Redis does with
 // its append-only file.
-void Worker::loop() {
+void Worker::serve() {
   while (io_.run_one() != 0) {
     for (size_t handlers = 1; handlers < kHandlersAtOnceMax && gathered_bytes_ < kGatheredBytesMax; ++handlers)
       if (io_.poll_one() == 0) break;
@@ -57,8 +71,9 @@ void Worker::run_job(const std::shared_ptr<Session>& session, std::function<Resu
 
 void Worker::tick() {
   timer_.expires_after(std::chrono::seconds(1));
-  timer_.async_wait([this](const error_code& error) {
+  timer_.async_wait([this, token = ticking_.begin()](const error_code& error) mutable {
     if (error || stopping_) return;
+    token.end();
     const bool first = service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
     if (const uint64_t bytes_max = service_.config().clients_bytes_max(); first && bytes_max != 0)
       service_.statistics().evicted_clients.fetch_add(service_.clients().evict(bytes_max), std::memory_order_relaxed);

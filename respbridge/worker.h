@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/mailbox.h"
+#include "net/standing.h"
 #include "net/unsynced.h"
 #include "respbridge/net.h"
 #include "respbridge/service.h"
@@ -25,6 +26,9 @@ class Worker : public SessionOwner {
 
   asio::io_context& io() { return io_; }
   void run();
+  /// Called when the thread begins and after a failure (want of memory), to begin again what is no more under way.
+  /// REQUIRES: before run().
+  void keep_up(std::function<void()> begin_again) { kept_up_.push_back(std::move(begin_again)); }
   /// Any thread: takes a connection that was accepted for this worker's io().
   void adopt(Socket socket, std::shared_ptr<asio::ssl::context> tls);
   /// Any thread: closes all sessions and ends the thread when their last handlers have run.
@@ -40,13 +44,17 @@ class Worker : public SessionOwner {
   void run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) override;
 
  private:
-  void loop();
+  /// False: something was thrown by what no session answers for. True: stopped.
+  bool loop();
+  void serve();
   void tick();
 
   Service& service_;
   asio::io_context io_{1};
   asio::executor_work_guard<NetExecutor> work_;
   asio::steady_timer timer_;
+  Standing ticking_;
+  std::vector<std::function<void()>> kept_up_;
   std::shared_ptr<asio::ssl::context> tls_;      // kept for the sessions that use it; the worker's thread only
   std::set<std::shared_ptr<Session>> sessions_;  // the worker's thread only
   // Of the worker's thread only:
