@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fusefs/file_name.h"
+#include "store/patience.h"
 
 namespace kvfs {
 namespace {
@@ -105,7 +106,7 @@ Invalidator::Invalidator(Filesystem& filesystem, KernelCache& cache)
       observer_(filesystem.store().feed().observe(
           [this](const Change& change) {
             try {
-              apply(change);
+              with_patience([&] { apply(change); });
             } catch (const std::exception& failure) {
               spdlog::error("mount: invalidation failed: {}", failure.what());
             }

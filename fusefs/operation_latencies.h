@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <mutex>
 
 #include "store/latency.h"
@@ -12,7 +13,7 @@ namespace kvfs {
 /// Thread safety: of() may be called from any thread.
 class OperationLatencies {
  public:
-  /// Without this, of() gives null. REQUIRES: before the first of().
+  /// Without this, or without memory, of() gives null. REQUIRES: before the first of().
   void open(Latencies& latencies) { latencies_ = &latencies; }
 
   /// REQUIRES: a string that stays, such as a literal: it is known by its address.
@@ -32,7 +33,7 @@ class OperationLatencies {
     LatencySeries* series = nullptr;
   };
 
-  LatencySeries* add(const char* operation) {
+  LatencySeries* add(const char* operation) noexcept try {
     const std::lock_guard lock(mutex_);
     LatencySeries* const series = &latencies_->series("fuse", operation);
     for (Slot& slot : slots_) {
@@ -44,6 +45,8 @@ class OperationLatencies {
       break;
     }
     return series;
+  } catch (const std::exception&) {  // no memory: the next one adds it
+    return nullptr;
   }
 
   Latencies* latencies_ = nullptr;

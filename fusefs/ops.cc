@@ -43,6 +43,9 @@ void answer(fuse_req_t req, const char* request, Body&& body) noexcept {
   } catch (const StoreException& failure) {
     spdlog::error("mount: {}: {}", request, failure.what());
     fuse_reply_err(req, to_errno(failure.error().code));
+  } catch (const std::bad_alloc&) {
+    spdlog::error("mount: {}: no memory", request);
+    fuse_reply_err(req, ENOMEM);
   } catch (const std::exception& failure) {
     spdlog::error("mount: {}: {}", request, failure.what());
     fuse_reply_err(req, EIO);

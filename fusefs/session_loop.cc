@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,6 +27,7 @@ namespace {
 constexpr unsigned kReadersMin = 2;
 constexpr unsigned kRequestsPerAdjustment = 16;
 constexpr std::chrono::milliseconds kInterruptEach{5};
+constexpr std::chrono::milliseconds kMemoryWait{10};
 
 /// The loop whose reader this thread is while it processes a request.
 thread_local SessionLoop* reading_for = nullptr;
@@ -49,21 +51,30 @@ Result<void> SessionLoop::start() {
   if (sigaction(SIGRTMIN, &nothing, nullptr) != 0)
     return Error{Errc::io, "sigaction: " + std::generic_category().message(errno)};
   const std::lock_guard lock(mutex_);
-  while (running_ < readers_wanted_) add_worker_locked();
+  while (running_ < readers_wanted_ && add_worker_locked()) {
+  }
+  if (running_ == 0) return Error{Errc::limit_reached, "no thread can be started for the mount"};
   return {};
 }
 
-void SessionLoop::add_worker_locked() {
+bool SessionLoop::add_worker_locked() {
+  try {
+    Worker& worker = workers_.emplace_back();
+    worker.thread = std::thread([this, &worker] { run(worker); });
+  } catch (const std::exception& e) {
+    if (!workers_.empty() && !workers_.back().thread.joinable()) workers_.pop_back();
+    spdlog::warn("mount: no further thread: {}", e.what());
+    return false;
+  }
   running_++;
-  Worker& worker = workers_.emplace_back();
-  worker.thread = std::thread([this, &worker] { run(worker); });
+  return true;
 }
 
 void SessionLoop::call_reader_locked(bool in_any_case) {
   if (idle_ > 0) {
     reader_wanted_.notify_one();
   } else if (running_ < threads_max_ || in_any_case) {
-    add_worker_locked();
+    (void)add_worker_locked();  // else whoever is done first reads
   }
 }
 
@@ -146,6 +157,10 @@ void SessionLoop::serve(Worker& worker, RequestBuffer& buffer) {
     const int got = ended_ ? 0 : fuse_session_receive_buf(session_, &buffer.buf);
     worker.receiving = false;
     if (got == -EINTR) continue;
+    if (got == -ENOMEM) {
+      std::this_thread::sleep_for(kMemoryWait);
+      continue;
+    }
     if (got <= 0) return end();  // unmounted, or stopped
     if (taken % kRequestsPerAdjustment == 0) adjust();
     fuse_session_process_buf(session_, &buffer.buf);

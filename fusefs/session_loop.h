@@ -48,7 +48,8 @@ class SessionLoop {
     std::atomic<bool> receiving{false};
   };
 
-  void add_worker_locked();
+  /// False: the system gives no thread.
+  bool add_worker_locked();
   /// Lets a thread become a reader, a new one where none is idle; beyond threads_max only `in_any_case`.
   void call_reader_locked(bool in_any_case);
   void run(Worker& worker);
