@@ -31,6 +31,7 @@ namespace json = boost::json;
 using Local = asio::local::stream_protocol;
 
 constexpr std::chrono::milliseconds kProgressInterval{100};
+constexpr std::chrono::milliseconds kAfterFailure{10};
 constexpr std::chrono::seconds kRequestTimeout{10};  // for the line to come
 
 std::string error_line(const Error& error) {
@@ -75,20 +76,23 @@ class ControlServer::Listener {
 
   Result<void> listen(const std::string& store_path);
   void run() {
-    accept();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      while (!serve()) std::this_thread::sleep_for(kAfterFailure);
+    });
   }
   void stop();
 
  private:
   class Connection;
+  /// False: something was thrown (there is no memory), which ended a connection or the accepting. True: stopped.
+  bool serve();
   void accept();
 
   Store& store_;
   const Control& control_;
   std::atomic<bool> stopping_{false};
-  std::string socket_;      // its file
-  size_t connections_ = 0;  // used on thread_
+  std::string socket_;  // its file
+  std::atomic<size_t> connections_{0};
   asio::io_context io_{1};
   // There is work while a command runs elsewhere, too.
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
@@ -131,12 +135,16 @@ class ControlServer::Listener::Connection : public std::enable_shared_from_this<
   void run() {
     Result<ControlCommand> command = parse_request(listener_.store_, line_);
     if (!command) return send(error_line(command.error()));
-    // The pool's task must not be the last to let go of the connection: that is the listener's thread's to do.
+    // The pool's task is not the last to let go of the connection, but where there is no memory to pass it on.
     asio::post(listener_.commands_, [self = shared_from_this(), order = std::move(*command)]() mutable {
-      std::string answer = self->answer(std::move(order));
-      Connection& connection = *self;
-      asio::post(connection.listener_.io_,
-                 [self = std::move(self), answer = std::move(answer)]() mutable { self->send(std::move(answer)); });
+      try {  // a thread of the pool ends the process by what it throws
+        std::string answer = self->answer(std::move(order));
+        Connection& connection = *self;
+        asio::post(connection.listener_.io_,
+                   [self = std::move(self), answer = std::move(answer)]() mutable { self->send(std::move(answer)); });
+      } catch (const std::exception& e) {
+        spdlog::error("control: {}", e.what());
+      }
     });
   }
 
@@ -194,10 +202,27 @@ Result<void> ControlServer::Listener::listen(const std::string& store_path) {
   return {};
 }
 
+bool ControlServer::Listener::serve() {
+  try {
+    boost::system::error_code ignored;
+    acceptor_.cancel(ignored);  // after a failure it may still be under way
+    accept();
+    io_.run();
+    return true;
+  } catch (const std::exception& e) {
+    spdlog::error("control: {}", e.what());
+    return false;
+  }
+}
+
 void ControlServer::Listener::accept() {
+  if (!acceptor_.is_open()) return;
   acceptor_.async_accept([this](boost::system::error_code failed, Local::socket socket) {
     if (failed == asio::error::operation_aborted || stopping_) return;
-    if (!failed) {
+    if (failed) {
+      // Out of descriptors, mostly: trying at once would only fail again.
+      std::this_thread::sleep_for(kAfterFailure);
+    } else {
       const bool room = connections_ < kControlConnectionsMax;
       const auto connection = std::make_shared<Connection>(*this, std::move(socket));
       if (room)

@@ -35,7 +35,12 @@ class Reloader {
     const std::lock_guard lock(mutex_);
     if (daemon_ == nullptr) return {Errc::busy, "still starting"};
     notify_service_manager("RELOADING=1");
-    const Result<std::string> done = load_and_apply();
+    Result<std::string> done = Errc::io;
+    try {
+      done = load_and_apply();
+    } catch (const std::exception& failure) {  // no memory: no reason to end
+      done = Result<std::string>(Errc::io, failure.what());
+    }
     notify_service_manager("READY=1");
     return done;
   }
