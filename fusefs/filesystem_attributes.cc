@@ -71,7 +71,14 @@ Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeReques
           const auto located = locate(txn, inode);
           if (!located) return located.error();
           const Version before = located->entry.version;
-          const auto entry = kvfs::set_attributes(txn, *located, change_of(located->entry));
+          const AttributeChange change = change_of(located->entry);
+          // The kernel asks for nothing also before a write that takes these bits away, and then whoever it is may do
+          // so.
+          const bool is_written = file && file->writers > 0;
+          if (asks_nothing && !is_written && change.mode.value_or(located->entry.mode) != located->entry.mode &&
+              caller.uid != 0 && caller.uid != to_node(txn, located->entry, view_of(inode)).attributes.st_uid)
+            return Error{Errc::not_permitted, "only its owner takes setuid and setgid from a file by chown"};
+          const auto entry = kvfs::set_attributes(txn, *located, change);
           if (!entry) return entry.error();
           return std::pair(before, entry->version);
         },

@@ -36,6 +36,7 @@ OpenedFile Filesystem::opened(std::shared_ptr<OpenFile> file, int flags) const {
   opened.handle->flags = flags;
   if ((flags & kOpenedToRun) != 0) opened.handle->file->executions++;
   const int access = flags & O_ACCMODE;
+  if (access != O_RDONLY) opened.handle->file->writers++;
   opened.no_flush = access == O_RDONLY;
   opened.direct_io = access == O_WRONLY && options_.direct_io_writes;
   return opened;
@@ -141,6 +142,7 @@ Result<OpenedFile> Filesystem::open(Inode inode, int flags, Caller caller) {
     if (auto done = acquired.file->executions > 0 ? Error{Errc::busy, "a running program is not truncated"}
                                                   : resize(*acquired.file, 0, caller);
         !done) {
+      if ((flags & O_ACCMODE) != O_RDONLY) acquired.file->writers--;
       if (const auto gone = let_go(acquired.file); !gone.published)
         note_error("open", gone.published.error(), inode, caller.uid);
       store_.release_inode(inode);
@@ -319,6 +321,7 @@ void Filesystem::release(std::unique_ptr<FileHandle> handle) {
   }
   if (handle->snapshot_node != 0) return;
   const std::shared_ptr<OpenFile> file = std::move(handle->file);
+  if ((handle->flags & O_ACCMODE) != O_RDONLY) file->writers--;
   LetGo gone;
   {
     const std::unique_lock lock(file->mutex);

@@ -25,6 +25,7 @@ struct OpenFile {
   const Inode inode;
   std::atomic<bool> opened{false};      // by open(2), not only for truncate(2)
   std::atomic<uint32_t> executions{0};  // handles by which the kernel runs it as a program
+  std::atomic<int> writers{0};          // handles that may write
 
   mutable std::shared_mutex mutex;
   // Guarded by mutex:

@@ -103,6 +103,18 @@ constexpr ConformanceCase kCases[] = {
       mark d
       chown d -1 -1
       moved d)"},
+    {"chown_of_nothing_by_another_user_takes_no_set_id_bits", R"(
+      create f 06755
+      as 65534 chown f -1 -1
+      stat f
+      create g 02755
+      chown g 5 6
+      chmod g 02755
+      as 65534:6 chown g -1 -1
+      stat g
+      create h 0755
+      as 65534 chown h -1 -1
+      stat h)"},
     {"chown_takes_set_id_bits", R"(
       create f 06755
       chown f 1 1
