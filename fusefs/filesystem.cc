@@ -117,7 +117,7 @@ Node Filesystem::to_node(const ReadTxn& txn, const Entry& entry, Inode view) con
   if (entry.kind == Kind::file) {
     // In this order: what is staged is dropped only after its publication has been noted, so that one of both knows
     // what `txn` may be too old for.
-    if (!apply_staged(node.attributes)) published_.apply(entry.version, node.attributes);
+    if (!apply_staged(entry, node)) published_.apply(entry.version, node.attributes);
   }
   return node;
 }
@@ -137,14 +137,18 @@ bool Filesystem::has_staged_bytes(Inode inode) const {
   return file->overlay.dirty();
 }
 
-bool Filesystem::apply_staged(struct stat& st) const {
+bool Filesystem::apply_staged(const Entry& entry, Node& node) const {
+  struct stat& st = node.attributes;
   if (open_files_.gauge().dirty_files.load(std::memory_order_acquire) == 0) return false;
   const auto file = open_files_.find(st.st_ino);
   if (!file) return false;
   const std::shared_lock lock(file->mutex);
   if (!file->overlay.dirty()) return false;
   st.st_size = static_cast<off_t>(file->overlay.size());
-  st.st_blocks = std::max<blkcnt_t>(st.st_blocks, static_cast<blkcnt_t>((file->overlay.staged_bytes() + 511) / 512));
+  const auto bytes = file->overlay.bytes_when_published(entry.bytes_charged());
+  st.st_blocks =
+      static_cast<blkcnt_t>((bytes.value_or(entry.bytes_charged() + file->overlay.staged_bytes()) + 511) / 512);
+  if (!bytes) node.attribute_timeout_s = 0;  // the kernel does not ask again when it is published
   st.st_mtim = to_timespec(file->mtime_ns.value_or(file->changed_ns));
   st.st_ctim =
       std::max(to_ns(st.st_ctim), file->changed_ns) == file->changed_ns ? to_timespec(file->changed_ns) : st.st_ctim;

@@ -310,7 +310,7 @@ class Filesystem {
   void show_as_told(struct stat& st) const;
   bool has_staged_bytes(Inode inode) const;
   /// Lays staged size and times over what the store says. False: nothing is staged.
-  bool apply_staged(struct stat& st) const;
+  bool apply_staged(const Entry& entry, Node& node) const;
   /// "." and "..", which only a server asks for that re-exports the mount. Errors: stale (it is gone).
   Result<Node> lookup_again(Inode node, bool parent);
   /// Where an inode is now, whether the kernel knows it or not.

@@ -77,6 +77,9 @@ class Overlay {
   using BaseSeek = std::function<Result<uint64_t>(uint64_t offset)>;
   Result<uint64_t> seek_data(uint64_t offset, const BaseSeek& base) const;
   Result<uint64_t> seek_hole(uint64_t offset, const BaseSeek& base) const;
+  /// What the value will occupy once it is published, where the value in the store occupies `base_bytes`. nullopt: that
+  /// has holes, or so many chunks are staged that it would take long to tell.
+  std::optional<uint64_t> bytes_when_published(uint64_t base_bytes) const;
 
   /// The value in the store is another one now, `base_size` bytes long, which `base` reads: what was written is laid
   /// over that one, to the byte; a size that was set stays. Errors: as write().

@@ -1,4 +1,4 @@
-// Where a value that is not published yet has data and holes.
+// Where a value that is not published yet has data and holes, and what it will occupy.
 #include <algorithm>
 
 #include "fusefs/overlay.h"
@@ -8,6 +8,13 @@ namespace {
 
 uint32_t chunk_of(uint64_t offset) { return static_cast<uint32_t>(offset / kChunkBytes); }
 uint64_t start_of(uint32_t index) { return uint64_t{index} * kChunkBytes; }
+
+constexpr size_t kCountedChunksMax = 1024;
+
+/// How many of the first `size` bytes lie in the chunk.
+uint64_t bytes_in_chunk(uint32_t index, uint64_t size) {
+  return size <= start_of(index) ? 0 : std::min<uint64_t>(size - start_of(index), kChunkBytes);
+}
 
 }  // namespace
 
@@ -83,6 +90,24 @@ Result<uint64_t> Overlay::seek_hole(uint64_t offset, const BaseSeek& base) const
     }
   }
   return size_;
+}
+
+std::optional<uint64_t> Overlay::bytes_when_published(uint64_t base_bytes) const {
+  if (size_ <= kInlineBytesMax) return size_;
+  const auto& staged = staged_.chunks();
+  if (replaces_ && pieces_.empty() && (buffers_.empty() || staged.empty())) return staged_bytes();
+  if (!replaces_ && base_bytes != base_size_) return std::nullopt;
+  if (buffers_.size() + pieces_.size() + staged.size() > kCountedChunksMax) return std::nullopt;
+  uint64_t bytes = replaces_ ? 0 : base_size_;
+  const auto count = [&](uint32_t index, uint64_t own) {
+    bytes += own;
+    if (!replaces_) bytes -= bytes_in_chunk(index, base_size_);
+  };
+  for (const auto& [index, buffer] : buffers_) count(index, buffer.bytes.size());
+  for (const auto& [index, pieces] : pieces_) count(index, bytes_in_chunk(index, size_));
+  for (const auto& [index, ref] : staged)
+    if (!buffers_.contains(index) && !pieces_.contains(index)) count(index, ref ? ref->length : 0);
+  return bytes;
 }
 
 }  // namespace kvfs

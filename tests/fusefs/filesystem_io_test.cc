@@ -353,6 +353,48 @@ TEST_F(FilesystemIoTest, PublishAllLosesNothing) {
   ASSERT_TRUE(close(std::move(handle)));
 }
 
+TEST_F(FilesystemIoTest, BlocksThatTheKernelMayRememberAreThoseOfThePublishedFile) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  FilesystemOptions options;
+  options.staging.memory_per_file_bytes_max = 4 * kChunkBytes;
+  open_filesystem(std::move(options));
+  int remembered = 0;
+  for (int round = 0; round < 300; round++) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    const size_t size = random() % (8 * kChunkBytes);
+    const Inode inode = write_file(collection_, "f" + std::to_string(round), std::string(size, 'x'));
+    for (int again = 0; again < 3; again++) {
+      auto handle = open(inode);
+      for (uint64_t change = random() % 4; change <= 4; change++) {
+        const uint64_t anywhere = random() % (10 * kChunkBytes);
+        const uint64_t at = random() % 2 == 0 ? anywhere : anywhere / kChunkBytes * kChunkBytes;
+        const uint64_t length = random() % (2 * kChunkBytes) + 1;
+        AttributeRequest resized;
+        resized.size = at;
+        switch (random() % 4) {
+          case 0:
+            ASSERT_TRUE(fs().set_attributes(inode, resized, kRoot));
+            break;
+          case 1:
+            ASSERT_TRUE(fs().allocate(*handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, length, kRoot));
+            break;
+          default:
+            write(*handle, at, std::string(length, 'y'));
+        }
+      }
+      const auto told = fs().attributes(inode);
+      ASSERT_TRUE(told);
+      ASSERT_TRUE(close(std::move(handle)));
+      if (told->timeout_s == 0) continue;
+      remembered++;
+      ASSERT_EQ(told->stat.st_blocks, stat_of(inode).st_blocks);
+    }
+  }
+  EXPECT_GT(remembered, 100);
+}
+
 /// Random operations on one file through several handles, against a string.
 TEST_F(FilesystemIoTest, BehavesAsAStringUnderRandomOperations) {
   const auto seed = std::random_device{}();
