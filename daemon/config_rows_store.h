@@ -22,6 +22,12 @@ inline constexpr std::array kStoreRows = {
               .help = "What keeps the rows. memory keeps nothing when the daemon ends.",
               .choices = "lmdb, memory"},
     ConfigKey{.section = "store",
+              .key = "lock_wait",
+              .type = ConfigType::duration,
+              .default_value = "2s",
+              .help = "How long mount and serve wait for a store that another process has open: one whose mount has "
+                      "just been unmounted needs a moment to end."},
+    ConfigKey{.section = "store",
               .key = "fsync",
               .type = ConfigType::durability,
               .default_value = "default",

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "daemon/options.h"
 #include "daemon/options_http.h"
@@ -48,13 +50,25 @@ std::string usage_metrics(const Store& store, DirId tenant) {
   return out;
 }
 
+constexpr std::chrono::milliseconds kLockRetryInterval{20};
+
+Result<std::unique_ptr<Store>> open_store(const Config& config) {
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(config.duration_ms("store", "lock_wait"));
+  for (;;) {
+    auto store = Store::open(store_options(config));
+    if (store || store.error().code != Errc::busy || std::chrono::steady_clock::now() >= end) return store;
+    std::this_thread::sleep_for(kLockRetryInterval);
+  }
+}
+
 }  // namespace
 
 std::variant<std::unique_ptr<Daemon>, Failure> Daemon::start(const Config& config,
                                                              const std::optional<std::string>& mount_point,
                                                              Surroundings surroundings) {
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(surroundings)));
-  auto store = Store::open(store_options(config));
+  auto store = open_store(config);
   if (!store) return store_failure(store.error());
   daemon->store_ = std::move(*store);
   if (const auto tenants = apply_tenants(config, *daemon->store_); !tenants) {

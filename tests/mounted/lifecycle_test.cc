@@ -128,6 +128,18 @@ TEST_F(BackgroundTest, TheCommandReturnsWhenTheMountAndTheListenerAnswer) {
   output_of("fusermount3 -u " + point);
 }
 
+TEST_F(BackgroundTest, AMountRightAfterAnUnmountWaitsForTheEndOfTheOneBefore) {
+  ASSERT_EQ(mount().exit_code, 0);
+  for (int round = 0; round < 5; round++) {
+    output_of("mkdir -p " + point + "/t/c/" + std::to_string(round));
+    output_of("umount " + point);
+    const auto again = mount("-o store.lock_wait=50s");
+    ASSERT_EQ(again.exit_code, 0) << round << ": " << again.err;
+    EXPECT_TRUE(exists(point + "/t/c/" + std::to_string(round)));
+  }
+  output_of("umount " + point);
+}
+
 TEST_F(BackgroundTest, AFailureIsReportedByTheCommandItself) {
   listen = "256.0.0.1:1";
   const auto result = mount();
