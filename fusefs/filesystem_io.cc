@@ -82,9 +82,13 @@ Result<void> Filesystem::allocate(FileHandle& handle, int mode, uint64_t offset,
   const uint64_t wanted = keeps_size ? size : std::max(end, size);
   if (zeroes && wanted == size) return {};
   // Space is not reserved: a later write can still fail with ENOSPC. What can never fit is refused now.
-  if (const auto room = statistics(file.inode);
-      !zeroes && room && end > size && (end - size) / room->f_frsize > room->f_bavail)
-    return Error{Errc::no_space, "there is not so much room in the tenant's quota or on the disk"};
+  if (!zeroes && end > size) {
+    const Store::Usage usage = store_.usage(tenant_of(file.inode));
+    if (usage.quota_bytes != 0 && end - size > usage.quota_bytes - std::min(usage.quota_bytes, usage.bytes))
+      return Error{Errc::quota_exceeded, "there is not so much room in the tenant's quota"};
+    if (const auto room = statistics(file.inode); room && (end - size) / room->f_frsize > room->f_bavail)
+      return Error{Errc::no_space, "there is not so much room on the disk"};
+  }
   return resize(file, wanted, caller);
 }
 

@@ -178,7 +178,8 @@ TEST_F(FilesystemDirectoriesTest, AnAllocationThatCanNeverFitIsRefused) {
     return {};
   }));
   auto handle = create(collection_, "f");
-  EXPECT_EQ(fs().allocate(*handle, 0, 0, 2 << 20, kRoot).error().code, Errc::no_space);
+  EXPECT_EQ(fs().allocate(*handle, 0, 0, 2 << 20, kRoot).error().code, Errc::quota_exceeded);
+  EXPECT_EQ(fs().allocate(*handle, 0, 0, (1 << 20) + 1, kRoot).error().code, Errc::quota_exceeded);
   EXPECT_EQ(fs().allocate(*handle, 0, kValueBytesMax, 1, kRoot).error().code, Errc::value_too_large);
   EXPECT_TRUE(fs().allocate(*handle, 0, 0, 1 << 19, kRoot));
   ASSERT_TRUE(close(std::move(handle)));
