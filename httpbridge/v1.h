@@ -52,7 +52,7 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms);
 
 /// Status 428 with its problem.
-void fail_precondition_required(Response& response);
+void fail_precondition_required(const Request& request, Response& response);
 /// Where the request lacks what its collection demands, answers so.
 bool refused_without_precondition(Context& context, const Request& request, Response& response);
 

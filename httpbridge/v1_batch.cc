@@ -205,10 +205,11 @@ Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
   return outcomes;
 }
 
-void tell_failure(Response& response, const Error& error, const FailedAt& failed, const BatchOperation& operation) {
+void tell_failure(const Request& request, Response& response, const Error& error, const FailedAt& failed,
+                  const BatchOperation& operation) {
   const std::string at = "operation " + std::to_string(failed.index) + ": ";
   if (failed.precondition_required)
-    fail_precondition_required(response);
+    fail_precondition_required(request, response);
   else
     set_error(response, ErrorStyle::problem, Error{error.code, at + error.message()});
   response.body.pop_back();
@@ -245,7 +246,7 @@ Result<void> v1_batch(Context& context, Request& request, Response& response) {
   const auto outcomes = run(context, request, operations, failed);
   if (!outcomes) {
     if (operations.empty()) return outcomes.error();
-    tell_failure(response, outcomes.error(), failed, operations[failed.index]);
+    tell_failure(request, response, outcomes.error(), failed, operations[failed.index]);
     return {};
   }
   response.text(200, "application/json", "{\"results\":[");

@@ -122,8 +122,8 @@ bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Req
          settings_of(txn, collection).require_preconditions;
 }
 
-void fail_precondition_required(Response& response) {
-  set_error(response, ErrorStyle::problem, 428, "this collection takes changes only with If-Match or If-None-Match",
+void fail_precondition_required(const Request& request, Response& response) {
+  set_error(response, request.route->style, 428, "this collection takes changes only with If-Match or If-None-Match",
             "precondition_required");
 }
 
@@ -132,7 +132,7 @@ bool refused_without_precondition(Context& context, const Request& request, Resp
   if (!collection) return false;  // who looks for it says so
   const bool refused =
       context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
-  if (refused) fail_precondition_required(response);
+  if (refused) fail_precondition_required(request, response);
   return refused;
 }
 
@@ -171,7 +171,7 @@ Result<void> v1_check(Context& context, Request& request, Response& response) {
   return context.store.read([&](const ReadTxn& txn) -> Result<void> {
     if (!collection) return check(*precondition, nullptr);
     if (lacks_demanded_precondition(txn, *collection, request)) {
-      fail_precondition_required(response);
+      fail_precondition_required(request, response);
       return {};
     }
     const auto entry = get(txn, *collection, request.key);
@@ -194,7 +194,7 @@ Result<void> v1_delete(Context& context, Request& request, Response& response) {
       },
       write_options_of(context, request));
   if (demanded) {
-    fail_precondition_required(response);
+    fail_precondition_required(request, response);
     return {};
   }
   if (!removed) return removed.error();

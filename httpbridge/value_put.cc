@@ -48,7 +48,7 @@ Result<void> ValuePut::run(WriteTxn& txn) {
 
 Result<void> ValuePut::finish(const Result<void>& done, Response& response, uint64_t now_ms) {
   if (demanded_) {
-    fail_precondition_required(response);
+    fail_precondition_required(request_, response);
     return {};
   }
   if (!done) return done;

@@ -363,6 +363,9 @@ TEST(Collections, AreListedMadeSetAndDeleted) {
       << door.get("/v1").body;
   EXPECT_EQ(door.put("/v1/c/k", "v").status, 428);
   EXPECT_EQ(door.del("/v1/c/k").status, 428);
+  const Answer dialect = door.post("/kv/k?collection=c", "v");
+  EXPECT_EQ(dialect.status, 428);
+  EXPECT_TRUE(dialect.body.starts_with("{\"error\":")) << dialect.body;
   EXPECT_EQ(door.put("/v1/c/k", "v", {{"If-None-Match", "*"}}).status, 201);
   EXPECT_EQ(door.patch("/v1/c/k?append", "v").status, 428);
   EXPECT_EQ(door.post("/v1/c/k?ttl=5", "").status, 428);
