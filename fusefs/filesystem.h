@@ -278,12 +278,30 @@ class Filesystem {
   Result<void> keep_directory(WriteTxn& txn, Inode directory);
   /// What a transaction removes for good although the kernel still knows it, see RemovedNodes.
   struct Removed {
+    explicit Removed(Store& of) : store(of) {}
+    ~Removed() { clear(); }
+    Removed(const Removed&) = delete;
+    Removed& operator=(const Removed&) = delete;
+    /// Nobody's last close ends it before clear().
+    void hold(Inode inode, const Slot& slot) {
+      store.hold_inode(inode, slot);
+      held.push_back(inode);
+    }
+    void clear() {
+      for (const Inode inode : held) store.release_inode(inode);
+      held.clear();
+      gone.clear();
+      open.clear();
+    }
+
+    Store& store;
     std::vector<RemovedNode> gone;
     std::vector<Inode> open;  // goes when the kernel forgets it
+    std::vector<Inode> held;
   };
   /// `keeps_values`: also of what a rename replaces, which somebody may be about to open.
   void note_removals(WriteTxn& txn, Removed& removed, bool keeps_values = false) const;
-  void keep_removed(Removed removed);
+  void keep_removed(Removed& removed);
   /// For reading, what a rename replaced after the kernel had looked it up.
   Result<OpenedFile> open_replaced(Inode inode, int flags);
   // Nodes that are among the removed ones (filesystem_removed.cc). nullopt: this one is not.

@@ -223,7 +223,7 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
   if (auto live = check_live(parent); !live) return live;
   const auto target = this->target(parent, name);
   if (!target) return target.error();
-  Removed removed;
+  Removed removed(store_);
   auto done = store_.write(
       [&](WriteTxn& txn) -> Result<void> {
         note_removals(txn, removed);
@@ -236,7 +236,7 @@ Result<void> Filesystem::unlink(Inode parent, std::string_view name) {
       },
       write_options());
   if (!done) return done;
-  keep_removed(std::move(removed));
+  keep_removed(removed);
   positions_.removed(target->dir, target->component);
   return done;
 }
@@ -247,7 +247,7 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
   const auto target = this->target(parent, name);
   if (!target) return target.error();
   if (target->own_value) return Errc::not_directory;
-  Removed removed;
+  Removed removed(store_);
   const auto done = store_.write(
       [&](WriteTxn& txn) -> Result<void> {
         note_removals(txn, removed);
@@ -257,7 +257,7 @@ Result<void> Filesystem::remove_directory(Inode parent, std::string_view name) {
       write_options());
   if (!done) return done;
   positions_.removed(target->dir, target->component + "/");
-  keep_removed(std::move(removed));
+  keep_removed(removed);
   return {};
 }
 
@@ -316,11 +316,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
     Row from;
     Inode own_value = 0;  // of a directory that moved
   };
-  Removed replaced;
-  Inode held = 0;  // a large value stays until the kernel has forgotten whom it told of it
-  const auto let_go_of_held = [&] {
-    if (held != 0) store_.release_inode(std::exchange(held, 0));
-  };
+  Removed replaced(store_);
   const std::shared_lock replaces(replacing_);
   const auto row_of = [](const ReadTxn& txn, const Target& target) -> Result<Row> {
     if (!target.own_value) return Row{target.dir, target.component};
@@ -332,7 +328,6 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
   const auto moved = store_.write(
       [&](WriteTxn& txn) -> Result<Moved> {
         note_removals(txn, replaced, true);
-        let_go_of_held();  // the transaction runs again
         const auto from_row = row_of(txn, *from);
         if (!from_row) return from_row.error();
         const auto to_row = row_of(txn, *to);
@@ -345,7 +340,7 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
           result.other = other->entry.inode;
           result.other_directory = other->slot.directory;
         } else if (const auto old = find(txn, *to); old && old->entry.chunked && nodes_.knows(old->entry.inode)) {
-          store_.hold_inode(held = old->entry.inode, old->slot);
+          replaced.hold(old->entry.inode, old->slot);  // a large value stays until the kernel has forgotten it
         }
         const bool values_only = from->own_value || to->own_value;
         if (values_only)
@@ -363,9 +358,8 @@ Result<void> Filesystem::rename(Inode parent, std::string_view name, Inode new_p
         return result;
       },
       write_options());
-  if (moved) keep_removed(std::move(replaced));
-  let_go_of_held();
   if (!moved) return moved.error();
+  keep_removed(replaced);
   if (flag != RenameFlag::exchange)
     positions_.removed(from->dir, moved->directory ? from->component + "/" : from->component);
   nodes_.move(moved->inode, {moved->to.dir, moved->to.name, moved->directory});

@@ -8,10 +8,11 @@
 namespace kvfs {
 
 void Filesystem::note_removals(WriteTxn& txn, Removed& removed, bool keeps_values) const {
-  removed = {};  // the transaction may run again
+  removed.clear();  // the transaction may run again
   txn.witness_removals([this, &txn, &removed, keeps_values](const Entry& entry) {
     if (!nodes_.knows(entry.inode)) return;
     if (entry.nlink == 0) {
+      removed.hold(entry.inode, {});
       removed.open.push_back(entry.inode);
       return;
     }
@@ -25,7 +26,7 @@ void Filesystem::note_removals(WriteTxn& txn, Removed& removed, bool keeps_value
   });
 }
 
-void Filesystem::keep_removed(Removed removed) {
+void Filesystem::keep_removed(Removed& removed) {
   for (RemovedNode& node : removed.gone) removed_nodes_.add(std::move(node));
   // Who has it open with O_PATH, too, may open it again after all others have closed it.
   for (const Inode inode : removed.open) {
