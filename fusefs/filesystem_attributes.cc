@@ -20,12 +20,16 @@ Result<Attributes> Filesystem::attributes(Inode inode) {
     return Attributes{*st, is_in_subtree(inode) ? 0 : options_.attribute_timeout_s};
   }
   if (const auto removed = removed_nodes_.find(inode)) return Attributes{removed->st, 0};
-  return read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
+  const auto found = read_in(inode, [&](const ReadTxn& txn) -> Result<Attributes> {
     const auto located = locate(txn, inode);
     if (!located) return located.error();
     const Node node = to_node(txn, located->entry, view_of(inode));
     return Attributes{node.attributes, node.attribute_timeout_s, located->entry.btime_ns};
   });
+  if (found || found.error().code != Errc::stale) return found;
+  { const std::unique_lock nobody_replaces(replacing_); }  // whoever does tells what is left of it when he is done
+  if (const auto removed = removed_nodes_.find(inode)) return Attributes{removed->st, 0};
+  return found;
 }
 
 Result<Attributes> Filesystem::set_attributes(Inode inode, const AttributeRequest& request, Caller caller) {

@@ -85,7 +85,7 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
       return read_value(txn, located->entry, offset, length, out);
     });
   const OpenFile& file = *handle.file;
-  const std::shared_lock lock(file.mutex);
+  std::shared_lock lock(file.mutex);
   if (handle.pins_reads && !file.overlay.dirty()) return read_pinned(handle, offset, length, out);
   if (file.overlay.dirty()) {
     const auto got = file.overlay.read(offset, length, out, base_reader(file));
@@ -96,12 +96,18 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
     }
     return got;
   }
-  return store_.read([&](const ReadTxn& txn) -> Result<size_t> {
+  const auto got = store_.read([&](const ReadTxn& txn) -> Result<size_t> {
     const auto located = locate(txn, file.inode);
     if (!located) return located.error();
     if ((handle.flags & O_NOATIME) == 0) note_read(*located);
     return read_value(txn, located->entry, offset, length, out);
   });
+  if (got || got.error().code != Errc::stale) return got;
+  lock.unlock();
+  // A rename may have replaced it between its opening and its being held.
+  { const std::unique_lock nobody_replaces(replacing_); }
+  const auto replaced = removed_nodes_.find(file.inode);
+  return replaced && replaced->value ? read_text(*replaced->value, offset, length, out) : got;
 }
 
 }  // namespace kvfs
