@@ -29,13 +29,13 @@ namespace {
 constexpr std::chrono::seconds kInitTimeout{10};
 
 /// What libfuse says goes to the log, and the last line into the error of a failed start.
-thread_local std::string last_fuse_message;
+/// No string: glibc ends the process where there is no memory to note that a thread has something to destroy.
+thread_local char last_fuse_message[512];
 
 void log_fuse_message(fuse_log_level level, const char* format, va_list arguments) {
-  char line[512];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  last_fuse_message = line;
-  while (!last_fuse_message.empty() && last_fuse_message.back() == '\n') last_fuse_message.pop_back();
+  std::vsnprintf(last_fuse_message, sizeof last_fuse_message, format, arguments);
+  for (size_t end = std::strlen(last_fuse_message); end > 0 && last_fuse_message[end - 1] == '\n';)
+    last_fuse_message[--end] = '\0';
   if (level <= FUSE_LOG_ERR) spdlog::debug("libfuse: {}", last_fuse_message);
 }
 
@@ -113,7 +113,7 @@ Error mount_error(const MountOptions& options) {
   if (access("/dev/fuse", R_OK | W_OK) != 0)
     return {Errc::access_denied, "no permission to open /dev/fuse: run as root, or as a member of its group"};
   std::string detail = "cannot mount on " + options.mount_point;
-  if (!last_fuse_message.empty()) detail += ": " + last_fuse_message;
+  if (last_fuse_message[0] != '\0') detail.append(": ").append(last_fuse_message);
   if (options.allow_other && geteuid() != 0)
     detail += "; users other than root need user_allow_other in /etc/fuse.conf, or -o no_allow_other";
   return {Errc::access_denied, detail};
@@ -193,7 +193,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   std::string joined = join_options(options);
   char* arguments[] = {program.data(), flag.data(), joined.data(), nullptr};
   fuse_args args = FUSE_ARGS_INIT(3, arguments);
-  last_fuse_message.clear();
+  last_fuse_message[0] = '\0';
   const fuse_lowlevel_ops& operations = session_operations();
   state->session = fuse_session_new(&args, &operations, sizeof operations, static_cast<OpsContext*>(state.get()));
   fuse_opt_free_args(&args);

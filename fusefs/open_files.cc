@@ -7,9 +7,11 @@ namespace kvfs {
 OpenFiles::Acquired OpenFiles::acquire(Inode inode) {
   Shard& s = shard(inode);
   const std::lock_guard lock(s.mutex);
-  std::shared_ptr<OpenFile>& file = s.files[inode];
-  if (!file) file = std::make_shared<OpenFile>(inode, chunks_, limits_, gauge_);
-  return {file, file->handles++ == 0};
+  auto at = s.files.find(inode);
+  // Made first: where there is no memory for it, no entry without a file may stay.
+  if (at == s.files.end())
+    at = s.files.emplace(inode, std::make_shared<OpenFile>(inode, chunks_, limits_, gauge_)).first;
+  return {at->second, at->second->handles++ == 0};
 }
 
 bool OpenFiles::release(const std::shared_ptr<OpenFile>& file) {
