@@ -137,12 +137,12 @@ Result<ChunkLog::Place> ChunkLog::reserve(uint32_t bytes) {
   auto file = fits ? file_locked(active_, active->second) : make_segment_locked();
   if (!file) return file.error();
   Segment& segment = segments_[active_];
-  staged_.insert(place_of({active_, segment.end, 0, 0}));
   Place place;
   place.ref.segment = active_;
   place.ref.page = segment.end;
   place.ref.length = bytes;
   place.file = std::move(*file);
+  staged_.emplace(place_of(place.ref), place.ref);
   segment.live.set(segment.end, pages, true);
   segment.end += pages;
   return place;
@@ -325,8 +325,19 @@ Result<void> ChunkLog::sync_these(const std::set<uint32_t>& dirty, bool director
   return done;
 }
 
+/// Of whoever had no memory to note what he had appended.
+void ChunkLog::discard_staged() {
+  std::vector<ChunkRef> refs;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [place, ref] : staged_) refs.push_back(ref);
+  }
+  release(refs);
+}
+
 Result<void> ChunkLog::close_cleanly() {
   if (unclean_) return {};
+  discard_staged();
   if (auto done = sync(); !done) return done;
   CleanMap map;
   const std::lock_guard lock(mutex_);

@@ -9,7 +9,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "store/engine/chunk_segment.h"
 #include "store/engine/chunk_store.h"
@@ -77,6 +77,7 @@ class ChunkLog final : public ChunkStore {
     std::shared_ptr<File> file;
   };
   Result<Place> reserve(uint32_t bytes);
+  void discard_staged();
   Result<void> sync_these(const std::set<uint32_t>& dirty, bool directory_dirty);
 
   const std::unique_ptr<Directory> directory_;
@@ -89,13 +90,13 @@ class ChunkLog final : public ChunkStore {
 
   std::mutex sync_mutex_;  // one sync at a time; before mutex_
   mutable std::mutex mutex_;
-  mutable std::map<uint32_t, Segment> segments_;  // guarded by mutex_
-  std::unordered_set<uint64_t> staged_;           // guarded by mutex_: appended, and not yet adopted
-  std::set<uint32_t> dirty_;                      // guarded by mutex_: written since the last sync
-  bool directory_dirty_ = false;                  // guarded by mutex_
-  uint32_t active_ = 0;                           // guarded by mutex_: the segment that is appended to; 0: none
-  uint32_t next_number_ = 1;                      // guarded by mutex_
-  mutable size_t open_files_ = 0;                 // guarded by mutex_
+  mutable std::map<uint32_t, Segment> segments_;   // guarded by mutex_
+  std::unordered_map<uint64_t, ChunkRef> staged_;  // guarded by mutex_: appended, not yet adopted; by place
+  std::set<uint32_t> dirty_;                       // guarded by mutex_: written since the last sync
+  bool directory_dirty_ = false;                   // guarded by mutex_
+  uint32_t active_ = 0;                            // guarded by mutex_: the segment that is appended to; 0: none
+  uint32_t next_number_ = 1;                       // guarded by mutex_
+  mutable size_t open_files_ = 0;                  // guarded by mutex_
 };
 
 }  // namespace kvfs

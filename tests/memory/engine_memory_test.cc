@@ -196,6 +196,21 @@ TEST_F(EngineMemory, AChunkThatACommitRefersToIsNotDiscarded) {
   EXPECT_LT(engine_->chunks().bytes_used(), bytes_used);
 }
 
+TEST_F(EngineMemory, AChunkThatNobodyHasNotedIsGivenBackWhenTheEngineCloses) {
+  const std::string bytes(20'000, 'b');
+  const ChunkRef kept = engine_->chunks().append(bytes).value();
+  ASSERT_TRUE(engine_->transact([&](Transaction& txn) {
+    txn.put("value", "refers to it");
+    txn.use_chunk(kept);
+    return Result<void>();
+  }));
+  const uint64_t bytes_used = engine_->chunks().bytes_used();
+  ASSERT_TRUE(engine_->chunks().append(bytes));
+  open();
+  EXPECT_FALSE(engine_->chunks().unclean());
+  EXPECT_EQ(engine_->chunks().bytes_used(), bytes_used);
+}
+
 TEST(StoreMemory, WhicheverAllocationOfAPutFailsNoValueIsTorn) {
   const TemporaryDirectory directory;
   StoreOptions options;

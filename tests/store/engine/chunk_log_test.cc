@@ -104,6 +104,7 @@ TEST_F(ChunkLogTest, SegmentsWithoutLiveChunksAreDeleted) {
 TEST_F(ChunkLogTest, CleanCloseKeepsTheMapOfLiveChunks) {
   const ChunkRef kept = log_->append("kept").value();
   const ChunkRef gone = log_->append("gone").value();
+  log_->adopt({&kept, 1});
   log_->release({&gone, 1});
   ASSERT_TRUE(log_->close_cleanly());
   open();
