@@ -13,12 +13,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 #include <chrono>
 #include <deque>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "daemon/control_address.h"
 
@@ -71,11 +72,20 @@ Result<ControlCommand> parse_request(const Store& store, std::string_view line) 
 /// What the connections share.
 class ControlServer::Listener {
  public:
-  Listener(Store& store, const Control& control)
-      : store_(store), control_(control), commands_(kControlCommandsAtOnceMax), acceptor_(io_) {}
+  Listener(Store& store, const Control& control) : store_(store), control_(control), acceptor_(io_) {}
+  ~Listener() { end_commands(); }
 
   Result<void> listen(const std::string& store_path);
+  /// With fewer threads for commands where the system gives no more. Throws where it gives none at all.
   void run() {
+    for (unsigned started = 0; started < kControlCommandsAtOnceMax; ++started) {
+      try {
+        command_threads_.emplace_back([this] { commands_.run(); });
+      } catch (const std::system_error&) {
+        if (started == 0) throw;
+        break;
+      }
+    }
     thread_ = std::thread([this] {
       while (!serve()) std::this_thread::sleep_for(kAfterFailure);
     });
@@ -87,6 +97,12 @@ class ControlServer::Listener {
   /// False: something was thrown (there is no memory), which ended a connection or the accepting. True: stopped.
   bool serve();
   void accept();
+  /// Those that wait in the queue are still run.
+  void end_commands() {
+    commands_work_.reset();
+    for (std::thread& each : command_threads_) each.join();
+    command_threads_.clear();
+  }
 
   Store& store_;
   const Control& control_;
@@ -96,7 +112,10 @@ class ControlServer::Listener {
   asio::io_context io_{1};
   // There is work while a command runs elsewhere, too.
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  asio::thread_pool commands_;
+  // No asio::thread_pool: where it gets some of its threads only, it waits for them forever.
+  asio::io_context commands_;
+  asio::executor_work_guard<asio::io_context::executor_type> commands_work_{commands_.get_executor()};
+  std::vector<std::thread> command_threads_;
   Local::acceptor acceptor_;
   std::thread thread_;
 };
@@ -238,7 +257,7 @@ void ControlServer::Listener::accept() {
 void ControlServer::Listener::stop() {
   stopping_ = true;
   asio::post(io_, [this] { acceptor_.close(); });
-  commands_.join();  // commands that wait in the queue are still run, and give up at once
+  end_commands();  // they give up at once
   // Answers under way are sent; whoever does not read, or says nothing, is cut off.
   asio::post(io_, [this] {
     if (connections_ == 0) return io_.stop();
