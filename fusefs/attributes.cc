@@ -67,10 +67,10 @@ timespec to_timespec(int64_t ns) {
 }
 
 int64_t to_ns(const timespec& time) {
-  constexpr int64_t kSecondsMax = std::numeric_limits<int64_t>::max() / kNsPerSecond;
-  if (time.tv_sec >= kSecondsMax) return kSecondsMax * kNsPerSecond;
-  if (time.tv_sec <= -kSecondsMax) return -kSecondsMax * kNsPerSecond;
-  return int64_t{time.tv_sec} * kNsPerSecond + time.tv_nsec;
+  int64_t ns = 0;
+  if (__builtin_mul_overflow(int64_t{time.tv_sec}, kNsPerSecond, &ns) || __builtin_add_overflow(ns, time.tv_nsec, &ns))
+    return time.tv_sec < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+  return ns;
 }
 
 struct stat to_stat(const ReadTxn& txn, const Entry& entry) {

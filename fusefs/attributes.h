@@ -16,7 +16,7 @@ mode_t file_type(Kind kind);
 Result<Kind> kind_of(mode_t mode);
 
 timespec to_timespec(int64_t ns);
-/// What 64 bits of nanoseconds cannot tell (before 1677, after 2262) is the first or last second that they can.
+/// What 64 bits of nanoseconds cannot tell (before 1677, after 2262) is the nearest time that they can.
 int64_t to_ns(const timespec& time);
 
 /// `entry` was decoded from `txn`.
