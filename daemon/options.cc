@@ -73,6 +73,8 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   options.read_only = config.boolean("mount", "read_only");
   options.fuse_options = config.list("mount", "options");
   options.loop.threads_max = static_cast<unsigned>(config.integer("mount", "threads"));
+  const std::string io_uring = config.text("mount", "io_uring");
+  options.io_uring = io_uring == "yes" ? IoUring::yes : io_uring == "no" ? IoUring::no : IoUring::automatic;
   auto& files = options.filesystem;
   files.entry_timeout_s = seconds(config.duration_ms("mount", "entry_timeout"));
   files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));

@@ -1,6 +1,7 @@
 #include "fusefs/init_patch.h"
 
 #include <linux/fuse.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +9,19 @@
 namespace kvfs {
 namespace {
 
-constexpr uint32_t kDirectIoAllowMmap = 1 << 4;  // in flags2; headers of Linux 6.6 and later name it
+// In flags2; headers of Linux 6.6 and 6.14 name them.
+constexpr uint32_t kDirectIoAllowMmap = 1 << 4;
+constexpr uint32_t kOverIoUring = 1 << 9;
+
+/// What the kernel demands of a ring's buffers (fuse_uring_create() in its dev_uring.c).
+size_t payload_bytes_of(const void* init_reply, uint32_t flags) {
+  constexpr size_t kPagesUnlessSaid = 32;
+  fuse_init_out out;
+  std::memcpy(&out, init_reply, sizeof out);
+  const size_t pages = (flags & FUSE_MAX_PAGES) != 0 ? out.max_pages : kPagesUnlessSaid;
+  const auto page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return std::max({size_t{FUSE_MIN_READ_BUFFER}, size_t{out.max_write}, pages * page_bytes});
+}
 
 }  // namespace
 
@@ -39,13 +52,15 @@ bool InitPatch::patch_reply(const iovec* parts, int count) {
     std::memcpy(&flags, at, sizeof flags);
     flags |= offered_ & (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2);
     const size_t more_at = offsetof(fuse_init_out, flags2);
-    if ((offered_more_ & kDirectIoAllowMmap) != 0 && parts[1].iov_len >= more_at + sizeof(uint32_t)) {
+    const uint32_t wanted = kDirectIoAllowMmap | (wants_io_uring_ ? kOverIoUring : 0);
+    if ((offered_more_ & wanted) != 0 && parts[1].iov_len >= more_at + sizeof(uint32_t)) {
       uint32_t more = 0;
       char* const where = static_cast<char*>(parts[1].iov_base) + more_at;
       if ((flags & FUSE_INIT_EXT) != 0) std::memcpy(&more, where, sizeof more);
-      more |= kDirectIoAllowMmap;
+      more |= offered_more_ & wanted;
       std::memcpy(where, &more, sizeof more);
       flags |= FUSE_INIT_EXT;
+      if ((more & kOverIoUring) != 0) payload_bytes_ = payload_bytes_of(parts[1].iov_base, flags);
     }
     std::memcpy(at, &flags, sizeof flags);
   }

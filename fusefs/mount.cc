@@ -22,6 +22,7 @@
 #include "fusefs/invalidator.h"
 #include "fusefs/newer_requests.h"
 #include "fusefs/ops.h"
+#include "fusefs/ring_loop.h"
 
 namespace kvfs {
 namespace {
@@ -119,6 +120,30 @@ Error mount_error(const MountOptions& options) {
   return {Errc::access_denied, detail};
 }
 
+void about_to_block() {
+  SessionLoop::about_to_block();
+  RingLoop::about_to_block();
+}
+
+void about_to_wait_for_requests() {
+  SessionLoop::about_to_wait_for_requests();
+  RingLoop::about_to_wait_for_requests();
+}
+
+/// Null: requests come by /dev/fuse.
+Result<std::unique_ptr<RingLoop>> make_rings(fuse_session* session, const MountOptions& options) {
+  const unsigned threads_max = options.loop.threads_max;
+  if (options.io_uring == IoUring::no || threads_max == 1) return std::unique_ptr<RingLoop>();
+  if (options.io_uring == IoUring::automatic && !RingLoop::switched_on()) return std::unique_ptr<RingLoop>();
+  auto rings = std::make_unique<RingLoop>(session, threads_max);
+  if (const auto made = rings->prepare(); !made) {
+    if (options.io_uring == IoUring::yes) return made.error();
+    spdlog::info("mount: without io_uring: {}", made.error().message());
+    return std::unique_ptr<RingLoop>();
+  }
+  return rings;
+}
+
 }  // namespace
 
 struct Mount::State : OpsContext {
@@ -134,11 +159,13 @@ struct Mount::State : OpsContext {
   bool mounted = false;
   std::unique_ptr<SessionCache> cache;
   std::unique_ptr<SessionLoop> loop;
+  std::unique_ptr<RingLoop> rings;  // null: requests come by /dev/fuse alone
   std::unique_ptr<Invalidator> invalidator;
 
   ~State() {
     invalidator.reset();
     loop.reset();
+    rings.reset();
     if (session == nullptr) return;
     if (mounted) fuse_session_unmount(session);
     fuse_session_destroy(session);
@@ -154,9 +181,20 @@ struct Mount::State : OpsContext {
     return got;
   }
   static ssize_t write_device(int fd, iovec* parts, int count, void* user_data) {
+    if (RingLoop::reply(parts, count)) {
+      size_t bytes = 0;
+      for (int i = 0; i < count; ++i) bytes += parts[i].iov_len;
+      return static_cast<ssize_t>(bytes);
+    }
     State& state = of(user_data);
     const bool init = state.init_patch.patch_reply(parts, count);
     const ssize_t written = writev(fd, parts, count);
+    if (init && state.rings) {
+      if (state.init_patch.io_uring_agreed() && written > 0)
+        state.rings->start(state.init_patch.payload_bytes(), [&state] { state.loop->end(); });
+      else
+        state.rings->stop();
+    }
     if (init) {
       const std::lock_guard lock(state.mutex);
       state.answered = true;
@@ -172,16 +210,18 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   if (const auto cleared = clear_stale_mount(options.mount_point); !cleared) return cleared.error();
   if (const auto usable = check_mount_point(options.mount_point); !usable) return usable.error();
   fuse_set_log_func(log_fuse_message);
+  if (options.io_uring == IoUring::yes)
+    if (const auto on = RingLoop::switch_on(); !on) return on.error();
   auto state = std::make_unique<State>();
   if (!kernel_drops_pages_of_direct_writes()) options.filesystem.direct_io_writes = false;
-  options.filesystem.before_blocking = SessionLoop::about_to_block;
-  options.filesystem.before_notifying = SessionLoop::about_to_wait_for_requests;
+  options.filesystem.before_blocking = about_to_block;
+  options.filesystem.before_notifying = about_to_wait_for_requests;
   // Dropping attributes alone waits for nothing in the kernel: it may be done within a request.
   options.filesystem.attributes_changed = [raw = state.get()](Inode inode) {
     if (raw->cache) raw->cache->drop_attributes(inode);
   };
   options.filesystem.data_lost = [raw = state.get()](Inode inode) {
-    SessionLoop::about_to_wait_for_requests();
+    about_to_wait_for_requests();
     if (raw->cache) raw->cache->drop_attributes_and_data(inode);
   };
   state->owned_filesystem = std::make_unique<Filesystem>(store, std::move(options.filesystem));
@@ -207,6 +247,10 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     return Error{Errc::io, std::string("cannot set up /dev/fuse: ") + std::strerror(errno)};
   state->cache = std::make_unique<SessionCache>(state->session);
   state->loop = std::make_unique<SessionLoop>(state->session, options.loop);
+  if (auto rings = make_rings(state->session, options); !rings)
+    return rings.error();
+  else if ((state->rings = std::move(*rings)))
+    state->init_patch.ask_for_io_uring();
   state->invalidator = std::make_unique<Invalidator>(*state->filesystem, *state->cache);
   if (auto started = state->loop->start(); !started) return started.error();
   {
@@ -214,6 +258,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     if (!state->init_answered.wait_for(lock, kInitTimeout, [&] { return state->answered; }))
       return Error{Errc::timeout, "the kernel did not accept the mount on " + options.mount_point + " within 10 s"};
   }
+  if (state->init_patch.io_uring_agreed()) spdlog::info("mount: requests come over io_uring");
   return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }
 
@@ -226,6 +271,7 @@ void Mount::stop() {
   state_->filesystem->publish_all();  // mostly done while requests are still answered
   state_->invalidator.reset();
   state_->loop->stop();
+  if (state_->rings) state_->rings->stop();
   fuse_session_unmount(state_->session);
   state_->mounted = false;
   // What the kernel had no time to release, or programs still have open.

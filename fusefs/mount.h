@@ -11,6 +11,9 @@
 
 namespace kvfs {
 
+/// Whether requests come over io_uring: where that is switched on in the kernel; always, switching it on if need be; never.
+enum class IoUring { automatic, yes, no };
+
 struct MountOptions {
   std::string mount_point;
   std::string source = "kvfs";  // first field of /proc/mounts
@@ -19,6 +22,7 @@ struct MountOptions {
   std::vector<std::string> fuse_options;  // further -o options, as mount.fuse(8) takes them
   FilesystemOptions filesystem;
   SessionLoopOptions loop;
+  IoUring io_uring = IoUring::automatic;
 };
 
 /// Thread safety: stop() and wait() may be called from any thread. Signals are left to the caller: the mount's threads

@@ -33,8 +33,10 @@ class SessionLoop {
   Result<void> start();
   /// No request is taken after it returns; those under way are answered.
   void stop();
-  /// Returns when the loop has ended: by stop() or because the file system was unmounted.
+  /// Returns when the loop has ended: by stop() or end(), or because the file system was unmounted.
   void wait();
+  /// As stop(), without waiting for what is under way.
+  void end();
 
   /// The calling thread processes a request that may wait: another thread reads from now on. No-op elsewhere.
   static void about_to_block();
@@ -58,7 +60,6 @@ class SessionLoop {
   void hand_over(bool in_any_case);
   /// Asks, now and then, whether requests wait: then one more thread reads; else one of those too many gives it up.
   void adjust();
-  void end();
 
   fuse_session* const session_;
   const unsigned threads_max_;

@@ -1,0 +1,313 @@
+#include "fusefs/ring_loop.h"
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+#include <liburing.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "fusefs/newer_requests.h"
+
+namespace kvfs {
+namespace {
+
+// linux/fuse.h of Linux 6.14, which older headers lack.
+struct RingEntryInOut {
+  uint64_t flags;
+  uint64_t commit_id;
+  uint32_t payload_size;
+  uint32_t padding;
+  uint64_t reserved;
+};
+struct RingHeader {
+  char in_out[128];  // fuse_in_header, then fuse_out_header
+  char op_in[128];   // what is particular to the request
+  RingEntryInOut entry;
+};
+static_assert(sizeof(RingHeader) == 288);
+struct RingCommand {
+  uint64_t flags;
+  uint64_t commit_id;
+  uint16_t queue;
+  uint8_t padding[6];
+};
+enum : uint32_t { kRegister = 1, kCommitAndFetch = 2 };
+
+constexpr unsigned kRingEntries = 4;
+constexpr size_t kHeadRoom = 4096;  // before the payload, for the headers that belong before it
+constexpr std::chrono::milliseconds kInterruptEach{5};
+constexpr const char* kSwitch = "/sys/module/fuse/parameters/enable_uring";
+
+std::string message_of(int error) { return std::generic_category().message(error); }
+
+}  // namespace
+
+struct RingLoop::Server {
+  RingLoop* loop = nullptr;
+  unsigned cpu = 0;
+  std::thread thread;
+  std::atomic<bool> waiting{false};
+  bool waits_for_others = false;  // guarded by mutex_
+  io_uring ring{};
+  RingHeader header{};
+  char* memory = nullptr;  // kHeadRoom bytes, then the payload
+  iovec parts[2] = {};     // what the kernel is given: header and payload
+  uint64_t unique = 0;     // of the request under way; 0: none, or answered
+
+  char* payload() const { return memory + kHeadRoom; }
+  size_t payload_bytes() const { return parts[1].iov_len; }
+
+  void push(uint32_t command) {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&ring);
+    if (sqe == nullptr) std::abort();  // cannot be: there is one command at a time
+    std::memset(static_cast<void*>(sqe), 0, sizeof *sqe);
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = fuse_session_fd(loop->session_);
+    sqe->cmd_op = command;
+    sqe->addr = reinterpret_cast<uint64_t>(parts);
+    sqe->len = 2;
+    RingCommand what{};
+    what.queue = static_cast<uint16_t>(cpu);
+    what.commit_id = command == kRegister ? 0 : header.entry.commit_id;
+    // Behind the 64 bytes of an ordinary entry there are 64 more (IORING_SETUP_SQE128); the command begins at 48.
+    std::memcpy(reinterpret_cast<char*>(sqe) + offsetof(io_uring_sqe, cmd), &what, sizeof what);
+  }
+};
+
+namespace {
+/// Whose request this thread processes.
+thread_local RingLoop::Server* serving = nullptr;
+}  // namespace
+
+bool RingLoop::switched_on() {
+  std::ifstream file(kSwitch);
+  return file.get() == 'Y';
+}
+
+Result<void> RingLoop::switch_on() {
+  if (switched_on()) return {};
+  if (access(kSwitch, F_OK) != 0)
+    return Error{Errc::unsupported,
+                 "mount.io_uring = yes: this kernel cannot do it (Linux 6.14 with CONFIG_FUSE_IO_URING can)"};
+  std::ofstream file(kSwitch);
+  file << "Y" << std::flush;
+  if (switched_on()) return {};
+  return Error{Errc::access_denied,
+               std::string("mount.io_uring = yes: it is switched off, and only root can change that: "
+                           "echo Y > ") +
+                   kSwitch};
+}
+
+RingLoop::RingLoop(fuse_session* session, unsigned threads_max) : session_(session), threads_max_(threads_max) {}
+
+RingLoop::~RingLoop() { stop(); }
+
+Result<void> RingLoop::prepare() {
+  const auto cpus = static_cast<unsigned>(get_nprocs_conf());  // the kernel's queues: CPUs that there may be
+  std::unique_lock lock(mutex_);
+  free_.resize(cpus);
+  for (unsigned cpu = 0; cpu < cpus; ++cpu)
+    if (!add_server_locked(cpu)) return Error{Errc::limit_reached, "no thread can be started for the mount"};
+  changed_.wait(lock, [&] { return prepared_ == cpus || error_ != 0; });
+  if (error_ != 0) return Error{Errc::io, "io_uring_setup: " + message_of(error_)};
+  return {};
+}
+
+bool RingLoop::add_server_locked(unsigned cpu) {
+  try {
+    Server& server = servers_.emplace_back();
+    server.loop = this;
+    server.cpu = cpu;
+    server.thread = std::thread([this, &server] { run(server); });
+  } catch (const std::exception& e) {
+    if (!servers_.empty() && !servers_.back().thread.joinable()) servers_.pop_back();
+    spdlog::warn("mount: no further thread: {}", e.what());
+    return false;
+  }
+  running_++;
+  free_[cpu]++;
+  return true;
+}
+
+void RingLoop::start(size_t payload_bytes, std::function<void()> failed) {
+  {
+    const std::lock_guard lock(mutex_);
+    payload_bytes_ = payload_bytes;
+    failed_ = std::move(failed);
+    started_ = true;
+  }
+  changed_.notify_all();
+}
+
+void RingLoop::stop() {
+  std::list<Server> servers;
+  {
+    std::unique_lock lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+    // A signal between a thread's last look and its wait would be lost, hence again and again.
+    const auto interrupt = [&] {
+      for (Server& server : servers_) {
+        if (server.waiting) pthread_kill(server.thread.native_handle(), SIGRTMIN);
+      }
+    };
+    for (interrupt(); !changed_.wait_for(lock, kInterruptEach, [&] { return running_ == 0; });) interrupt();
+    servers.swap(servers_);
+  }
+  for (Server& server : servers) server.thread.join();
+}
+
+void RingLoop::run(Server& server) {
+  // Signals are the daemon's, but for the one that ends a wait.
+  sigset_t others;
+  sigfillset(&others);
+  sigdelset(&others, SIGRTMIN);
+  pthread_sigmask(SIG_SETMASK, &others, nullptr);
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(server.cpu, &here);
+  (void)sched_setaffinity(0, sizeof here, &here);  // slower elsewhere, no more
+
+  io_uring_params parameters{};
+  parameters.flags = IORING_SETUP_SQE128 | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
+  const int made = io_uring_queue_init_params(kRingEntries, &server.ring, &parameters);
+  bool goes_on = made == 0;
+  {
+    std::unique_lock lock(mutex_);
+    if (made == 0)
+      prepared_++;
+    else if (error_ == 0)
+      error_ = -made;
+    changed_.notify_all();
+    if (goes_on) changed_.wait(lock, [&] { return started_ || ended_; });
+    goes_on = goes_on && !ended_;
+  }
+  if (goes_on) serve(server);
+  if (made == 0) io_uring_queue_exit(&server.ring);
+  if (server.memory != nullptr) munmap(server.memory, kHeadRoom + server.payload_bytes());
+  const std::lock_guard lock(mutex_);
+  if (!server.waits_for_others) free_[server.cpu]--;
+  running_--;
+  changed_.notify_all();
+}
+
+void RingLoop::serve(Server& server) {
+  void* const memory = mmap(nullptr, kHeadRoom + payload_bytes_, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return ended(server, errno);
+  server.memory = static_cast<char*>(memory);
+  server.parts[0] = {&server.header, sizeof server.header};
+  server.parts[1] = {server.payload(), payload_bytes_};
+  server.push(kRegister);
+  while (!ended_) {
+    server.waiting = true;
+    const int taken = ended_ ? -EINTR : io_uring_submit_and_wait(&server.ring, 1);
+    server.waiting = false;
+    io_uring_cqe* done = nullptr;
+    if (io_uring_peek_cqe(&server.ring, &done) != 0) {
+      if (taken >= 0 || taken == -EINTR || taken == -EAGAIN || taken == -EBUSY) continue;
+      return ended(server, -taken);
+    }
+    const int result = done->res;
+    io_uring_cqe_seen(&server.ring, done);
+    if (result < 0) return ended(server, -result);
+    process(server);
+  }
+  (void)io_uring_submit(&server.ring);  // the last reply
+}
+
+void RingLoop::ended(Server& server, int error) {
+  if (error == ENOTCONN || error == ECONNABORTED || error == ECANCELED) return;  // unmounted
+  std::function<void()> failed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (free_[server.cpu] > 1 || ended_) {
+      spdlog::warn("mount: io_uring: no further thread for CPU {}: {}", server.cpu, message_of(error));
+      return;
+    }
+    failed = failed_;
+  }
+  spdlog::error("mount: io_uring: CPU {} cannot be served: {}; set mount.io_uring = no", server.cpu, message_of(error));
+  failed();
+}
+
+void RingLoop::process(Server& server) {
+  fuse_in_header in;
+  std::memcpy(&in, server.header.in_out, sizeof in);
+  // As read(2) gives it: the header, what is particular to the request, and then the payload, which is there already.
+  const size_t particular = in.len - sizeof in - server.header.entry.payload_size;
+  char* const request = server.payload() - particular - sizeof in;
+  std::memcpy(request, &in, sizeof in);
+  std::memcpy(request + sizeof in, server.header.op_in, particular);
+  translate_newer_request(request, in.len);
+  fuse_buf buffer{};
+  buffer.mem = request;
+  buffer.size = in.len;
+  server.unique = in.unique;
+  serving = &server;
+  fuse_session_process_buf(session_, &buffer);
+  serving = nullptr;
+  works_again(server);
+}
+
+bool RingLoop::reply(const iovec* parts, int count) {
+  if (serving == nullptr) return false;
+  Server& server = *serving;
+  fuse_out_header out;
+  std::memcpy(&out, parts[0].iov_base, sizeof out);
+  if (out.unique == 0 || out.unique != server.unique) return false;
+  server.unique = 0;
+  size_t used = 0;
+  for (int i = 1; i < count; ++i) {
+    if (parts[i].iov_len > server.payload_bytes() - used) {
+      out.error = -EIO;
+      used = 0;
+      break;
+    }
+    std::memcpy(server.payload() + used, parts[i].iov_base, parts[i].iov_len);
+    used += parts[i].iov_len;
+  }
+  std::memcpy(server.header.in_out, &out, sizeof out);
+  server.header.entry.payload_size = static_cast<uint32_t>(used);
+  server.push(kCommitAndFetch);
+  return true;
+}
+
+void RingLoop::about_to_block() {
+  if (serving != nullptr) serving->loop->make_up_for(*serving, false);
+}
+
+void RingLoop::about_to_wait_for_requests() {
+  if (serving != nullptr) serving->loop->make_up_for(*serving, true);
+}
+
+void RingLoop::make_up_for(Server& server, bool in_any_case) {
+  const std::lock_guard lock(mutex_);
+  if (!server.waits_for_others) free_[server.cpu]--;
+  server.waits_for_others = true;
+  if (!ended_ && free_[server.cpu] == 0 && (running_ < threads_max_ || in_any_case)) add_server_locked(server.cpu);
+}
+
+void RingLoop::works_again(Server& server) {
+  if (!server.waits_for_others) return;  // set by this thread alone
+  const std::lock_guard lock(mutex_);
+  server.waits_for_others = false;
+  free_[server.cpu]++;
+}
+
+}  // namespace kvfs
