@@ -86,7 +86,6 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
     });
   const OpenFile& file = *handle.file;
   std::shared_lock lock(file.mutex);
-  if (handle.pins_reads && !file.overlay.dirty()) return read_pinned(handle, offset, length, out);
   if (file.overlay.dirty()) {
     const auto got = file.overlay.read(offset, length, out, base_reader(file));
     const bool notes = options_.keeps_access_times && (handle.flags & O_NOATIME) == 0;
@@ -96,12 +95,13 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
     }
     return got;
   }
-  const auto got = store_.read([&](const ReadTxn& txn) -> Result<size_t> {
-    const auto located = locate(txn, file.inode);
-    if (!located) return located.error();
-    if ((handle.flags & O_NOATIME) == 0) note_read(*located);
-    return read_value(txn, located->entry, offset, length, out);
-  });
+  const auto got = handle.pins_reads ? read_pinned(handle, offset, length, out)
+                                     : store_.read([&](const ReadTxn& txn) -> Result<size_t> {
+                                         const auto located = locate(txn, file.inode);
+                                         if (!located) return located.error();
+                                         if ((handle.flags & O_NOATIME) == 0) note_read(*located);
+                                         return read_value(txn, located->entry, offset, length, out);
+                                       });
   if (got || got.error().code != Errc::stale) return got;
   lock.unlock();
   // A rename may have replaced it between its opening and its being held.

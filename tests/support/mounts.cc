@@ -4,11 +4,14 @@
 #include <sys/mount.h>
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include "tests/support/files.h"
 
 namespace kvfs::test {
 
@@ -52,6 +55,11 @@ bool is_mounted(const std::string& path) {
     if (mount == path) return true;
   }
   return false;
+}
+
+bool has_lost_its_daemon(const std::string& path) {
+  const int error = list_error(path);
+  return error == ENOTCONN || error == ECONNABORTED;  // the latter until the kernel has let go of all that it held
 }
 
 void detach(const std::string& path) {

@@ -12,6 +12,9 @@ namespace kvfs::test {
 std::vector<std::string> mounts_below(const std::string& directory);
 bool is_mounted(const std::string& path);
 
+/// Whether what is mounted at `path` answers that its daemon is gone.
+bool has_lost_its_daemon(const std::string& path);
+
 /// Detaches whatever is mounted at `path`, however many times, without asking its daemon.
 void detach(const std::string& path);
 
