@@ -74,16 +74,16 @@ inline constexpr std::array kMountRows = {
               .help = "The most threads that answer the kernel. -s means 1.",
               .minimum = 1,
               .maximum = 1024},
-    ConfigKey{.section = "mount",
-              .key = "io_uring",
-              .type = ConfigType::choice,
-              .default_value = "auto",
-              .help =
-                  "The kernel's requests come over io_uring, which makes most of what is done with files up to twice as "
-                  "fast. Needs Linux 6.14, where the parameter enable_uring of its module fuse is Y. auto: where it is; "
-                  "yes: root sets it, for all FUSE file systems that ask for it, and the mount fails where that cannot "
-                  "be; no: never. Not with one thread. Has a thread for each CPU.",
-              .choices = "auto, yes, no"},
+    ConfigKey{
+        .section = "mount",
+        .key = "io_uring",
+        .type = ConfigType::choice,
+        .default_value = "auto",
+        .help = "The kernel's requests come over io_uring, which makes most of what is done with files up to twice as "
+                "fast. Needs Linux 6.14, where the parameter enable_uring of its module fuse is Y. auto: where it is; "
+                "yes: root sets it, for all FUSE file systems that ask for it, and the mount fails where that cannot "
+                "be; no: never. Not with one thread. Has a thread for each CPU.",
+        .choices = "auto, yes, no"},
     ConfigKey{
         .section = "mount",
         .key = "entry_timeout",

@@ -11,7 +11,8 @@
 
 namespace kvfs {
 
-/// Whether requests come over io_uring: where that is switched on in the kernel; always, switching it on if need be; never.
+/// Whether requests come over io_uring: where that is switched on in the kernel; always, switching it on if need be;
+/// never.
 enum class IoUring { automatic, yes, no };
 
 struct MountOptions {

@@ -318,7 +318,19 @@ TEST_F(CheckTest, ChunkSpaceThatNobodyOwnsIsGivenBack) {
   EngineOptions on_disk;
   on_disk.path = path;
   const auto open = [&] { return *open_engine(on_disk); };
-  ASSERT_TRUE(open()->chunks().append(std::string(10'000, 'x')));  // and closed cleanly
+  {
+    const auto engine = open();
+    const ChunkRef ref = engine->chunks().append(std::string(10'000, 'x')).value();
+    ASSERT_TRUE(engine->transact([&](Transaction& txn) -> Result<void> {
+      txn.use_chunk(ref);
+      txn.put("row", "that refers to it");
+      return {};
+    }));
+    ASSERT_TRUE(engine->transact([](Transaction& txn) -> Result<void> {
+      txn.erase("row");  // and forgets the chunk
+      return {};
+    }));
+  }
   EXPECT_NE(text(check_engine(*open())).find("chunk space: 12288 bytes belong to no value"), std::string::npos);
   CheckOptions mend;
   mend.repair = true;

@@ -298,7 +298,11 @@ TEST_P(DurableEngineTest, RowsAndSequencesSurviveReopening) {
 
 TEST_P(DurableEngineTest, ChunksSurviveReopening) {
   const ChunkRef ref = engine_->chunks().append("chunk").value();
-  put("a", "refers");
+  ASSERT_TRUE(engine_->transact([&](Transaction& txn) -> Result<void> {
+    txn.use_chunk(ref);
+    txn.put("a", "refers");
+    return {};
+  }));
   open();
   char bytes[5];
   EXPECT_TRUE(engine_->chunks().read(ref, 0, 5, bytes));
