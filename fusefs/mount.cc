@@ -164,8 +164,8 @@ struct Mount::State : OpsContext {
 
   ~State() {
     invalidator.reset();
+    rings.reset();  // may end the loop
     loop.reset();
-    rings.reset();
     if (session == nullptr) return;
     if (mounted) fuse_session_unmount(session);
     fuse_session_destroy(session);

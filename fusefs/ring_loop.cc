@@ -209,7 +209,7 @@ void RingLoop::run(Server& server) {
 void RingLoop::serve(Server& server) {
   void* const memory = mmap(nullptr, kHeadRoom + payload_bytes_, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return ended(server, errno);
+  if (memory == MAP_FAILED) return lost(server, errno);
   server.memory = static_cast<char*>(memory);
   server.parts[0] = {&server.header, sizeof server.header};
   server.parts[1] = {server.payload(), payload_bytes_};
@@ -221,17 +221,17 @@ void RingLoop::serve(Server& server) {
     io_uring_cqe* done = nullptr;
     if (io_uring_peek_cqe(&server.ring, &done) != 0) {
       if (taken >= 0 || taken == -EINTR || taken == -EAGAIN || taken == -EBUSY) continue;
-      return ended(server, -taken);
+      return lost(server, -taken);
     }
     const int result = done->res;
     io_uring_cqe_seen(&server.ring, done);
-    if (result < 0) return ended(server, -result);
+    if (result < 0) return lost(server, -result);
     process(server);
   }
   (void)io_uring_submit(&server.ring);  // the last reply
 }
 
-void RingLoop::ended(Server& server, int error) {
+void RingLoop::lost(Server& server, int error) {
   if (error == ENOTCONN || error == ECONNABORTED || error == ECANCELED) return;  // unmounted
   std::function<void()> failed;
   {

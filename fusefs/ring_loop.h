@@ -61,7 +61,8 @@ class RingLoop {
   void run(Server& server);
   void serve(Server& server);
   void process(Server& server);
-  void ended(Server& server, int error);
+  /// `server` takes no further request.
+  void lost(Server& server, int error);
   void make_up_for(Server& server, bool in_any_case);
   void works_again(Server& server);
 

@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=build rounds=5 files=2000 threads=1 tree_files=20000 tree_directories=200 names=1000000
-peers="memfs kvfs local passthrough gocryptfs rclone glusterfs"
+peers="memfs kvfs kvfs_uring local passthrough gocryptfs rclone glusterfs"
 while getopts b:r:n:t:f:d:p:N: option; do
   case $option in
     b) build=$OPTARG ;; r) rounds=$OPTARG ;; n) files=$OPTARG ;; t) threads=$OPTARG ;; f) tree_files=$OPTARG ;;

@@ -15,8 +15,16 @@ run_peer() {
 }
 
 start_kvfs() {
-  KVFS_STORE_PATH=$work/kvfs.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= run_peer kvfs "$kvfs" mount -f "$work/kvfs" &&
+  KVFS_MOUNT_IO_URING=no KVFS_STORE_PATH=$work/kvfs.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= run_peer kvfs "$kvfs" mount -f "$work/kvfs" &&
     mkdir -p "$work/kvfs/bench/bench" && directory_of[kvfs]=$work/kvfs/bench/bench
+}
+
+# The same with its requests over io_uring. Switches that on in the kernel, and leaves it so.
+start_kvfs_uring() {
+  [ -e /sys/module/fuse/parameters/enable_uring ] || return 1
+  KVFS_MOUNT_IO_URING=yes KVFS_STORE_PATH=$work/kvfs_uring.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= \
+    run_peer kvfs_uring "$kvfs" mount -f "$work/kvfs_uring" &&
+    mkdir -p "$work/kvfs_uring/bench/bench" && directory_of[kvfs_uring]=$work/kvfs_uring/bench/bench
 }
 
 start_memfs() { run_peer memfs "$build/tests/bench/memfs" -f -o default_permissions "$work/memfs"; }
