@@ -79,10 +79,12 @@ inline constexpr std::array kMountRows = {
         .key = "io_uring",
         .type = ConfigType::choice,
         .default_value = "auto",
-        .help = "The kernel's requests come over io_uring, which makes most of what is done with files up to twice as "
-                "fast. Needs Linux 6.14, where the parameter enable_uring of its module fuse is Y. auto: where it is; "
-                "yes: root sets it, for all FUSE file systems that ask for it, and the mount fails where that cannot "
-                "be; no: never. Not with one thread. Has a thread for each CPU.",
+        .help =
+            "The kernel's requests come over io_uring, which makes most of what is done with files up to twice as fast "
+            "(Linux 6.14). auto: where the parameter enable_uring of the kernel's module fuse is Y; a kvfs of root "
+            "sets "
+            "it for the moment of mounting. yes: or the mount fails. no: never, nor with one thread. There is a thread "
+            "for each CPU.",
         .choices = "auto, yes, no"},
     ConfigKey{
         .section = "mount",

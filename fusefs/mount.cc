@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -131,17 +132,13 @@ void about_to_wait_for_requests() {
 }
 
 /// Null: requests come by /dev/fuse.
-Result<std::unique_ptr<RingLoop>> make_rings(fuse_session* session, const MountOptions& options) {
-  const unsigned threads_max = options.loop.threads_max;
-  if (options.io_uring == IoUring::no || threads_max == 1) return std::unique_ptr<RingLoop>();
-  if (options.io_uring == IoUring::automatic && !RingLoop::switched_on()) return std::unique_ptr<RingLoop>();
+Result<std::unique_ptr<RingLoop>> make_rings(fuse_session* session, unsigned threads_max, bool required) {
   auto rings = std::make_unique<RingLoop>(session, threads_max);
-  if (const auto made = rings->prepare(); !made) {
-    if (options.io_uring == IoUring::yes) return made.error();
-    spdlog::info("mount: without io_uring: {}", made.error().message());
-    return std::unique_ptr<RingLoop>();
-  }
-  return rings;
+  const auto made = rings->prepare();
+  if (made) return rings;
+  if (required) return Error{made.error().code, "mount.io_uring = yes: " + made.error().message()};
+  spdlog::info("mount: without io_uring: {}", made.error().message());
+  return std::unique_ptr<RingLoop>();
 }
 
 }  // namespace
@@ -210,8 +207,11 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   if (const auto cleared = clear_stale_mount(options.mount_point); !cleared) return cleared.error();
   if (const auto usable = check_mount_point(options.mount_point); !usable) return usable.error();
   fuse_set_log_func(log_fuse_message);
-  if (options.io_uring == IoUring::yes)
-    if (const auto on = RingLoop::switch_on(); !on) return on.error();
+  std::optional<RingLoop::Switch> io_uring;  // until the kernel has been told
+  if (options.io_uring != IoUring::no && options.loop.threads_max > 1) io_uring.emplace();
+  const bool io_uring_required = options.io_uring == IoUring::yes && io_uring;
+  if (io_uring_required && !io_uring->on())
+    return Error{io_uring->on().error().code, "mount.io_uring = yes: " + io_uring->on().error().message()};
   auto state = std::make_unique<State>();
   if (!kernel_drops_pages_of_direct_writes()) options.filesystem.direct_io_writes = false;
   options.filesystem.before_blocking = about_to_block;
@@ -247,10 +247,12 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     return Error{Errc::io, std::string("cannot set up /dev/fuse: ") + std::strerror(errno)};
   state->cache = std::make_unique<SessionCache>(state->session);
   state->loop = std::make_unique<SessionLoop>(state->session, options.loop);
-  if (auto rings = make_rings(state->session, options); !rings)
-    return rings.error();
-  else if ((state->rings = std::move(*rings)))
-    state->init_patch.ask_for_io_uring();
+  if (io_uring && io_uring->on()) {
+    auto rings = make_rings(state->session, options.loop.threads_max, io_uring_required);
+    if (!rings) return rings.error();
+    state->rings = std::move(*rings);
+    if (state->rings) state->init_patch.ask_for_io_uring();
+  }
   state->invalidator = std::make_unique<Invalidator>(*state->filesystem, *state->cache);
   if (auto started = state->loop->start(); !started) return started.error();
   {
@@ -258,6 +260,8 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     if (!state->init_answered.wait_for(lock, kInitTimeout, [&] { return state->answered; }))
       return Error{Errc::timeout, "the kernel did not accept the mount on " + options.mount_point + " within 10 s"};
   }
+  if (io_uring_required && !state->init_patch.io_uring_agreed())
+    return Error{Errc::unsupported, "mount.io_uring = yes: the kernel did not agree"};
   if (state->init_patch.io_uring_agreed()) spdlog::info("mount: requests come over io_uring");
   return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }

@@ -11,8 +11,7 @@
 
 namespace kvfs {
 
-/// Whether requests come over io_uring: where that is switched on in the kernel; always, switching it on if need be;
-/// never.
+/// Whether requests come over io_uring: where the kernel can and that is, or may be, switched on; always; never.
 enum class IoUring { automatic, yes, no };
 
 struct MountOptions {

@@ -1,6 +1,7 @@
 #include "fusefs/ring_loop.h"
 
 #define FUSE_USE_VERSION 314
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <liburing.h>
 #include <linux/fuse.h>
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -16,7 +18,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -54,6 +55,14 @@ constexpr std::chrono::milliseconds kInterruptEach{5};
 constexpr const char* kSwitch = "/sys/module/fuse/parameters/enable_uring";
 
 std::string message_of(int error) { return std::generic_category().message(error); }
+
+bool write_switch(char state) {
+  const int fd = ::open(kSwitch, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool written = ::write(fd, &state, 1) == 1;
+  ::close(fd);
+  return written;
+}
 
 }  // namespace
 
@@ -94,23 +103,26 @@ namespace {
 thread_local RingLoop::Server* serving = nullptr;
 }  // namespace
 
-bool RingLoop::switched_on() {
-  std::ifstream file(kSwitch);
-  return file.get() == 'Y';
+RingLoop::Switch::Switch() {
+  fd_ = ::open(kSwitch, O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) {
+    on_ = Error{Errc::unsupported, "this kernel has no FUSE over io_uring (Linux 6.14 with CONFIG_FUSE_IO_URING has)"};
+    return;
+  }
+  while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  char state = 0;
+  if (::pread(fd_, &state, 1, 0) == 1 && state == 'Y') return;
+  if (write_switch('Y'))
+    was_off_ = true;
+  else
+    on_ = Error{Errc::access_denied,
+                std::string("FUSE over io_uring is switched off, and only root can change that: echo Y > ") + kSwitch};
 }
 
-Result<void> RingLoop::switch_on() {
-  if (switched_on()) return {};
-  if (access(kSwitch, F_OK) != 0)
-    return Error{Errc::unsupported,
-                 "mount.io_uring = yes: this kernel cannot do it (Linux 6.14 with CONFIG_FUSE_IO_URING can)"};
-  std::ofstream file(kSwitch);
-  file << "Y" << std::flush;
-  if (switched_on()) return {};
-  return Error{Errc::access_denied,
-               std::string("mount.io_uring = yes: it is switched off, and only root can change that: "
-                           "echo Y > ") +
-                   kSwitch};
+RingLoop::Switch::~Switch() {
+  if (was_off_ && !write_switch('N')) spdlog::warn("mount: {} stays Y", kSwitch);
+  if (fd_ >= 0) ::close(fd_);
 }
 
 RingLoop::RingLoop(fuse_session* session, unsigned threads_max) : session_(session), threads_max_(threads_max) {}

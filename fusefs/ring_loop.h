@@ -28,11 +28,21 @@ namespace kvfs {
 /// Thread safety: all functions may be called from any thread, start() once.
 class RingLoop {
  public:
-  /// Whether the kernel can do this and it is switched on (the parameter enable_uring of the module fuse).
-  static bool switched_on();
-  /// Switches it on, for all file systems of the machine that ask for it. Errors: unsupported, access_denied; both say
-  /// what to do.
-  static Result<void> switch_on();
+  /// Holds the kernel's switch (the parameter enable_uring of the module fuse) on, if it can: the kernel looks at it
+  /// only when a file system introduces itself. What was off is off again afterwards. Mounts of kvfs take turns.
+  class Switch {
+   public:
+    Switch();
+    ~Switch();
+    Switch(const Switch&) = delete;
+    /// Errors: unsupported, access_denied; both say what to do.
+    const Result<void>& on() const { return on_; }
+
+   private:
+    Result<void> on_;
+    int fd_ = -1;
+    bool was_off_ = false;
+  };
 
   /// `session` outlives this. Uses the signal SIGRTMIN, which must be handled.
   RingLoop(fuse_session* session, unsigned threads_max);

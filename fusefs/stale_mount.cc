@@ -16,7 +16,8 @@ namespace {
 bool is_stale(const std::string& mount_point) {
   // Not stat: the kernel may still answer it from its cache.
   struct statvfs numbers {};
-  return statvfs(mount_point.c_str(), &numbers) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  return statvfs(mount_point.c_str(), &numbers) != 0 &&
+         (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED);
 }
 
 bool unmount_as_user(const std::string& mount_point) {

@@ -19,7 +19,7 @@ start_kvfs() {
     mkdir -p "$work/kvfs/bench/bench" && directory_of[kvfs]=$work/kvfs/bench/bench
 }
 
-# The same with its requests over io_uring. Switches that on in the kernel, and leaves it so.
+# The same with its requests over io_uring.
 start_kvfs_uring() {
   [ -e /sys/module/fuse/parameters/enable_uring ] || return 1
   KVFS_MOUNT_IO_URING=yes KVFS_STORE_PATH=$work/kvfs_uring.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= \

@@ -1,5 +1,5 @@
-// The mount with its requests over io_uring: where the kernel has that, the tests of other files run so, too (see
-// meson.build); here is what is particular to it.
+// The mount with its requests over io_uring: where the kernel has that, the tests of other files run so, and some by
+// /dev/fuse, too (meson.build); here is what is particular to it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -20,7 +20,9 @@
 namespace kvfs::test {
 namespace {
 
-bool kernel_can() { return std::filesystem::exists("/sys/module/fuse/parameters/enable_uring"); }
+const std::string kSwitch = "/sys/module/fuse/parameters/enable_uring";
+
+bool kernel_can() { return std::filesystem::exists(kSwitch); }
 
 KvfsOptions over_io_uring(Environment environment = {}) {
   KvfsOptions options;
@@ -57,12 +59,13 @@ TEST(IoUringTest, IsUsedWhereItIsAskedForOrSaysWhyItCannotBe) {
     }
     return;
   }
+  const std::string switched = read_file(kSwitch);
   const auto started = start(options);
   KvfsProcess& kvfs = *started;
   EXPECT_TRUE(says_so(kvfs));
+  EXPECT_EQ(read_file(kSwitch), switched);
   write_file(kvfs.at("k"), "v");
   EXPECT_EQ(kvfs.http().get("/v1/default/k").body, "v");
-  // It is switched on now: whoever leaves it to the kernel has it, and whoever refuses it has not.
   for (const auto& [setting, threads, used] :
        {std::tuple{"auto", "8", true}, std::tuple{"no", "8", false}, std::tuple{"auto", "1", false}}) {
     KvfsOptions other;

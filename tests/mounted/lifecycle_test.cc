@@ -79,7 +79,7 @@ TEST(StaleMountTest, IsClearedByTheNextStart) {
   for (int round = 0; round < 3; ++round) {
     kvfs.kill();
     EXPECT_TRUE(is_mounted(kvfs.mount_point()));
-    EXPECT_TRUE(has_lost_its_daemon(kvfs.at("")));
+    EXPECT_TRUE(has_lost_its_daemon(kvfs.at(""))) << list_error(kvfs.at(""));
     kvfs.start();
     EXPECT_EQ(read_file(kvfs.at("k")), "v");
     EXPECT_EQ(mounts_below(kvfs.mount_point()).size(), 1U);

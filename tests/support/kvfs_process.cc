@@ -80,8 +80,8 @@ void KvfsProcess::spawn() {
   if (options_.resp) resp_port_ = free_port();
   Environment environment = clean_environment();
   environment["KVFS_STORE_PATH"] = store_path_;
-  const char* const io_uring = std::getenv("KVFS_MOUNT_IO_URING");
-  environment["KVFS_MOUNT_IO_URING"] = io_uring != nullptr ? io_uring : "no";  // not as the machine happens to be set
+  if (const char* const io_uring = std::getenv("KVFS_MOUNT_IO_URING"); io_uring != nullptr)
+    environment["KVFS_MOUNT_IO_URING"] = io_uring;
   environment["KVFS_HTTP_LISTEN"] = listen_setting(http_port_);
   environment["KVFS_RESP_LISTEN"] = options_.resp ? listen_setting(resp_port_) : "";
   for (const auto& [name, value] : options_.environment) environment[name] = value;

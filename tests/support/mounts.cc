@@ -59,7 +59,8 @@ bool is_mounted(const std::string& path) {
 
 bool has_lost_its_daemon(const std::string& path) {
   const int error = list_error(path);
-  return error == ENOTCONN || error == ECONNABORTED;  // the latter until the kernel has let go of all that it held
+  // The others until the kernel has let go of all that the daemon had.
+  return error == ENOTCONN || error == ECONNABORTED || error == ECANCELED;
 }
 
 void detach(const std::string& path) {
