@@ -131,6 +131,14 @@ void about_to_wait_for_requests() {
   RingLoop::about_to_wait_for_requests();
 }
 
+/// Before mounting: the kernel looks at its switch until it has the answer to its first request.
+Result<void> switch_on_io_uring(std::optional<RingLoop::Switch>& io_uring, const MountOptions& options) {
+  if (options.io_uring == IoUring::no || options.loop.threads_max == 1) return {};
+  io_uring.emplace();
+  if (io_uring->on() || options.io_uring != IoUring::yes) return {};
+  return Error{io_uring->on().error().code, "mount.io_uring = yes: " + io_uring->on().error().message()};
+}
+
 /// Null: requests come by /dev/fuse.
 Result<std::unique_ptr<RingLoop>> make_rings(fuse_session* session, unsigned threads_max, bool required) {
   auto rings = std::make_unique<RingLoop>(session, threads_max);
@@ -157,6 +165,7 @@ struct Mount::State : OpsContext {
   std::unique_ptr<SessionCache> cache;
   std::unique_ptr<SessionLoop> loop;
   std::unique_ptr<RingLoop> rings;  // null: requests come by /dev/fuse alone
+  std::optional<RingLoop::Switch> io_uring_switch;
   std::unique_ptr<Invalidator> invalidator;
 
   ~State() {
@@ -186,6 +195,7 @@ struct Mount::State : OpsContext {
     State& state = of(user_data);
     const bool init = state.init_patch.patch_reply(parts, count);
     const ssize_t written = writev(fd, parts, count);
+    if (init) state.io_uring_switch.reset();
     if (init && state.rings) {
       if (state.init_patch.io_uring_agreed() && written > 0)
         state.rings->start(state.init_patch.payload_bytes(), [&state] { state.loop->end(); });
@@ -207,12 +217,9 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
   if (const auto cleared = clear_stale_mount(options.mount_point); !cleared) return cleared.error();
   if (const auto usable = check_mount_point(options.mount_point); !usable) return usable.error();
   fuse_set_log_func(log_fuse_message);
-  std::optional<RingLoop::Switch> io_uring;  // until the kernel has been told
-  if (options.io_uring != IoUring::no && options.loop.threads_max > 1) io_uring.emplace();
-  const bool io_uring_required = options.io_uring == IoUring::yes && io_uring;
-  if (io_uring_required && !io_uring->on())
-    return Error{io_uring->on().error().code, "mount.io_uring = yes: " + io_uring->on().error().message()};
   auto state = std::make_unique<State>();
+  const bool io_uring_required = options.io_uring == IoUring::yes && options.loop.threads_max > 1;
+  if (auto done = switch_on_io_uring(state->io_uring_switch, options); !done) return done.error();
   if (!kernel_drops_pages_of_direct_writes()) options.filesystem.direct_io_writes = false;
   options.filesystem.before_blocking = about_to_block;
   options.filesystem.before_notifying = about_to_wait_for_requests;
@@ -247,7 +254,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     return Error{Errc::io, std::string("cannot set up /dev/fuse: ") + std::strerror(errno)};
   state->cache = std::make_unique<SessionCache>(state->session);
   state->loop = std::make_unique<SessionLoop>(state->session, options.loop);
-  if (io_uring && io_uring->on()) {
+  if (state->io_uring_switch && state->io_uring_switch->on()) {
     auto rings = make_rings(state->session, options.loop.threads_max, io_uring_required);
     if (!rings) return rings.error();
     state->rings = std::move(*rings);
