@@ -5,17 +5,13 @@
 #include <fuse_lowlevel.h>
 #include <liburing.h>
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -23,6 +19,7 @@
 #include <thread>
 
 #include "fusefs/newer_requests.h"
+#include "fusefs/request_threads.h"
 
 namespace kvfs {
 namespace {
@@ -51,7 +48,6 @@ enum : uint32_t { kRegister = 1, kCommitAndFetch = 2 };
 
 constexpr unsigned kRingEntries = 4;
 constexpr size_t kHeadRoom = 4096;  // before the payload, for the headers that belong before it
-constexpr std::chrono::milliseconds kInterruptEach{5};
 constexpr const char* kSwitch = "/sys/module/fuse/parameters/enable_uring";
 
 std::string message_of(int error) { return std::generic_category().message(error); }
@@ -172,24 +168,14 @@ void RingLoop::stop() {
     std::unique_lock lock(mutex_);
     ended_ = true;
     changed_.notify_all();
-    // A signal between a thread's last look and its wait would be lost, hence again and again.
-    const auto interrupt = [&] {
-      for (Server& server : servers_) {
-        if (server.waiting) pthread_kill(server.thread.native_handle(), SIGRTMIN);
-      }
-    };
-    for (interrupt(); !changed_.wait_for(lock, kInterruptEach, [&] { return running_ == 0; });) interrupt();
+    interrupt_until(lock, changed_, servers_, [&] { return running_ == 0; });
     servers.swap(servers_);
   }
   for (Server& server : servers) server.thread.join();
 }
 
 void RingLoop::run(Server& server) {
-  // Signals are the daemon's, but for the one that ends a wait.
-  sigset_t others;
-  sigfillset(&others);
-  sigdelset(&others, SIGRTMIN);
-  pthread_sigmask(SIG_SETMASK, &others, nullptr);
+  block_other_signals();
   cpu_set_t here;
   CPU_ZERO(&here);
   CPU_SET(server.cpu, &here);

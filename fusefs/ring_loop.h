@@ -44,7 +44,7 @@ class RingLoop {
     bool was_off_ = false;
   };
 
-  /// `session` outlives this. Uses the signal SIGRTMIN, which must be handled.
+  /// `session` outlives this. Uses the signal SIGRTMIN, which must be handled (SessionLoop does).
   RingLoop(fuse_session* session, unsigned threads_max);
   /// Stops.
   ~RingLoop();

@@ -3,7 +3,6 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
@@ -12,6 +11,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <system_error>
+
+#include "fusefs/request_threads.h"
 
 namespace kvfs {
 
@@ -26,7 +27,6 @@ namespace {
 
 constexpr unsigned kReadersMin = 2;
 constexpr unsigned kRequestsPerAdjustment = 16;
-constexpr std::chrono::milliseconds kInterruptEach{5};
 constexpr std::chrono::milliseconds kMemoryWait{10};
 
 /// The loop whose reader this thread is while it processes a request.
@@ -83,13 +83,7 @@ void SessionLoop::stop() {
   std::list<Worker> workers;
   {
     std::unique_lock lock(mutex_);
-    // A signal between a thread's last look and its read(2) would be lost, hence again and again.
-    const auto interrupt = [&] {
-      for (Worker& worker : workers_) {
-        if (worker.receiving) pthread_kill(worker.thread.native_handle(), SIGRTMIN);
-      }
-    };
-    for (interrupt(); !changed_.wait_for(lock, kInterruptEach, [&] { return running_ == 0; });) interrupt();
+    interrupt_until(lock, changed_, workers_, [&] { return running_ == 0; });
     workers.swap(workers_);
   }
   for (Worker& worker : workers) worker.thread.join();
@@ -126,11 +120,7 @@ void SessionLoop::hand_over(bool in_any_case) {
 }
 
 void SessionLoop::run(Worker& worker) {
-  // Signals are the daemon's, but for the one that ends a read.
-  sigset_t others;
-  sigfillset(&others);
-  sigdelset(&others, SIGRTMIN);
-  pthread_sigmask(SIG_SETMASK, &others, nullptr);
+  block_other_signals();
   RequestBuffer buffer;
   for (;;) {
     {
@@ -153,9 +143,9 @@ void SessionLoop::run(Worker& worker) {
 
 void SessionLoop::serve(Worker& worker, RequestBuffer& buffer) {
   for (unsigned taken = 1; !handed_over; ++taken) {
-    worker.receiving = true;
+    worker.waiting = true;
     const int got = ended_ ? 0 : fuse_session_receive_buf(session_, &buffer.buf);
-    worker.receiving = false;
+    worker.waiting = false;
     if (got == -EINTR) continue;
     if (got == -ENOMEM) {
       std::this_thread::sleep_for(kMemoryWait);

@@ -47,7 +47,7 @@ class SessionLoop {
  private:
   struct Worker {
     std::thread thread;
-    std::atomic<bool> receiving{false};
+    std::atomic<bool> waiting{false};
   };
 
   /// False: the system gives no thread.

@@ -1,0 +1,35 @@
+// Threads that wait in the kernel for requests, and how they are made to look up: a signal, SIGRTMIN, ends the wait.
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace kvfs {
+
+/// For such a thread: other signals are the daemon's.
+inline void block_other_signals() {
+  sigset_t others;
+  sigfillset(&others);
+  sigdelset(&others, SIGRTMIN);
+  pthread_sigmask(SIG_SETMASK, &others, nullptr);
+}
+
+/// Interrupts those of `threads` (of `thread` and an atomic `waiting`) that wait, until `done()`. `lock` is held and
+/// guards them; `changed` is notified when a thread ends.
+template <class Threads, class Done>
+void interrupt_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, Threads& threads,
+                     const Done& done) {
+  constexpr std::chrono::milliseconds kEach{5};
+  // A signal between a thread's last look and its wait would be lost, hence again and again.
+  do {
+    for (auto& one : threads) {
+      if (one.waiting) pthread_kill(one.thread.native_handle(), SIGRTMIN);
+    }
+  } while (!changed.wait_for(lock, kEach, done));
+}
+
+}  // namespace kvfs
