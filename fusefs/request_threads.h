@@ -3,9 +3,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 
 namespace kvfs {
@@ -16,6 +18,20 @@ inline void block_other_signals() {
   sigfillset(&others);
   sigdelset(&others, SIGRTMIN);
   pthread_sigmask(SIG_SETMASK, &others, nullptr);
+}
+
+/// One more of `threads`, whose `thread` is what `start` gives. False, with a warning: the system gives no thread.
+template <class Threads, class Start>
+bool start_one_more(Threads& threads, const Start& start) {
+  try {
+    auto& one = threads.emplace_back();
+    one.thread = start(one);
+    return true;
+  } catch (const std::exception& e) {
+    if (!threads.empty() && !threads.back().thread.joinable()) threads.pop_back();
+    spdlog::warn("mount: no further thread: {}", e.what());
+    return false;
+  }
 }
 
 /// Interrupts those of `threads` (of `thread` and an atomic `waiting`) that wait, until `done()`. `lock` is held and

@@ -137,16 +137,12 @@ Result<void> RingLoop::prepare() {
 }
 
 bool RingLoop::add_server_locked(unsigned cpu) {
-  try {
-    Server& server = servers_.emplace_back();
+  const auto start = [&](Server& server) {
     server.loop = this;
     server.cpu = cpu;
-    server.thread = std::thread([this, &server] { run(server); });
-  } catch (const std::exception& e) {
-    if (!servers_.empty() && !servers_.back().thread.joinable()) servers_.pop_back();
-    spdlog::warn("mount: no further thread: {}", e.what());
-    return false;
-  }
+    return std::thread([this, &server] { run(server); });
+  };
+  if (!start_one_more(servers_, start)) return false;
   running_++;
   free_[cpu]++;
   return true;

@@ -58,14 +58,8 @@ Result<void> SessionLoop::start() {
 }
 
 bool SessionLoop::add_worker_locked() {
-  try {
-    Worker& worker = workers_.emplace_back();
-    worker.thread = std::thread([this, &worker] { run(worker); });
-  } catch (const std::exception& e) {
-    if (!workers_.empty() && !workers_.back().thread.joinable()) workers_.pop_back();
-    spdlog::warn("mount: no further thread: {}", e.what());
-    return false;
-  }
+  const auto start = [this](Worker& worker) { return std::thread([this, &worker] { run(worker); }); };
+  if (!start_one_more(workers_, start)) return false;
   running_++;
   return true;
 }

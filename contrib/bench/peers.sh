@@ -14,18 +14,16 @@ run_peer() {
   until_succeeds mountpoint -q "$work/$name"
 }
 
-start_kvfs() {
-  KVFS_MOUNT_IO_URING=no KVFS_STORE_PATH=$work/kvfs.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= run_peer kvfs "$kvfs" mount -f "$work/kvfs" &&
-    mkdir -p "$work/kvfs/bench/bench" && directory_of[kvfs]=$work/kvfs/bench/bench
+# run_kvfs NAME IO_URING
+run_kvfs() {
+  KVFS_MOUNT_IO_URING=$2 KVFS_STORE_PATH=$work/$1.store KVFS_HTTP_LISTEN='' KVFS_RESP_LISTEN='' \
+    run_peer "$1" "$kvfs" mount -f "$work/$1" &&
+    mkdir -p "$work/$1/bench/bench" && directory_of[$1]=$work/$1/bench/bench
 }
 
-# The same with its requests over io_uring.
-start_kvfs_uring() {
-  [ -e /sys/module/fuse/parameters/enable_uring ] || return 1
-  KVFS_MOUNT_IO_URING=yes KVFS_STORE_PATH=$work/kvfs_uring.store KVFS_HTTP_LISTEN= KVFS_RESP_LISTEN= \
-    run_peer kvfs_uring "$kvfs" mount -f "$work/kvfs_uring" &&
-    mkdir -p "$work/kvfs_uring/bench/bench" && directory_of[kvfs_uring]=$work/kvfs_uring/bench/bench
-}
+start_kvfs() { run_kvfs kvfs no; }
+
+start_kvfs_uring() { [ -e /sys/module/fuse/parameters/enable_uring ] && run_kvfs kvfs_uring yes; }
 
 start_memfs() { run_peer memfs "$build/tests/bench/memfs" -f -o default_permissions "$work/memfs"; }
 
