@@ -302,7 +302,9 @@ class Filesystem {
   /// `keeps_values`: also of what a rename replaces, which somebody may be about to open.
   void note_removals(WriteTxn& txn, Removed& removed, bool keeps_values = false) const;
   void keep_removed(Removed& removed);
-  /// For reading, what a rename replaced after the kernel had looked it up.
+  /// The value of what a rename has replaced after the kernel had looked it up, or is just replacing.
+  std::optional<std::string> replaced_value(Inode inode);
+  /// Opens that for reading.
   Result<OpenedFile> open_replaced(Inode inode, int flags);
   // Nodes that are among the removed ones (filesystem_removed.cc). nullopt: this one is not.
   std::optional<Result<Attributes>> set_removed_attributes(Inode inode, const AttributeRequest& request);

@@ -105,9 +105,8 @@ Result<size_t> Filesystem::read(FileHandle& handle, uint64_t offset, size_t leng
   if (got || got.error().code != Errc::stale) return got;
   lock.unlock();
   // A rename may have replaced it between its opening and its being held.
-  { const std::unique_lock nobody_replaces(replacing_); }
-  const auto replaced = removed_nodes_.find(file.inode);
-  return replaced && replaced->value ? read_text(*replaced->value, offset, length, out) : got;
+  const auto value = replaced_value(file.inode);
+  return value ? read_text(*value, offset, length, out) : got;
 }
 
 }  // namespace kvfs

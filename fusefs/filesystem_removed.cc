@@ -37,15 +37,20 @@ void Filesystem::keep_removed(Removed& removed) {
   }
 }
 
-Result<OpenedFile> Filesystem::open_replaced(Inode inode, int flags) {
-  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) return Errc::stale;
+std::optional<std::string> Filesystem::replaced_value(Inode inode) {
   { const std::unique_lock nobody_replaces(replacing_); }
   auto node = removed_nodes_.find(inode);
-  if (!node || !node->value) return Errc::stale;
+  return node ? std::move(node->value) : std::nullopt;
+}
+
+Result<OpenedFile> Filesystem::open_replaced(Inode inode, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) return Errc::stale;
+  auto value = replaced_value(inode);
+  if (!value) return Errc::stale;
   OpenedFile opened;
   opened.handle = std::make_unique<FileHandle>();
   opened.handle->flags = flags;
-  opened.handle->control = std::make_unique<TextHandle>(std::move(*node->value), TextHandle::Take());
+  opened.handle->control = std::make_unique<TextHandle>(std::move(*value), TextHandle::Take());
   opened.no_flush = true;
   return opened;
 }
