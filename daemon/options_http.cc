@@ -13,6 +13,7 @@ Result<http::HttpOptions> http_options(const Config& config) {
   http::HttpOptions options;
   options.listen = config.list("http", "listen");
   options.threads = count("threads");
+  options.pin_threads = config.boolean("http", "pin_threads");
   options.anonymous = config.boolean("http", "anonymous");
   options.anonymous_tenant = config.text("http", "anonymous_tenant");
   options.default_collection = config.text("http", "default_collection");

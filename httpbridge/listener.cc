@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
 #include <cerrno>
+#include <system_error>
 
 namespace kvfs::http {
 
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Listener>> Listener::bind(ListenAddress address, std::vec
 }
 
 Listener::~Listener() {
-  if (unix_) ::unlink(address_.unix_path.c_str());
+  if (bound_) ::unlink(address_.unix_path.c_str());
 }
 
 Result<void> Listener::bind_tcp() {
@@ -62,21 +62,25 @@ Result<void> Listener::bind_tcp() {
   if (everywhere && !machine_has_ipv6()) *resolved = net::asio::ip::address_v4::any();
   loopback_ = resolved->is_loopback();
   net::Tcp::endpoint endpoint(*resolved, address_.port);
+  net::IoContext unused;  // of sockets that are bound here, and watched by the workers' loops
   if (address_.port != 0) {
     // Sockets that share a port would also share it with another server: a probe that does not share finds that one.
-    net::Acceptor<net::Tcp> probe(workers_.front()->io());
+    net::Acceptor<net::Tcp> probe(unused);
     net::ErrorCode error = open_and_bind(probe, endpoint, everywhere, false);
     if (!error) probe.listen(1, error);
     if (error) return listen_error(address_, error);
   }
   for (Worker* worker : workers_) {
-    auto door = std::make_unique<Door<net::Tcp>>(worker->io());
-    net::ErrorCode error = open_and_bind(door->acceptor, endpoint, everywhere, true);
-    if (!error) door->acceptor.listen(worker->options().backlog, error);
-    if (!error) endpoint = door->acceptor.local_endpoint(error);
+    net::Acceptor<net::Tcp> acceptor(unused);
+    net::ErrorCode error = open_and_bind(acceptor, endpoint, everywhere, true);
+    if (!error) acceptor.listen(worker->options().backlog, error);
+    if (!error) endpoint = acceptor.local_endpoint(error);
+    if (!error) acceptor.native_non_blocking(true, error);
     if (error) return listen_error(address_, error);
     address_.port = endpoint.port();
-    tcp_.push_back(std::move(door));
+    acceptors_.push_back(std::make_unique<Acceptor>(
+        worker->loop(), Descriptor(acceptor.release()), address_.text,
+        [this, worker](Descriptor connection) { on_accept_(*worker, std::move(connection), *this); }));
   }
   return {};
 }
@@ -84,97 +88,48 @@ Result<void> Listener::bind_tcp() {
 Result<void> Listener::bind_unix() {
   loopback_ = true;
   const std::string& path = address_.unix_path;
+  net::IoContext unused;
   struct stat status {};
   if (::lstat(path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode))
       return {Errc::exists, "cannot listen on " + path + ": it exists and is not a socket"};
-    net::asio::basic_stream_socket<net::Local, net::Executor> probe(workers_.front()->io());
+    net::asio::basic_stream_socket<net::Local, net::Executor> probe(unused);
     net::ErrorCode refused;
     probe.connect(net::Local::endpoint(path), refused);
     if (!refused) return listen_error(address_, net::asio::error::address_in_use);
     ::unlink(path.c_str());  // of a server that is no more
   }
-  auto door = std::make_unique<Door<net::Local>>(workers_.front()->io());
+  net::Acceptor<net::Local> acceptor(unused);
   net::ErrorCode error;
-  door->acceptor.open(net::Local(), error);
-  if (!error) door->acceptor.bind(net::Local::endpoint(path), error);
-  if (!error) door->acceptor.listen(workers_.front()->options().backlog, error);
+  acceptor.open(net::Local(), error);
+  if (!error) acceptor.bind(net::Local::endpoint(path), error);
+  if (!error) acceptor.listen(workers_.front()->options().backlog, error);
+  if (!error) acceptor.native_non_blocking(true, error);
   if (error) return listen_error(address_, error);
-  unix_ = std::move(door);
+  bound_ = true;
+  acceptors_.push_back(std::make_unique<Acceptor>(workers_.front()->loop(), Descriptor(acceptor.release()),
+                                                  address_.text,
+                                                  [this](Descriptor connection) { hand_on(std::move(connection)); }));
   return {};
 }
 
 void Listener::start() {
-  for (size_t i = 0; i < tcp_.size(); ++i) workers_[i]->keep_up([this, i] { accept_tcp(i); });
-  if (unix_) workers_.front()->keep_up([this] { accept_unix(); });
+  for (size_t i = 0; i < acceptors_.size(); ++i) {
+    if (!acceptors_[i]->start()) throw std::system_error(errno, std::generic_category(), address_.text);
+    workers_[i]->each_tick([acceptor = acceptors_[i].get()] { acceptor->retry(); });
+  }
 }
 
-void Listener::accept_tcp(size_t index) {
-  Worker& worker = *workers_[index];
-  Door<net::Tcp>& door = *tcp_[index];
-  if (!door.acceptor.is_open() || door.accepting.under_way()) return;
-  auto socket = std::make_unique<net::Socket>(worker.io());
-  net::Socket& target = *socket;
-  door.acceptor.async_accept(target, [this, index, &door, &worker, socket = std::move(socket),
-                                      token = door.accepting.begin()](const net::ErrorCode& error) mutable {
-    if (error == net::asio::error::operation_aborted) return;
-    if (error) {
-      return door.pause.begin(address_.text, error, [this, index, token = std::move(token)]() mutable {
-        token.end();
-        accept_tcp(index);
-      });
-    }
-    net::ErrorCode ignored;
-    net::Tcp::endpoint peer;
-    auto remote = socket->remote_endpoint(ignored);
-    if (!ignored && remote.size() <= peer.capacity()) {
-      std::memcpy(peer.data(), remote.data(), remote.size());
-      peer.resize(remote.size());
-    }
-    socket->set_option(net::Tcp::no_delay(true), ignored);
-    auto address = peer.address();
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-      address = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6());
-    try {
-      on_accept_(worker, std::move(*socket), address_, address.to_string(), loopback_);
-    } catch (const std::exception& e) {  // no memory for this one
-      spdlog::error("http: a connection to {} was dropped: {}", address_.text, e.what());
-    }
-    token.end();
-    accept_tcp(index);
+void Listener::hand_on(Descriptor connection) {
+  Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  worker.loop().post([this, &worker, held = std::make_shared<Descriptor>(std::move(connection))] {
+    on_accept_(worker, std::move(*held), *this);
   });
 }
 
-void Listener::accept_unix() {
-  if (!unix_->acceptor.is_open() || unix_->accepting.under_way()) return;
-  Worker& worker = *workers_[next_worker_++ % workers_.size()];
-  auto socket = std::make_shared<net::Socket>(worker.io());
-  auto taken = [this, &worker, socket, token = unix_->accepting.begin()](const net::ErrorCode& error) mutable {
-    if (error == net::asio::error::operation_aborted) return;
-    if (error) {
-      return unix_->pause.begin(address_.text, error, [this, token = std::move(token)]() mutable {
-        token.end();
-        accept_unix();
-      });
-    }
-    net::asio::post(worker.io(),
-                    [this, &worker, socket] { on_accept_(worker, std::move(*socket), address_, "unix", true); });
-    token.end();
-    accept_unix();
-  };
-  unix_->acceptor.async_accept(*socket, std::move(taken));
-}
-
 void Listener::stop() {
-  const auto close_on = [](Worker& worker, auto& door) {
-    net::asio::post(worker.io(), [&door] {
-      net::ErrorCode ignored;
-      door.acceptor.close(ignored);
-      door.pause.cancel();
-    });
-  };
-  for (size_t i = 0; i < tcp_.size(); ++i) close_on(*workers_[i], *tcp_[i]);
-  if (unix_) close_on(*workers_.front(), *unix_);
+  for (size_t i = 0; i < acceptors_.size(); ++i)
+    workers_[i]->loop().post([acceptor = acceptors_[i].get()] { acceptor->close(); });
 }
 
 }  // namespace kvfs::http

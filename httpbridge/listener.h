@@ -8,15 +8,15 @@
 
 #include "httpbridge/net.h"
 #include "httpbridge/worker.h"
-#include "net/accept_pause.h"
+#include "net/acceptor.h"
 #include "net/listen_address.h"
-#include "net/standing.h"
 
 namespace kvfs::http {
 
+class Listener;
+
 /// Takes a connection on `worker`'s thread.
-using OnAccept = std::function<void(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer,
-                                    bool loopback)>;
+using OnAccept = std::function<void(Worker& worker, Descriptor connection, const Listener& on)>;
 
 class Listener {
  public:
@@ -26,6 +26,7 @@ class Listener {
                                                 OnAccept on_accept);
   ~Listener();
 
+  /// Throws std::system_error where the system is out of resources. REQUIRES: the workers have not started.
   void start();
   /// Takes no more connections. Runs on any thread; done when the workers' loops have turned.
   void stop();
@@ -35,27 +36,18 @@ class Listener {
   bool loopback() const { return loopback_; }
 
  private:
-  template <class Protocol>
-  struct Door {
-    explicit Door(net::IoContext& io) : acceptor(io), pause(io) {}
-    net::Acceptor<Protocol> acceptor;
-    AcceptPause pause;
-    Standing accepting;
-  };
-
   Listener(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept)
       : address_(std::move(address)), workers_(std::move(workers)), on_accept_(std::move(on_accept)) {}
   Result<void> bind_tcp();
   Result<void> bind_unix();
-  void accept_tcp(size_t index);
-  void accept_unix();
+  void hand_on(Descriptor connection);
 
   ListenAddress address_;
   const std::vector<Worker*> workers_;
   const OnAccept on_accept_;
   bool loopback_ = false;
-  std::vector<std::unique_ptr<Door<net::Tcp>>> tcp_;  // one for each worker
-  std::unique_ptr<Door<net::Local>> unix_;
+  bool bound_ = false;                                // the Unix socket is this listener's
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // one for each worker, or the first one's for all
   size_t next_worker_ = 0;
 };
 

@@ -1,9 +1,8 @@
-// Names for the parts of Asio that the door uses, with concrete executors: no type erasure on the hot path.
+// Names for the parts of Asio that the listeners use, with concrete executors.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -17,8 +16,6 @@ using IoContext = asio::io_context;
 using Executor = IoContext::executor_type;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
-/// TCP and Unix sockets alike.
-using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
 template <class Protocol>
 using Acceptor = asio::basic_socket_acceptor<Protocol, Executor>;
 

@@ -19,7 +19,8 @@ struct HttpOptions {
   // Where to listen: "127.0.0.1:3300", "[::1]:3300", "localhost:0" (port 0: any free one), "*:3300" (all addresses),
   // "unix:/path"; with "tls:" before it, TLS; with "-" before all, it may be missing. Empty: the door is off.
   std::vector<std::string> listen = {"127.0.0.1:3300"};
-  size_t threads = 0;  // 0: one for each CPU
+  size_t threads = 0;       // 0: one for each CPU
+  bool pin_threads = true;  // to a CPU each, where there are as many of these
 
   // Who may come in.
   std::vector<ApiKey> keys;

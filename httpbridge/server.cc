@@ -1,17 +1,20 @@
 #include "httpbridge/server.h"
 
-#include <spdlog/spdlog.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/socket.h>
 
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <csignal>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "httpbridge/listener.h"
 #include "httpbridge/metrics_text.h"
 #include "httpbridge/session.h"
 #include "httpbridge/worker.h"
+#include "net/socket_address.h"
 #include "net/tls.h"
 
 namespace kvfs::http {
@@ -59,6 +62,17 @@ class AddressPlace {
   bool taken_ = false;
 };
 
+/// Those that this process may use.
+std::vector<int> usable_cpus() {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  std::vector<int> cpus;
+  if (::sched_getaffinity(0, sizeof usable, &usable) != 0) return cpus;  // more of them than a cpu_set_t has
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &usable)) cpus.push_back(cpu);
+  return cpus;
+}
+
 }  // namespace
 
 class HttpServer::Impl {
@@ -71,7 +85,7 @@ class HttpServer::Impl {
   ~Impl() { stop(); }
 
   Result<void> open(size_t threads);
-  void accept(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer, bool loopback);
+  void accept(Worker& worker, Descriptor connection, const Listener& on);
   Result<void> reload(const HttpOptions& options);
   void stop();
 
@@ -105,9 +119,9 @@ Result<void> HttpServer::Impl::open(size_t threads) {
     }
     const bool optional = address->optional;
     auto listener =
-        Listener::bind(std::move(*address), workers,
-                       [this](Worker& worker, net::Socket socket, const ListenAddress& on, std::string peer,
-                              bool loopback) { accept(worker, std::move(socket), on, std::move(peer), loopback); });
+        Listener::bind(std::move(*address), workers, [this](Worker& worker, Descriptor connection, const Listener& on) {
+          accept(worker, std::move(connection), on);
+        });
     if (!listener && optional && listener.error().code == Errc::invalid) continue;
     if (!listener) return listener.error();
     if (!(*listener)->loopback() && options.keys.empty() && !options.anonymous)
@@ -120,13 +134,15 @@ Result<void> HttpServer::Impl::open(size_t threads) {
   }
   std::signal(SIGPIPE, SIG_IGN);  // TLS writes by itself, without MSG_NOSIGNAL
   for (const auto& listener : listeners_) listener->start();
-  for (const auto& worker : workers_) worker->start();
+  const std::vector<int> cpus = options.pin_threads ? usable_cpus() : std::vector<int>();
+  for (size_t i = 0; i < workers_.size(); ++i)
+    workers_[i]->start(cpus.size() == workers_.size() ? std::optional(cpus[i]) : std::nullopt);
   return {};
 }
 
-void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAddress& address, std::string peer,
-                              bool loopback) {
+void HttpServer::Impl::accept(Worker& worker, Descriptor connection, const Listener& on) {
   const bool full = shared_.connections.load(std::memory_order_relaxed) >= worker.options().connections_max;
+  std::string peer = host_text(remote_address(connection.get()));
   // Given back when the session is gone, wherever that happens.
   const auto place = std::make_shared<AddressPlace>(addresses_, peer);
   if (full || !place->take()) {
@@ -134,20 +150,18 @@ void HttpServer::Impl::accept(Worker& worker, net::Socket socket, const ListenAd
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nServer: kvfs\r\nContent-Type: application/json\r\nContent-Length: 32\r\n"
         "Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"too many connections\"}";
-    net::ErrorCode ignored;
-    socket.non_blocking(true, ignored);
-    if (!address.tls) socket.send(net::asio::buffer(kFull), 0, ignored);
+    if (!on.address().tls) (void)Transport(std::move(connection), nullptr).write(kFull);
     return;
   }
   TlsContext tls;
-  if (address.tls) {
+  if (on.address().tls) {
     const std::lock_guard lock(tls_mutex_);
     tls = tls_;
   }
-  net::ErrorCode failed;
-  const int fd = socket.release(failed);
-  if (failed) return;
-  const auto session = std::make_shared<Session>(worker, Transport(fd, tls.get()), std::move(peer), loopback);
+  const int on_off = 1;
+  ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on_off, sizeof on_off);  // fails on Unix sockets
+  const auto session =
+      std::make_shared<Session>(worker, Transport(std::move(connection), tls.get()), std::move(peer), on.loopback());
   session->place = place;
   session->start();
 }
@@ -178,7 +192,7 @@ void HttpServer::Impl::stop() {
   service_->set_draining();
   if (options.ready_grace_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(options.ready_grace_ms));
   for (const auto& listener : listeners_) listener->stop();
-  for (const auto& worker : workers_) net::asio::post(worker->io(), [worker = worker.get()] { worker->drain(); });
+  for (const auto& worker : workers_) worker->loop().post([worker = worker.get()] { worker->drain(); });
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(options.drain_timeout_ms);
   while (shared_.connections.load() > 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

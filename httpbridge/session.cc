@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/post.hpp>
 #include <charconv>
 #include <ctime>
 
@@ -48,10 +47,10 @@ Session::Session(Worker& worker, Transport transport, std::string peer, bool loo
 void Session::start() {
   worker_.add(shared_from_this());
   set_deadline(worker_.options().header_timeout_ms);
-  if (!worker_.poller().add(transport_.fd(), *this)) abort();
+  if (!worker_.loop().add(transport_.fd(), *this)) abort();
 }
 
-void Session::on_ready(Poller::Event event) {
+void Session::on_ready(EventLoop::Event event) {
   if (stage_ == Stage::closed) return;
   readable_ = readable_ || event.readable;
   hung_up_ = hung_up_ || event.hung_up;
@@ -110,7 +109,7 @@ void Session::run() {
 
 void Session::yield() {
   if (!flush()) return;
-  net::asio::post(worker_.io(), [self = shared_from_this()] { self->run_guarded(); });
+  worker_.loop().post([self = shared_from_this()] { self->run_guarded(); });
 }
 
 Session::Step Session::advance() {
@@ -254,8 +253,8 @@ void Session::answer() {
     stage_ = Stage::source;
     source_waits_ = false;
     set_deadline(worker_.options().write_timeout_ms);
-    response_.source->set_wake([weak = weak_from_this(), &io = worker_.io()] {
-      net::asio::post(io, [weak] {
+    response_.source->set_wake([weak = weak_from_this(), &loop = worker_.loop()] {
+      loop.post([weak] {
         const auto self = weak.lock();
         if (!self || !self->source_waits_) return;
         self->source_waits_ = false;

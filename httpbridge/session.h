@@ -9,15 +9,15 @@
 #include "httpbridge/input_buffer.h"
 #include "httpbridge/request_parser.h"
 #include "httpbridge/service.h"
-#include "httpbridge/transport.h"
 #include "httpbridge/value_put.h"
 #include "httpbridge/worker.h"
+#include "net/transport.h"
 
 namespace kvfs::http {
 
 /// Owned by its worker until abort(). Invariant: `request_` holds views into `head_` from admit() until its answer has
 /// been made, and `head_` does not move in between.
-class Session final : public std::enable_shared_from_this<Session>, private Poller::Handler {
+class Session final : public std::enable_shared_from_this<Session>, private EventLoop::Handler {
  public:
   Session(Worker& worker, Transport transport, std::string peer, bool loopback);
 
@@ -51,7 +51,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Poll
   /// What run() does after a step.
   enum class Step { again, need_input };
 
-  void on_ready(Poller::Event event) override;
+  void on_ready(EventLoop::Event event) override;
   void read_ahead();
   /// What it throws ends the connection.
   template <class Body>

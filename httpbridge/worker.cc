@@ -1,10 +1,10 @@
 #include "httpbridge/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <ctime>
 #include <utility>
 
@@ -13,16 +13,21 @@
 namespace kvfs::http {
 
 namespace {
-constexpr auto kTick = std::chrono::milliseconds(250);
-constexpr auto kAfterFailure = std::chrono::milliseconds(10);  // memory that there was not may be there then
-constexpr size_t kPutsAtOnceMax = 64;                          // larger write sets leave the processor's caches
-constexpr size_t kAnswersAtOnceMax = 64;                       // likewise the answers that wait for being sent together
+constexpr size_t kPutsAtOnceMax = 64;     // larger write sets leave the processor's caches
+constexpr size_t kAnswersAtOnceMax = 64;  // likewise the answers that wait for being sent together
+/// Threads that wander between CPUs leave their caches behind, and meet each other on one of them.
+void stay_on(int cpu) {
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(cpu, &here);
+  (void)pthread_setaffinity_np(pthread_self(), sizeof here, &here);  // slower elsewhere, no more
+}
+
 }  // namespace
 
 Worker::Worker(Shared& shared, MetricsShard& metrics)
     : shared_(shared),
-      context_(shared.service, metrics, [this](std::function<void()> run) { net::asio::post(io_, std::move(run)); }),
-      timer_(io_),
+      context_(shared.service, metrics, [this](std::function<void()> run) { loop_.post(std::move(run)); }),
       scratch_(new char[kScratchBytes]) {}
 
 Worker::~Worker() {
@@ -30,34 +35,22 @@ Worker::~Worker() {
   join();
 }
 
-void Worker::start() {
-  thread_ = std::thread([this] {
+void Worker::start(std::optional<int> cpu) {
+  thread_ = std::thread([this, cpu] {
     pthread_setname_np(pthread_self(), "kvfs-http");
-    while (!run()) std::this_thread::sleep_for(kAfterFailure);
+    if (cpu) stay_on(*cpu);
+    loop_.run();
   });
 }
 
-bool Worker::run() {
-  try {
-    if (!ticking_.under_way()) tick();
-    poller_.keep_up();
-    for (const auto& keep_up : kept_up_) keep_up();
-    if (unsynced_.size() != 0) unsynced_.ask(service().store());
-    io_.run();
-    return true;
-  } catch (const std::exception& e) {
-    spdlog::error("http: {}", e.what());
-    return false;
-  }
-}
-
-void Worker::stop() { io_.stop(); }
+void Worker::stop() { loop_.stop(); }
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
 int64_t Worker::coarse_now_ms() const {
+  if (step_ != Step::none) return last_ns_ / 1'000'000;
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return now.tv_sec * int64_t{1000} + now.tv_nsec / 1'000'000;
@@ -84,6 +77,8 @@ void Worker::run_turns() {
   send_held();
   step_ = Step::none;
   forget_gone();
+  if (!gathered_.empty()) loop_.hurry();  // by clients who sent their next request with the last
+  if (unsynced_.size() != 0) unsynced_.ask(service().store());
 }
 
 void Worker::send_held() {
@@ -117,20 +112,10 @@ bool Worker::awaits_sync(const std::shared_ptr<Session>& session) {
   const Sequence sequence = std::exchange(context_.awaits_sync, 0);
   if (sequence == 0) return false;
   unsynced_.add(session, sequence);
-  if (unsynced_.size() > 1) return true;
-  // Together with those who are ready now.
-  net::asio::post(io_, [this] { unsynced_.ask(service().store()); });
-  poller_.yield();
   return true;
 }
 
-void Worker::gather(std::shared_ptr<Session> session) {
-  gathered_.push_back(std::move(session));
-  if (step_ == Step::answer || gathered_.size() > 1) return;
-  // With those who are ready now.
-  net::asio::post(io_, [this] { run_gathered(); });
-  poller_.yield();
-}
+void Worker::gather(std::shared_ptr<Session> session) { gathered_.push_back(std::move(session)); }
 
 void Worker::forget_gone() {
   for (auto gone = std::exchange(gone_, nullptr); gone != nullptr; gone = std::exchange(gone->gone_before, nullptr)) {
@@ -175,28 +160,21 @@ void Worker::drain() {
   for (const auto& session : sessions) session->drain();
 }
 
-// One timer for all sessions: deadlines are late by a tick at most.
+// One clock for all sessions: deadlines are late by a tick at most.
 void Worker::tick() {
-  timer_.expires_after(kTick);
-  timer_.async_wait([this, token = ticking_.begin()](const net::ErrorCode& error) mutable {
-    if (error) return;
-    token.end();
-    const int64_t now_ms = coarse_now_ms();
-    // Backwards: a session that ends is replaced by one that was looked at already.
-    for (size_t i = sessions_.size(); i-- > 0;) {
-      if (i >= sessions_.size()) continue;
-      const std::shared_ptr<Session> session = sessions_[i];
-      try {
-        session->check_deadline(now_ms);
-      } catch (const std::exception& e) {  // of one session; the timer goes on
-        spdlog::error("http: {}", e.what());
-      }
+  const int64_t now_ms = coarse_now_ms();
+  // Backwards: a session that ends is replaced by one that was looked at already.
+  for (size_t i = sessions_.size(); i-- > 0;) {
+    if (i >= sessions_.size()) continue;
+    const std::shared_ptr<Session> session = sessions_[i];
+    try {
+      session->check_deadline(now_ms);
+    } catch (const std::exception& e) {  // of one session; the others have their turn
+      spdlog::error("http: {}", e.what());
     }
-    forget_gone();
-    if (unsynced_.size() != 0) unsynced_.ask(service().store());  // where it could not be asked at once
-    if (shared_.access_log != nullptr) shared_.access_log->flush();
-    tick();
-  });
+  }
+  for (const auto& run : each_tick_) run();
+  if (shared_.access_log != nullptr) shared_.access_log->flush();
 }
 
 }  // namespace kvfs::http

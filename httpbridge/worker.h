@@ -2,20 +2,16 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
 
 #include "httpbridge/access_log.h"
-#include "httpbridge/net.h"
-#include "httpbridge/poller.h"
 #include "httpbridge/service.h"
-#include "net/standing.h"
+#include "net/event_loop.h"
 #include "net/unsynced.h"
 
 namespace kvfs::http {
@@ -29,7 +25,7 @@ struct Shared {
   std::atomic<size_t> connections{0};
 };
 
-/// All functions but post(), stop() and join() run on the worker's own thread (or before start()).
+/// All functions but stop() and join() run on the worker's own thread (or before start()).
 class Worker {
  public:
   static constexpr size_t kScratchBytes = 256 * 1024;
@@ -37,21 +33,20 @@ class Worker {
   Worker(Shared& shared, MetricsShard& metrics);
   ~Worker();
 
-  void start();
+  /// `cpu`: where alone its thread runs, where the system allows it; none: anywhere.
+  void start(std::optional<int> cpu);
   void stop();
   void join();
-  /// Called when the thread begins and after a failure (want of memory), to begin again what is no more under way.
-  /// REQUIRES: before start().
-  void keep_up(std::function<void()> begin_again) { kept_up_.push_back(std::move(begin_again)); }
+  /// Called now and then. REQUIRES: before start().
+  void each_tick(std::function<void()> run) { each_tick_.push_back(std::move(run)); }
 
-  net::IoContext& io() { return io_; }
-  Poller& poller() { return poller_; }
+  EventLoop& loop() { return loop_; }
   Shared& shared() { return shared_; }
   Service& service() { return shared_.service; }
   Context& context() { return context_; }
   const HttpOptions& options() const { return context_.options; }
 
-  /// Milliseconds of a monotonic clock, as of the last tick or event.
+  /// Milliseconds of a monotonic clock, as of the last tick, or of the last request.
   int64_t coarse_now_ms() const;
   /// Nanoseconds of a monotonic clock.
   int64_t now_ns();
@@ -62,7 +57,7 @@ class Worker {
   // The code of each step, most of it the kernel's, is larger than a processor's first cache: going through all of it
   // for each request costs more.
 
-  /// session.run_guarded() is called when all that are ready now have been read. For handlers of the poller's events.
+  /// session.run_guarded() is called when all that are ready now have been read. For handlers of the loop's events.
   void take_turn(Session& session) { turns_.push_back(&session); }
   /// Whether answers are to wait for those of the other sessions.
   bool holds_answers() const { return step_ == Step::answer || step_ == Step::commit; }
@@ -84,13 +79,9 @@ class Worker {
   void drain();
 
  private:
-  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   /// Of sessions that are ready at once. commit: what they write together.
   enum class Step { none, answer, commit, send };
 
-  /// False: something was thrown by what no session answers for. True: stopped.
-  bool run();
   void tick();
   void forget_gone();
   void run_turns();
@@ -99,12 +90,9 @@ class Worker {
   bool run_together(std::span<const std::shared_ptr<Session>> sessions);
 
   Shared& shared_;
-  net::IoContext io_{1};
-  Poller poller_{io_, [this] { run_turns(); }};
+  EventLoop loop_{"http", {[this] { run_turns(); }, [this] { tick(); }}};
   Context context_;
-  Timer timer_;
-  Standing ticking_;
-  std::vector<std::function<void()>> kept_up_;
+  std::vector<std::function<void()>> each_tick_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::shared_ptr<Session> gone_;  // the last that was removed in this turn, and so on by gone_before
   std::unique_ptr<char[]> scratch_;
@@ -114,7 +102,7 @@ class Worker {
   Step step_ = Step::none;
   int64_t last_ns_ = 0;
   std::vector<std::shared_ptr<Session>> gathered_;
-  Unsynced<Session> unsynced_{io_};
+  Unsynced<Session> unsynced_{loop_};
   std::thread thread_;
 };
 

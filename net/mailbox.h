@@ -1,34 +1,34 @@
-// Functions that other threads hand to the thread of an io_context.
+// Functions that other threads hand to the thread of a loop that may be gone.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <mutex>
 #include <utility>
 
+#include "net/event_loop.h"
+
 namespace kvfs {
 
-/// Shared by the owner of an io_context and those who may still want to tell it something when it is gone.
+/// Shared by the owner of a loop and those who may still want to tell it something when it is gone.
 /// Thread safety: all functions may be called from any thread.
 class Mailbox {
  public:
-  explicit Mailbox(boost::asio::io_context& io) : io_(&io) {}
+  explicit Mailbox(EventLoop& loop) : loop_(&loop) {}
 
-  /// Runs `run` on the io_context's thread; drops it after close().
+  /// Runs `run` on the loop's thread; drops it after close().
   template <class Run>
   void post(Run&& run) {
     const std::lock_guard lock(mutex_);
-    if (io_ != nullptr) boost::asio::post(*io_, std::forward<Run>(run));
+    if (loop_ != nullptr) loop_->post(std::forward<Run>(run));
   }
-  /// Before the io_context goes.
+  /// Before the loop goes.
   void close() {
     const std::lock_guard lock(mutex_);
-    io_ = nullptr;
+    loop_ = nullptr;
   }
 
  private:
   std::mutex mutex_;
-  boost::asio::io_context* io_;  // guarded by mutex_
+  EventLoop* loop_;  // guarded by mutex_
 };
 
 }  // namespace kvfs

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -14,13 +13,13 @@
 
 namespace kvfs {
 
-/// Those of one io_context's thread, which alone uses this. `Session` has synced(const Result<void>&), called on that
+/// Those of one loop's thread, which alone uses this. `Session` has synced(const Result<void>&), called on that
 /// thread, if it is still there, once its writes are durable, or with why they may not be.
 template <class Session>
 class Unsynced {
  public:
-  explicit Unsynced(boost::asio::io_context& io) : mailbox_(std::make_shared<Mailbox>(io)) {}
-  /// Nobody is told any more. REQUIRES: the io_context is still there.
+  explicit Unsynced(EventLoop& loop) : mailbox_(std::make_shared<Mailbox>(loop)) {}
+  /// Nobody is told any more. REQUIRES: the loop is still there.
   ~Unsynced() { mailbox_->close(); }
   Unsynced(const Unsynced&) = delete;
   Unsynced& operator=(const Unsynced&) = delete;

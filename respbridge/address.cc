@@ -1,5 +1,8 @@
 #include "respbridge/address.h"
 
+#include <sys/un.h>
+
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstring>
@@ -8,27 +11,24 @@ namespace kvfs::resp {
 
 namespace {
 
+namespace asio = boost::asio;
 using asio::ip::tcp;
-using Endpoint = asio::generic::stream_protocol::endpoint;
 
-/// The TCP form of a generic endpoint; a port of 0 where it is none.
-tcp::endpoint as_tcp(const Endpoint& endpoint) {
-  tcp::endpoint out;
-  const int family = endpoint.protocol().family();
-  if (family != AF_INET && family != AF_INET6) return out;
-  out.resize(endpoint.size());
-  std::memcpy(out.data(), endpoint.data(), endpoint.size());
-  return out;
+/// Clients of a Unix socket have no name: both ends are told by the server's path.
+std::string unix_text(const SocketAddress& server) {
+  const auto* address = reinterpret_cast<const sockaddr_un*>(server.data());
+  const size_t path_bytes =
+      server.size() > offsetof(sockaddr_un, sun_path) ? server.size() - offsetof(sockaddr_un, sun_path) : 0;
+  return std::string(address->sun_path, ::strnlen(address->sun_path, path_bytes)) + ":0";
 }
 
-std::string text_of(const Endpoint& endpoint) {
-  const tcp::endpoint tcp_form = as_tcp(endpoint);
-  const std::string host = tcp_form.address().to_string();
-  const std::string port = std::to_string(tcp_form.port());
-  return tcp_form.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+std::string text_of(const SocketAddress& end, int fd) {
+  if (is_unix(end)) return unix_text(local_address(fd));
+  const std::string host = host_text(end);
+  if (host == "?") return "?:0";
+  const std::string port = std::to_string(as_tcp(end).port());
+  return host.find(':') != std::string::npos ? "[" + host + "]:" + port : host + ":" + port;
 }
-
-bool is_unix(const Endpoint& endpoint) { return endpoint.protocol().family() == AF_UNIX; }
 
 }  // namespace
 
@@ -46,7 +46,7 @@ Result<ResolvedAddress> resolve_listen_address(std::string_view text) {
     out.endpoints.emplace_back(tcp::endpoint(machine_has_ipv6() ? tcp::v6() : tcp::v4(), out.port));
     return out;
   }
-  error_code error;
+  boost::system::error_code error;
   asio::io_context io;
   const auto found = tcp::resolver(io).resolve(out.host, std::to_string(out.port), tcp::resolver::passive, error);
   if (error || found.empty())
@@ -59,28 +59,7 @@ Result<ResolvedAddress> resolve_listen_address(std::string_view text) {
   return out;
 }
 
-std::string peer_text(const Socket& socket, bool local_end) {
-  error_code error;
-  const Endpoint endpoint = local_end ? socket.local_endpoint(error) : socket.remote_endpoint(error);
-  if (error) return "?:0";
-  if (!is_unix(endpoint)) return text_of(endpoint);
-  // Clients of a Unix socket have no name: both ends are told by the server's path.
-  const Endpoint named = socket.local_endpoint(error);
-  const auto* address = reinterpret_cast<const sockaddr_un*>(named.data());
-  const size_t path_bytes =
-      named.size() > offsetof(sockaddr_un, sun_path) ? named.size() - offsetof(sockaddr_un, sun_path) : 0;
-  return std::string(address->sun_path, ::strnlen(address->sun_path, path_bytes)) + ":0";
-}
-
-bool is_local_peer(const Socket& socket) {
-  error_code error;
-  const Endpoint endpoint = socket.remote_endpoint(error);
-  if (error) return false;
-  if (is_unix(endpoint)) return true;
-  asio::ip::address address = as_tcp(endpoint).address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return address.is_loopback();
-}
+std::string peer_text(int fd) { return text_of(remote_address(fd), fd); }
+std::string own_text(int fd) { return text_of(local_address(fd), fd); }
 
 }  // namespace kvfs::resp

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "net/listen_address.h"
-#include "respbridge/net.h"
+#include "net/socket_address.h"
 #include "store/result.h"
 
 namespace kvfs::resp {
@@ -14,15 +14,15 @@ namespace kvfs::resp {
 /// An address with what it stands for.
 struct ResolvedAddress : ListenAddress {
   bool local = false;  // a loopback address or a Unix socket
-  std::vector<asio::generic::stream_protocol::endpoint> endpoints;
+  std::vector<SocketAddress> endpoints;
 };
 
 /// Errors: invalid (malformed, or a host name that has no address).
 Result<ResolvedAddress> resolve_listen_address(std::string_view text);
 
-/// "127.0.0.1:6379", "[::1]:6379", "/path:0" for Unix sockets.
-std::string peer_text(const Socket& socket, bool local_end);
-/// Whether the other end is on this machine.
-bool is_local_peer(const Socket& socket);
+/// Of the connected socket `fd`: "127.0.0.1:6379", "[::1]:6379", "/path:0" for Unix sockets.
+std::string peer_text(int fd);
+/// The same of its other end, which is this server's.
+std::string own_text(int fd);
 
 }  // namespace kvfs::resp

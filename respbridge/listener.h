@@ -1,53 +1,49 @@
 // One listening socket: accepts, refuses what is too much, hands connections to the workers in turn.
 #pragma once
 
-#include <boost/asio/ssl/context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "net/accept_pause.h"
-#include "net/standing.h"
+#include "net/acceptor.h"
+#include "net/tls.h"
 #include "respbridge/address.h"
-#include "respbridge/net.h"
 #include "respbridge/worker.h"
 
 namespace kvfs::resp {
 
-/// Runs on the io_context it was opened with.
+/// Runs on the loop of the worker it was opened with.
 class Listener {
  public:
   using NextWorker = std::function<Worker&()>;
 
   /// Errors: busy, access_denied, invalid, io; each says what to do.
-  static Result<std::unique_ptr<Listener>> open(asio::io_context& io, Service& service, const ListenAddress& address,
-                                                const asio::generic::stream_protocol::endpoint& endpoint,
-                                                std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker);
-  /// REQUIRES: its io_context does not run any more.
+  static Result<std::unique_ptr<Listener>> open(EventLoop& loop, Service& service, const ListenAddress& address,
+                                                const SocketAddress& endpoint, TlsContext tls, NextWorker next_worker);
+  /// REQUIRES: its loop does not run any more.
   ~Listener();
 
-  /// No-op where it does.
-  void accept();
+  /// False: out of resources (errno). REQUIRES: once.
+  bool start() { return acceptor_->start(); }
+  /// Where accepting has failed, tries again.
+  void retry() { acceptor_->retry(); }
   void close();
   /// For connections from now on; no-op where the address is without TLS.
-  void replace_tls(std::shared_ptr<asio::ssl::context> tls) {
+  void replace_tls(TlsContext tls) {
     if (tls_) tls_ = std::move(tls);
   }
   uint16_t port() const { return port_; }
 
  private:
-  Listener(asio::io_context& io, Service& service, std::shared_ptr<asio::ssl::context> tls, NextWorker next_worker)
-      : service_(service), acceptor_(io), pause_(io), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
-  void on_accept(Socket socket, Worker& worker);
+  Listener(Service& service, TlsContext tls, NextWorker next_worker)
+      : service_(service), tls_(std::move(tls)), next_worker_(std::move(next_worker)) {}
+  void on_connection(Descriptor connection);
 
   Service& service_;
-  Acceptor acceptor_;
-  AcceptPause pause_;
-  Standing accepting_;
-  std::shared_ptr<asio::ssl::context> tls_;
+  TlsContext tls_;
   NextWorker next_worker_;
-  std::string address_;  // as configured
-  std::string unix_path_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::string unix_path_;  // empty: none, or removed
   uint16_t port_ = 0;
 };
 

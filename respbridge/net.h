@@ -1,8 +1,7 @@
-// Names of Asio, with the concrete executor type: the polymorphic one costs on every operation.
+// Names for the parts of Asio that the listeners use, with concrete executors.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
@@ -11,8 +10,6 @@ namespace kvfs::resp {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using NetExecutor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, NetExecutor>;
-using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, NetExecutor>;
+using BoundSocket = asio::basic_socket_acceptor<asio::generic::stream_protocol, asio::io_context::executor_type>;
 
 }  // namespace kvfs::resp

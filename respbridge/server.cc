@@ -1,7 +1,8 @@
 #include "respbridge/server.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -27,8 +28,6 @@ class RespServer::Impl {
   std::vector<std::string> urls() const { return urls_; }
 
  private:
-  static Result<std::shared_ptr<asio::ssl::context>> make_tls(const TlsOptions& options);
-
   std::unique_ptr<Service> service_;
   Notifier notifier_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -40,24 +39,17 @@ class RespServer::Impl {
   std::mutex life_mutex_;  // of stop() and reload()
 };
 
-Result<std::shared_ptr<asio::ssl::context>> RespServer::Impl::make_tls(const TlsOptions& options) {
-  const Result<TlsContext> made = make_tls_context(options);
-  if (!made) return made.error();
-  SSL_CTX_up_ref(made->get());  // one reference is Asio's
-  return std::make_shared<asio::ssl::context>(made->get());
-}
-
 Result<void> RespServer::Impl::reload(const RespOptions& options) {
   const std::lock_guard lock(life_mutex_);
   if (workers_.empty()) return {};
-  std::shared_ptr<asio::ssl::context> tls;
+  TlsContext tls;
   if (has_tls_) {
-    Result<std::shared_ptr<asio::ssl::context>> made = make_tls(options.tls);
+    Result<TlsContext> made = make_tls_context(options.tls);
     if (!made) return made.error();
     tls = std::move(*made);
   }
   if (Result<void> done = service_->reload(options); !done || !tls) return done;
-  asio::post(workers_[0]->io(), [this, tls] {
+  workers_[0]->loop().post([this, tls] {
     for (const auto& listener : listeners_) listener->replace_tls(tls);
   });
   return {};
@@ -67,7 +59,7 @@ Result<void> RespServer::Impl::listen() {
   const RespOptions& options = service_->options();
   const size_t threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency() / 2);
   for (size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(*service_));
-  std::shared_ptr<asio::ssl::context> tls_of_all;
+  TlsContext tls_of_all;
   const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
   for (const std::string& text : options.listen) {
     const Result<ResolvedAddress> address = resolve_listen_address(text);
@@ -76,10 +68,10 @@ Result<void> RespServer::Impl::listen() {
       return {Errc::invalid, "refusing to listen on " + text +
                                  " for other machines without keys: configure keys, listen on a loopback address, or "
                                  "say 'anonymous = yes' in section [resp]"};
-    std::shared_ptr<asio::ssl::context> tls;
+    TlsContext tls;
     if (address->tls) {
       if (!has_tls_) {
-        Result<std::shared_ptr<asio::ssl::context>> made = make_tls(options.tls);
+        Result<TlsContext> made = make_tls_context(options.tls);
         if (!made) return made.error();
         tls_of_all = std::move(*made);
         has_tls_ = true;
@@ -89,9 +81,10 @@ Result<void> RespServer::Impl::listen() {
     uint16_t port = 0;
     for (const auto& endpoint : address->endpoints) {
       Result<std::unique_ptr<Listener>> listener =
-          Listener::open(workers_[0]->io(), *service_, *address, endpoint, tls, next);
+          Listener::open(workers_[0]->loop(), *service_, *address, endpoint, tls, next);
       if (!listener && address->optional && listener.error().code == Errc::invalid) continue;
       if (!listener) return listener.error();
+      if (!(*listener)->start()) return {Errc::io, text + ": " + std::strerror(errno)};
       port = (*listener)->port();
       listeners_.push_back(std::move(*listener));
     }
@@ -106,8 +99,8 @@ Result<void> RespServer::Impl::listen() {
 }
 
 void RespServer::Impl::run() {
-  workers_[0]->keep_up([this] {
-    for (const auto& listener : listeners_) listener->accept();
+  workers_[0]->each_tick([this] {
+    for (const auto& listener : listeners_) listener->retry();
   });
   for (const auto& worker : workers_) worker->run();
   notifier_.start();
@@ -118,7 +111,7 @@ void RespServer::Impl::stop() {
   notifier_.stop();
   if (workers_.empty()) return;
   std::promise<void> closed;
-  asio::post(workers_[0]->io(), [&] {
+  workers_[0]->loop().post([&] {
     for (const auto& listener : listeners_) listener->close();
     closed.set_value();
   });

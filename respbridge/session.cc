@@ -3,8 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -20,6 +18,7 @@ namespace {
 
 constexpr size_t kReadBytesMin = 16 * 1024;
 constexpr size_t kReadBytesMax = 1024 * 1024;
+constexpr size_t kHeldBytesMax = 16 * 1024;  // larger replies leave the caches before they are sent
 constexpr uint64_t kDrainMs = 2000;
 
 ParserLimits limits_of(const RespOptions& options) {
@@ -28,25 +27,24 @@ ParserLimits limits_of(const RespOptions& options) {
 
 }  // namespace
 
-Session::Session(Service& service, SessionOwner& owner, Socket socket, asio::ssl::context* tls, bool loopback)
+Session::Session(Service& service, SessionOwner& owner, Transport transport, bool loopback)
     : service_(service),
       owner_(owner),
-      socket_(std::move(socket)),
+      transport_(std::move(transport)),
       executor_(service),
       parser_(limits_of(service.options())) {
-  if (tls != nullptr) tls_ = std::make_unique<Tls>(socket_, *tls);
   set_up_card(loopback);
 }
 
 void Session::set_up_card(bool loopback) {
   ClientCard& card = *client_.card;
   card.id = service_.clients().next_id();
-  card.fd = socket_.native_handle();
+  card.fd = transport_.fd();
   card.created_ms = active_ms_ = service_.store().now_ms();
   card.active_ms.store(active_ms_);
-  card.address = peer_text(socket_, false);
+  card.address = peer_text(transport_.fd());
   peer_address_ = card.address.substr(0, card.address.rfind(':'));
-  card.local_address = peer_text(socket_, true);
+  card.local_address = own_text(transport_.fd());
   service_.admit(client_, loopback);
   parser_.restrict(!client_.authenticated);
 }
@@ -57,27 +55,29 @@ void Session::start() {
 
 void Session::begin() {
   client_.outbox = shared_from_this();
-  client_.card->kill = [weak = weak_from_this(), executor = socket_.get_executor()] {
-    asio::post(executor, [weak] {
+  client_.card->kill = [weak = weak_from_this(), &loop = owner_.loop()] {
+    loop.post([weak] {
       if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->close();
     });
   };
-  client_.card->resume = [weak = weak_from_this(), executor = socket_.get_executor()] {
-    asio::post(executor, [weak] {
+  client_.card->resume = [weak = weak_from_this(), &loop = owner_.loop()] {
+    loop.post([weak] {
       if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->resume();
     });
   };
   client_.card->outbox = client_.outbox;
   service_.clients().add(client_.card);
-  if (!tls_) return read();
-  tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
-    self->guarded([&] {
-      if (error)
-        self->close();
-      else
-        self->read();
-    });
-    self->secured_ = !error;
+  read();
+  if (!owner_.loop().add(transport_.fd(), *this)) close();
+}
+
+void Session::on_ready(EventLoop::Event event) {
+  if (closed_) return;
+  readable_ |= event.readable;
+  hung_up_ |= event.hung_up;
+  guarded([this] {
+    if (writing_) write_rest();
+    if (!closed_ && reading_ && readable_) receive();
   });
 }
 
@@ -105,8 +105,7 @@ void Session::close() {
   end_hold();
   if (paused_) service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
   client_.outbox.reset();
-  error_code ignored;
-  socket_.close(ignored);
+  transport_.close();
   owner_.closed(self);
 }
 
@@ -135,7 +134,7 @@ void Session::check_deadlines(uint64_t now_ms) {
     overflow |= push_soft_since_ms_ != 0 && now_ms >= push_soft_since_ms_ + service_.config().push_soft_ms();
   }
   const uint64_t auth_timeout_ms = service_.options().auth_timeout_ms;
-  const bool stranger = !client_.authenticated || (tls_ && !secured_);
+  const bool stranger = !client_.authenticated || !transport_.secured();
   if (overflow || (stranger && auth_timeout_ms != 0 && now_ms > client_.card->created_ms + auth_timeout_ms) ||
       (idle_ms != 0 && !listens && !writing_ && !syncing_ && !working_ && !paused_ && !held_timer_ &&
        now_ms > active_ms_ + idle_ms) ||
@@ -146,28 +145,36 @@ void Session::check_deadlines(uint64_t now_ms) {
 
 // Reading
 
+/// What comes next is taken when it is there; what is there already has its turn after the other connections'.
 void Session::read() {
   if (closed_ || reading_) return;
   reading_ = true;
+  if (!readable_) return;
+  owner_.loop().post([self = shared_from_this()] {
+    if (!self->closed_ && self->reading_ && self->readable_) self->guarded([&] { self->receive(); });
+  });
+}
+
+void Session::receive() {
   const size_t wanted = static_cast<size_t>(std::clamp<uint64_t>(parser_.announced(), kReadBytesMin, kReadBytesMax));
   const auto [space, size] = input_.prepare(wanted);
-  const auto on_done = [self = shared_from_this()](const error_code& error, size_t count) {
-    self->guarded([&] { self->on_read(error, count); });
-  };
-  if (tls_)
-    tls_->async_read_some(asio::buffer(space, size), on_done);
-  else
-    socket_.async_read_some(asio::buffer(space, size), on_done);
+  const auto [count, outcome] = transport_.read({space, size});
+  if (outcome == Transport::Outcome::closed) return close();
+  if (outcome == Transport::Outcome::wait_read) readable_ = false;
+  if (outcome != Transport::Outcome::moved) return;
+  // A short read has emptied the socket: what comes later is a new event. But the end may have come with these bytes,
+  // and TLS may hold more in its own buffer.
+  if (count < size && !hung_up_ && !transport_.may_hold_more()) readable_ = false;
+  on_read(count);
 }
 
 /// Reads again in a while. What the client sends meanwhile waits in its own memory.
 void Session::pause(int64_t ns) {
   paused_ = true;
   service_.statistics().throttled_clients.fetch_add(1, std::memory_order_relaxed);
-  if (!pause_end_) pause_end_.emplace(socket_.get_executor());
-  pause_end_->expires_after(std::chrono::nanoseconds(ns));
-  pause_end_->async_wait([weak = weak_from_this()](const error_code&) {
-    const auto self = weak.lock();
+  if (!pause_end_) pause_end_.emplace(owner_.loop());
+  pause_end_->start(std::chrono::nanoseconds(ns), [weak = weak_from_this()] {
+    const auto self = std::static_pointer_cast<Session>(weak.lock());
     if (!self || self->closed_) return;
     self->paused_ = false;
     self->service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
@@ -176,10 +183,8 @@ void Session::pause(int64_t ns) {
   });
 }
 
-void Session::on_read(const error_code& error, size_t count) {
+void Session::on_read(size_t count) {
   reading_ = false;
-  if (closed_) return;
-  if (error) return close();
   if (draining_) return read();
   input_.commit(count);
   service_.statistics().input_bytes.fetch_add(count, std::memory_order_relaxed);
@@ -308,26 +313,32 @@ bool Session::run_commands() {
   return !client_.job;
 }
 
+/// False: as run_commands().
+bool Session::run_batch() {
+  const bool done = run_commands();
+  push_protocol_.store(client_.protocol, std::memory_order_relaxed);
+  push_subscribes_.store(client_.subscriptions() > 0, std::memory_order_relaxed);
+  if (done && broken_ && !client_.closing) protocol_error();
+  if (!done || client_.closing) return done;
+  input_.consume(batch_bytes_);
+  batch_bytes_ = 0;
+  commands_.clear();
+  next_command_ = 0;
+  parser_.forget();
+  parser_.restrict(!client_.authenticated);
+  return true;
+}
+
 /// Goes on with the batch, with the batches after it, and then with reading, as far as the client takes the replies.
 void Session::finish_input() {
   while (true) {
-    const bool done = run_commands();
-    push_protocol_.store(client_.protocol, std::memory_order_relaxed);
-    push_subscribes_.store(client_.subscriptions() > 0, std::memory_order_relaxed);
-    if (done && broken_ && !client_.closing) protocol_error();
+    const bool done = run_batch();
     const bool ends = client_.closing;
-    if (done && !ends) {
-      input_.consume(batch_bytes_);
-      batch_bytes_ = 0;
-      commands_.clear();
-      next_command_ = 0;
-      parser_.forget();
-      parser_.restrict(!client_.authenticated);
-    }
     if (client_.awaits_sync != 0) {
       syncing_ = true;
       return owner_.await_sync(shared_from_this(), std::exchange(client_.awaits_sync, 0));
     }
+    if (done && !more_ && !ends && out_.size() <= kHeldBytesMax && owner_.hold(*this)) return;
     flush();
     if (closed_) return;
     if (ends) client_.job = nullptr;
@@ -342,6 +353,18 @@ void Session::finish_input() {
     if (!more_) break;
     take_commands();
   }
+  await_input();
+}
+
+void Session::send_held() {
+  if (closed_) return;
+  guarded([this] {
+    flush();
+    if (!closed_ && !writing_) await_input();
+  });
+}
+
+void Session::await_input() {
   client_.card->input_bytes.store(input_.data().size(), std::memory_order_relaxed);
   client_.card->queued_bytes.store(client_.queue_bytes, std::memory_order_relaxed);
   if (input_.data().size() > service_.options().query_buffer_bytes_max) return close();
@@ -354,12 +377,10 @@ void Session::hold() {
   const uint64_t now_ms = service_.store().now_ms();
   const uint64_t wait_ms = client_.held_until_ms > now_ms ? client_.held_until_ms - now_ms : 0;
   constexpr uint64_t kWaitMsMax = 60'000;  // then it looks again
-  held_timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  held_timer_ = std::make_unique<EventLoop::Timer>(owner_.loop());
   service_.statistics().blocked_clients.fetch_add(1, std::memory_order_relaxed);
-  held_timer_->expires_after(std::chrono::milliseconds(std::min(wait_ms, kWaitMsMax) + 1));
-  held_timer_->async_wait([weak = weak_from_this()](const error_code& error) {
-    const auto session = std::static_pointer_cast<Session>(weak.lock());
-    if (session && !error) session->resume();
+  held_timer_->start(std::chrono::milliseconds(std::min(wait_ms, kWaitMsMax) + 1), [weak = weak_from_this()] {
+    if (const auto session = std::static_pointer_cast<Session>(weak.lock())) session->resume();
   });
 }
 
@@ -429,36 +450,42 @@ void Session::flush() {
 /// Writes out_, of which the rest is in flight then.
 void Session::write() {
   service_.statistics().output_bytes.fetch_add(out_.size(), std::memory_order_relaxed);
-  size_t written = 0;
-  if (!tls_) {
-    error_code error;
-    written = socket_.write_some(asio::buffer(out_), error);
-    if (error && error != asio::error::would_block && error != asio::error::try_again) return close();
-  }
-  if (written == out_.size()) {
+  const size_t sent = send(out_);
+  if (closed_) return;
+  if (sent == out_.size()) {
     out_.clear();
     if (out_.capacity() > service_.options().reply_bytes_soft) out_.shrink_to_fit();
     return;
   }
   in_flight_.swap(out_);
   out_.clear();
-  client_.card->unsent_bytes.store(in_flight_.size() - written, std::memory_order_relaxed);
+  in_flight_sent_ = sent;
+  client_.card->unsent_bytes.store(in_flight_.size() - sent, std::memory_order_relaxed);
   writing_ = true;
   write_began_ms_ = service_.store().now_ms();
-  const auto rest = asio::buffer(in_flight_.data() + written, in_flight_.size() - written);
-  const auto on_done = [self = shared_from_this()](const error_code& error, size_t) {
-    self->guarded([&] { self->on_written(error); });
-  };
-  if (tls_)
-    asio::async_write(*tls_, rest, on_done);
-  else
-    asio::async_write(socket_, rest, on_done);
 }
 
-void Session::on_written(const error_code& error) {
-  writing_ = false;
+/// Returns how much of it the client has room for; ends the connection where it is broken.
+size_t Session::send(std::string_view bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const auto [count, outcome] = transport_.write(bytes.substr(sent));
+    if (outcome == Transport::Outcome::closed) close();
+    if (outcome != Transport::Outcome::moved) break;
+    sent += count;
+  }
+  return sent;
+}
+
+void Session::write_rest() {
+  in_flight_sent_ += send(std::string_view(in_flight_).substr(in_flight_sent_));
   if (closed_) return;
-  if (error) return close();
+  if (in_flight_sent_ == in_flight_.size()) return on_written();
+  client_.card->unsent_bytes.store(in_flight_.size() - in_flight_sent_, std::memory_order_relaxed);
+}
+
+void Session::on_written() {
+  writing_ = false;
   in_flight_.clear();
   client_.card->unsent_bytes.store(0, std::memory_order_relaxed);
   if (in_flight_.capacity() > service_.options().reply_bytes_soft) in_flight_.shrink_to_fit();
@@ -476,8 +503,7 @@ void Session::drain() {
   draining_ = true;
   leave();
   drain_until_ms_ = service_.store().now_ms() + kDrainMs;
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  transport_.shutdown_send();
   input_.consume(input_.data().size());
   read();
 }
@@ -536,7 +562,7 @@ void Session::push(size_t bytes, Add add) noexcept try {
     if (!news) return;
     push_announced_ = true;
   }
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->guarded([&] { self->on_pushed(); }); });
+  owner_.loop().post([self = shared_from_this()] { self->guarded([&] { self->on_pushed(); }); });
 } catch (const std::exception&) {
   miss();
 }

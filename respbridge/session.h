@@ -3,8 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,10 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "net/event_loop.h"
+#include "net/transport.h"
 #include "respbridge/client.h"
 #include "respbridge/executor.h"
 #include "respbridge/input_buffer.h"
-#include "respbridge/net.h"
 #include "respbridge/parser.h"
 #include "respbridge/push_queue.h"
 #include "respbridge/service.h"
@@ -29,23 +28,27 @@ class Session;
 class SessionOwner {
  public:
   virtual ~SessionOwner() = default;
+  virtual EventLoop& loop() = 0;
+  /// Keeps the session until the loop's next settle().
   virtual void closed(const std::shared_ptr<Session>& session) = 0;
   /// The session has read writes of `bytes` that can share a transaction with those of others: run_together() is called
   /// soon, when all sockets that were ready have been read.
   virtual void gather(const std::shared_ptr<Session>& session, size_t bytes) = 0;
+  /// True: the session's replies go out with those of all that are ready now: send_held() is called then. False: they
+  /// go out now.
+  virtual bool hold(Session& session) = 0;
   /// The session's replies wait for the commit `sequence` to be durable: synced() is called then.
   virtual void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) = 0;
   /// The session's next command waits for `job`, which another thread does: job_done() is called then.
   virtual void run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) = 0;
 };
 
-/// All functions run on the thread of the socket's io_context, but deliver(), push() and the card's kill.
+/// All functions run on the thread of its owner's loop, but deliver(), push() and the card's kill.
 /// Memory: the input buffer (query_buffer_bytes_max), the replies (reply_bytes_soft plus the largest reply), pushed
 /// messages (push_bytes_max). While a client does not take its replies, nothing more is read from it.
-class Session : public Outbox, public std::enable_shared_from_this<Session> {
+class Session : public Outbox, public std::enable_shared_from_this<Session>, private EventLoop::Handler {
  public:
-  /// `tls`: null for a plain connection.
-  Session(Service& service, SessionOwner& owner, Socket socket, asio::ssl::context* tls, bool loopback);
+  Session(Service& service, SessionOwner& owner, Transport transport, bool loopback);
 
   void start();
   /// At once, without a last word.
@@ -53,6 +56,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   /// Executes what sessions of one thread gathered, in one transaction, and lets them go on. Where that fails, each
   /// executes its own.
   static void run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions);
+  /// After hold() of the owner: sends, and goes on.
+  void send_held();
   /// What its replies were waiting for is durable, or may not be: then the client is told, and let go.
   void synced(const Result<void>& done);
   /// What run_job() of the owner was asked for has ended.
@@ -67,24 +72,28 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   bool subscribes() const noexcept override { return push_subscribes_.load(std::memory_order_relaxed); }
 
  private:
-  using Tls = asio::ssl::stream<Socket&>;
-
+  void on_ready(EventLoop::Event event) override;
   void begin();
   template <class Body>
   void guarded(Body&& body);
   void read();
+  void receive();
   void pause(int64_t ns);
-  void on_read(const error_code& error, size_t count);
+  void on_read(size_t count);
   void take_commands();
   bool run_commands();
   /// `before`: the one that ran before in this transaction, or null.
   Result<void> run_gathered(WriteTxn& txn, const Session* before);
   static size_t fetch_keys(WriteTxn& txn, std::span<const std::shared_ptr<Session>> sessions);
   void finish_input();
+  bool run_batch();
+  void await_input();
   void protocol_error();
   void flush();
   void write();
-  void on_written(const error_code& error);
+  size_t send(std::string_view bytes);
+  void write_rest();
+  void on_written();
   void deliver(std::string_view kind, const Channels::Message& message) noexcept;
   void push_large(std::string&& bytes) noexcept;
   template <class Add>
@@ -100,8 +109,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
 
   Service& service_;
   SessionOwner& owner_;
-  Socket socket_;
-  std::unique_ptr<Tls> tls_;
+  Transport transport_;
   Client client_;
   Executor executor_;
   Parser parser_;
@@ -118,16 +126,18 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   int64_t pause_ns_ = 0;                     // before the next read, for the commands taken
   bool more_ = false;                        // input_ may hold more commands than the batch took
 
-  std::optional<asio::steady_timer> pause_end_;
+  std::optional<EventLoop::Timer> pause_end_;
   std::string peer_address_;  // without the port
   std::string out_;
   std::string in_flight_;
-  bool writing_ = false;
-  bool syncing_ = false;  // out_ waits for synced()
-  bool working_ = false;  // another thread does what a command began
-  bool reading_ = false;
+  size_t in_flight_sent_ = 0;
+  bool writing_ = false;   // in_flight_ waits for the client
+  bool syncing_ = false;   // out_ waits for synced()
+  bool working_ = false;   // another thread does what a command began
+  bool reading_ = false;   // what comes next is to be taken
+  bool readable_ = false;  // as far as is known: cleared when a read finds nothing
+  bool hung_up_ = false;   // the end of the client's bytes is near
   bool paused_ = false;    // the client is beyond its rate: not read from
-  bool secured_ = false;   // TLS, where it is used, is agreed upon
   bool draining_ = false;  // the last byte is sent; what still comes is thrown away
   bool closed_ = false;
   uint64_t active_ms_ = 0;       // the last time something was read
@@ -141,7 +151,7 @@ class Session : public Outbox, public std::enable_shared_from_this<Session> {
   uint64_t push_soft_since_ms_ = 0;  // guarded by pushed_mutex_; 0: less than push_bytes_soft waits
   std::atomic<int> push_protocol_{2};
   std::atomic<bool> push_subscribes_{false};
-  std::unique_ptr<asio::steady_timer> held_timer_;  // null: no command is held back
+  std::unique_ptr<EventLoop::Timer> held_timer_;  // null: no command is held back
 };
 
 }  // namespace kvfs::resp

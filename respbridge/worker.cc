@@ -1,65 +1,72 @@
 #include "respbridge/worker.h"
 
+#include <netinet/tcp.h>
 #include <pthread.h>
-#include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
-#include "respbridge/address.h"
+#include "net/socket_address.h"
 
 namespace kvfs::resp {
 
 namespace {
 
-constexpr size_t kHandlersAtOnceMax = 256;
-constexpr size_t kGatheredBytesMax = 16 * 1024;         // larger write sets leave the caches
-constexpr std::chrono::milliseconds kAfterFailure{10};  // memory that there was not may be there then
+constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the caches
+constexpr uint64_t kTicksEach = 4;               // of the loop, about one second
+
+void set_option(int fd, int level, int option) {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);  // fails on Unix sockets, which need it not
+}
 
 }  // namespace
 
-Worker::Worker(Service& service) : service_(service), work_(io_.get_executor()), timer_(io_) {}
+Worker::Worker(Service& service) : service_(service) {}
 
 void Worker::run() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-resp");
-    while (!loop()) std::this_thread::sleep_for(kAfterFailure);
+    loop_.run();
   });
-}
-
-bool Worker::loop() {
-  try {
-    if (!ticking_.under_way()) tick();
-    for (const auto& keep_up : kept_up_) keep_up();
-    if (unsynced_.size() != 0) unsynced_.ask(service_.store());
-    serve();
-    return true;
-  } catch (const std::exception& e) {
-    spdlog::error("resp: {}", e.what());
-    return false;
-  }
 }
 
 // Sockets that are ready at once are read before what they wrote is committed, all of it together: what Redis does with
 // its append-only file.
-void Worker::serve() {
-  while (io_.run_one() != 0) {
-    for (size_t handlers = 1; handlers < kHandlersAtOnceMax && gathered_bytes_ < kGatheredBytesMax; ++handlers)
-      if (io_.poll_one() == 0) break;
-    if (!gathered_.empty()) {
-      gathered_bytes_ = 0;
-      Session::run_together(service_, std::exchange(gathered_, {}));
-    }
-    if (unsynced_.size() != 0) unsynced_.ask(service_.store());
-  }
-}
-
 void Worker::gather(const std::shared_ptr<Session>& session, size_t bytes) {
   gathered_.push_back(session);
   gathered_bytes_ += bytes;
+  if (gathered_bytes_ >= kGatheredBytesMax) run_gathered();
 }
+
+void Worker::run_gathered() {
+  gathered_bytes_ = 0;
+  Session::run_together(service_, std::exchange(gathered_, {}));
+}
+
+bool Worker::hold(Session& session) {
+  if (sending_) return false;
+  held_.push_back(&session);
+  return true;
+}
+
+// All replies one after another: clients find more of them at once, and each of them wakes up less often.
+void Worker::send_held() {
+  sending_ = true;
+  for (Session* const session : held_) session->send_held();
+  held_.clear();
+  sending_ = false;
+}
+
+void Worker::settle() {
+  if (!gathered_.empty()) run_gathered();
+  send_held();
+  gone_.clear();
+  if (unsynced_.size() != 0) unsynced_.ask(service_.store());
+}
+
+void Worker::closed(const std::shared_ptr<Session>& session) { gone_.insert(sessions_.extract(session)); }
 
 void Worker::run_job(const std::shared_ptr<Session>& session, std::function<Result<void>()> job) {
   service_.run_in_background(std::move(job), [mailbox = jobs_done_, weak = std::weak_ptr(session)](auto& done) {
@@ -70,41 +77,37 @@ void Worker::run_job(const std::shared_ptr<Session>& session, std::function<Resu
 }
 
 void Worker::tick() {
-  timer_.expires_after(std::chrono::seconds(1));
-  timer_.async_wait([this, token = ticking_.begin()](const error_code& error) mutable {
-    if (error || stopping_) return;
-    token.end();
-    const bool first = service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
-    if (const uint64_t bytes_max = service_.config().clients_bytes_max(); first && bytes_max != 0)
-      service_.statistics().evicted_clients.fetch_add(service_.clients().evict(bytes_max), std::memory_order_relaxed);
-    const std::set<std::shared_ptr<Session>> sessions = sessions_;  // some remove themselves
-    for (const auto& session : sessions) session->check_deadlines(service_.store().now_ms());
-    tick();
+  for (const auto& run : each_tick_) run();
+  if (++ticks_ % kTicksEach != 0) return;
+  const bool first = service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
+  if (const uint64_t bytes_max = service_.config().clients_bytes_max(); first && bytes_max != 0)
+    service_.statistics().evicted_clients.fetch_add(service_.clients().evict(bytes_max), std::memory_order_relaxed);
+  const std::set<std::shared_ptr<Session>> sessions = sessions_;  // some remove themselves
+  for (const auto& session : sessions) session->check_deadlines(service_.store().now_ms());
+}
+
+void Worker::adopt(Descriptor connection, TlsContext tls) {
+  loop_.post([this, held = std::make_shared<Descriptor>(std::move(connection)), tls = std::move(tls)] {
+    if (!stopping_) begin(std::move(*held), tls);
   });
 }
 
-void Worker::adopt(Socket socket, std::shared_ptr<asio::ssl::context> tls) {
-  asio::post(io_, [this, socket = std::move(socket), tls = std::move(tls)]() mutable {
-    if (stopping_) return;
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);  // fails on Unix sockets, which need it not
-    if (service_.options().tcp_keepalive_s != 0) socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    const bool local = is_local_peer(socket);
-    if (tls) tls_ = tls;
-    const auto session = std::make_shared<Session>(service_, *this, std::move(socket), tls.get(), local);
-    sessions_.insert(session);
-    session->start();
-  });
+void Worker::begin(Descriptor connection, const TlsContext& tls) {
+  const int fd = connection.get();
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (service_.options().tcp_keepalive_s != 0) set_option(fd, SOL_SOCKET, SO_KEEPALIVE);
+  const bool local = is_local(remote_address(fd));
+  const auto session = std::make_shared<Session>(service_, *this, Transport(std::move(connection), tls.get()), local);
+  sessions_.insert(session);
+  session->start();
 }
 
 void Worker::stop() {
-  asio::post(io_, [this] {
+  loop_.post([this] {
     stopping_ = true;
-    timer_.cancel();
-    const std::set<std::shared_ptr<Session>> sessions = std::exchange(sessions_, {});
+    const std::set<std::shared_ptr<Session>> sessions = sessions_;
     for (const auto& session : sessions) session->close();
-    work_.reset();
+    loop_.stop();
   });
 }
 

@@ -1,16 +1,14 @@
-#include "httpbridge/transport.h"
+#include "net/transport.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <new>
 
-namespace kvfs::http {
+namespace kvfs {
 
 namespace {
 
@@ -72,12 +70,11 @@ BIO* make_bio(Transport::TlsSocket& socket) {
 
 }  // namespace
 
-Transport::Transport(int fd, SSL_CTX* tls) : Transport(fd) {  // so what throws below closes it
-  ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
+Transport::Transport(Descriptor socket, SSL_CTX* tls) : socket_(std::move(socket)) {
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls));
   if (ssl_ == nullptr) throw std::bad_alloc();
-  tls_socket_ = std::make_unique<TlsSocket>(TlsSocket{fd_});
+  tls_socket_ = std::make_unique<TlsSocket>(TlsSocket{fd()});
   BIO* const bio = make_bio(*tls_socket_);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_read_ahead(ssl_.get(), 1);  // a record's header and its bytes by one read
@@ -104,7 +101,7 @@ Transport::Moved Transport::read(std::span<char> into) {
     const int got = SSL_read(ssl_.get(), into.data(), static_cast<int>(std::min<size_t>(into.size(), INT_MAX)));
     return got > 0 ? Moved{static_cast<size_t>(got), Outcome::moved} : tls_outcome(got);
   }
-  const ssize_t got = receive(fd_, into.data(), into.size());
+  const ssize_t got = receive(fd(), into.data(), into.size());
   if (got > 0) return {static_cast<size_t>(got), Outcome::moved};
   return {0, got < 0 && would_block() ? Outcome::wait_read : Outcome::closed};
 }
@@ -115,7 +112,7 @@ Transport::Moved Transport::write(std::span<const char> from) {
     const int put = SSL_write(ssl_.get(), from.data(), static_cast<int>(std::min<size_t>(from.size(), INT_MAX)));
     return put > 0 ? Moved{static_cast<size_t>(put), Outcome::moved} : tls_outcome(put);
   }
-  const ssize_t put = send(fd_, from.data(), from.size());
+  const ssize_t put = send(fd(), from.data(), from.size());
   if (put >= 0) return {static_cast<size_t>(put), Outcome::moved};
   return {0, would_block() ? Outcome::wait_write : Outcome::closed};
 }
@@ -125,11 +122,7 @@ void Transport::shutdown_send() {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());
   }
-  ::shutdown(fd_, SHUT_WR);
+  ::shutdown(fd(), SHUT_WR);
 }
 
-void Transport::close() {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
-}  // namespace kvfs::http
+}  // namespace kvfs

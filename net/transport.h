@@ -1,4 +1,4 @@
-// Bytes in and out of one connection without waiting: a socket, or TLS on it. Knows nothing of HTTP.
+// Bytes in and out of one connection without waiting: a socket, or TLS on it. Knows no protocol.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -8,16 +8,15 @@
 #include <span>
 #include <utility>
 
-namespace kvfs::http {
+#include "net/descriptor.h"
+
+namespace kvfs {
 
 /// Used by one thread.
 class Transport {
  public:
-  /// Owns `fd`, a connected stream socket, and makes it non-blocking. `tls` null: plain.
-  Transport(int fd, SSL_CTX* tls);
-  Transport(Transport&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), tls_socket_(std::move(other.tls_socket_)), ssl_(std::move(other.ssl_)) {}
-  ~Transport() { close(); }
+  /// `socket`: connected and non-blocking. `tls` null: plain.
+  Transport(Descriptor socket, SSL_CTX* tls);
 
   enum class Outcome { moved, wait_read, wait_write, closed };
   struct Moved {
@@ -30,6 +29,9 @@ class Transport {
   /// True where read() may have more although it filled less than was asked for.
   bool may_hold_more() const { return ssl_ && (!tls_socket_->emptied || SSL_has_pending(ssl_.get()) == 1); }
 
+  /// TLS, where it is used, is agreed upon.
+  bool secured() const { return !ssl_ || SSL_is_init_finished(ssl_.get()) == 1; }
+
   /// What OpenSSL reads from and writes to.
   struct TlsSocket {
     int fd;
@@ -38,19 +40,18 @@ class Transport {
 
   /// No more bytes to the client.
   void shutdown_send();
-  void close();
-  int fd() const { return fd_; }
+  void close() { socket_.close(); }
+  int fd() const { return socket_.get(); }
 
  private:
-  explicit Transport(int fd) : fd_(fd) {}
   Moved tls_outcome(int result);
 
   struct SslFree {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
-  int fd_;
+  Descriptor socket_;
   std::unique_ptr<TlsSocket> tls_socket_;  // ssl_ points there
   std::unique_ptr<SSL, SslFree> ssl_;
 };
 
-}  // namespace kvfs::http
+}  // namespace kvfs

@@ -1,0 +1,44 @@
+// Connections from a listening socket, as they come.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "net/descriptor.h"
+#include "net/event_loop.h"
+
+namespace kvfs {
+
+/// Used by its loop's thread, or before that runs. What it throws drops that connection alone.
+using OnConnection = std::function<void(Descriptor connection)>;
+
+/// All functions belong to the loop's thread, or come before it runs. REQUIRES: it outlives the loop's last turn.
+class Acceptor final : private EventLoop::Handler {
+ public:
+  /// `listening`: a socket that listens; `address` is what the log calls it. Connections are non-blocking.
+  Acceptor(EventLoop& loop, Descriptor listening, std::string address, OnConnection on_connection);
+
+  /// Begins to accept. False: out of resources (errno).
+  bool start();
+  /// Where accept(2) has failed, tries again; trying at once would only fail again, and keep a CPU busy. For the loop's
+  /// ticks: those who hold descriptors get time to let go.
+  void retry();
+  /// Takes no more connections.
+  void close() { listening_.close(); }
+
+ private:
+  void on_ready(EventLoop::Event) override { accept(); }
+  void accept();
+  void warn(int why);
+
+  EventLoop& loop_;
+  Descriptor listening_;
+  const std::string address_;
+  const OnConnection on_connection_;
+  bool failed_ = false;
+  std::chrono::steady_clock::time_point silent_until_{};
+};
+
+}  // namespace kvfs
