@@ -15,13 +15,18 @@ Error system_error(const std::string& what, int code) {
   const std::string detail = what + ": " + std::strerror(code);
   switch (code) {
     case EACCES:
-    case EPERM: return {Errc::access_denied, detail};
-    case EROFS: return {Errc::read_only, detail};
+    case EPERM:
+      return {Errc::access_denied, detail};
+    case EROFS:
+      return {Errc::read_only, detail};
     case ENOENT:
-    case ENOTDIR: return {Errc::not_found, detail};
+    case ENOTDIR:
+      return {Errc::not_found, detail};
     case ENOSPC:
-    case EDQUOT: return {Errc::no_space, detail};
-    default: return {Errc::io, detail};
+    case EDQUOT:
+      return {Errc::no_space, detail};
+    default:
+      return {Errc::io, detail};
   }
 }
 
@@ -38,19 +43,27 @@ std::string read_pid(int fd) {
 Result<std::unique_ptr<StoreLock>> StoreLock::acquire(const std::string& path) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("cannot make " + path, errno);
   const std::string file = path + "/LOCK";
-  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return system_error("cannot open " + file, errno);
-  std::unique_ptr<StoreLock> lock(new StoreLock(fd));
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  std::unique_ptr<StoreLock> lock(new StoreLock);
+  lock->directory_fd_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock->directory_fd_ < 0) return system_error("cannot open " + path, errno);
+  // Some network file systems cannot lock directories: there the file alone has to do.
+  bool busy = flock(lock->directory_fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const int fd = lock->fd_ = open(file.c_str(), O_RDWR | (busy ? 0 : O_CREAT) | O_CLOEXEC, 0600);
+  if (fd < 0 && !busy) return system_error("cannot open " + file, errno);
+  if (!busy && flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return system_error("cannot lock " + file, errno);
-    return Error{Errc::busy, "the store " + path + " is in use by process " + read_pid(fd)};
+    busy = true;
   }
+  if (busy) return Error{Errc::busy, "the store " + path + " is in use by process " + read_pid(fd)};
   const std::string pid = std::to_string(getpid()) + "\n";
   // The pid is for people only; a full disk must not keep the store from opening.
   if (ftruncate(fd, 0) == 0) (void)!pwrite(fd, pid.data(), pid.size(), 0);
   return lock;
 }
 
-StoreLock::~StoreLock() { close(fd_); }
+StoreLock::~StoreLock() {
+  if (fd_ >= 0) close(fd_);
+  if (directory_fd_ >= 0) close(directory_fd_);
+}
 
 }  // namespace kvfs

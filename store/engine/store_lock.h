@@ -1,4 +1,5 @@
-// One process per store: a lock file that the kernel frees with the process, so a crash never needs manual repair.
+// One process per store: locks that the kernel frees with the process, so a crash never needs manual repair. The
+// directory itself is locked, so that removing the file lets nobody in; and the file, which says who it is.
 #pragma once
 
 #include <memory>
@@ -18,8 +19,9 @@ class StoreLock {
   StoreLock& operator=(const StoreLock&) = delete;
 
  private:
-  explicit StoreLock(int fd) : fd_(fd) {}
-  const int fd_;
+  StoreLock() = default;
+  int directory_fd_ = -1;
+  int fd_ = -1;
 };
 
 }  // namespace kvfs

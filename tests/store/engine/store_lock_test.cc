@@ -26,6 +26,18 @@ TEST(StoreLockTest, SecondHolderIsRefusedWithTheFirstOnesPid) {
   EXPECT_NE(second.error().detail.find(std::to_string(getpid())), std::string::npos) << second.error().detail;
 }
 
+TEST(StoreLockTest, HoldsThoughItsFileIsRemoved) {
+  const TemporaryDirectory directory;
+  const auto lock = StoreLock::acquire(directory.path());
+  ASSERT_TRUE(lock);
+  ASSERT_EQ(unlink((directory.path() + "/LOCK").c_str()), 0);
+  for (int i = 0; i < 2; ++i) {
+    const auto second = StoreLock::acquire(directory.path());
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::busy);
+  }
+}
+
 TEST(StoreLockTest, IsFreeAgainAfterRelease) {
   const TemporaryDirectory directory;
   ASSERT_TRUE(StoreLock::acquire(directory.path()));
