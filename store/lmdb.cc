@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,7 @@ Errc to_errc(int code) {
   switch (code) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
       return Errc::no_space;
@@ -57,7 +59,12 @@ Error to_error(const char* what, int code) {
 template <class Call>
 Result<void> written(const char* what, const Call& call) {
   errno = 0;
-  const int rc = call();
+  int rc = 0;
+  try {
+    rc = call();
+  } catch (const StoreException& damage) {
+    return damage.error();
+  }
   if (rc == 0) return {};
   if (rc == EIO && errno != EIO)
     return Error{Errc::no_space, std::string("lmdb: ") + what + ": the disk is full: a write was cut short"};
@@ -65,6 +72,11 @@ Result<void> written(const char* what, const Call& call) {
 }
 
 [[noreturn]] void raise(const char* what, int code) { throw StoreException(to_error(what, code)); }
+
+/// LMDB's own end of the process where a page is not what it should be; through its frames, which own nothing.
+[[noreturn]] void raise_damage(MDB_env*, const char* said) {
+  throw StoreException(Error{Errc::corrupt, std::string("lmdb: the file is damaged: ") + said});
+}
 
 MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
@@ -86,7 +98,11 @@ Result<std::unique_ptr<Env>> Env::open(const EnvOptions& options) {
     mdb_env_set_maxdbs(env->env_, kTablesMax);
     const unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options.read_only ? MDB_RDONLY : 0U);
     const int rc = mdb_env_open(env->env_, options.path.c_str(), flags, 0600);
-    if (rc == 0) return env;
+    if (rc == 0) {
+      mdb_env_set_assert(env->env_, raise_damage);
+      if (auto whole = env->check_length(options.path + "/data.mdb"); !whole) return whole.error();
+      return env;
+    }
     // Address space may be scarce (a container's limit): take less.
     if (rc != ENOMEM || map_bytes / 2 < kMapBytesMin) return to_error(("open " + options.path).c_str(), rc);
   }
@@ -134,6 +150,50 @@ bool Env::preallocate(uint64_t bytes) {
   return fallocate(fd, FALLOC_FL_KEEP_SIZE, data.st_size, static_cast<off_t>(bytes)) == 0;
 }
 
+/// Reading a page that is not in the file would be a bus error. A file may be shorter than its pages only where the
+/// last ones were free when it was written.
+Result<void> Env::check_length(const std::string& file) const {
+  mdb_filehandle_t fd = -1;
+  struct stat data {};
+  if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &data) != 0) return {};
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  const uint64_t pages = info.me_last_pgno + 1;
+  const uint64_t present = static_cast<uint64_t>(data.st_size) / stat.ms_psize;
+  if (present >= pages) return {};
+  // As long as it takes to look at the list of free pages, which may be among the missing ones, those are zeros.
+  bool whole = false;
+  if (ftruncate(fd, static_cast<off_t>(pages * stat.ms_psize)) == 0) {
+    try {
+      whole = free_pages_from(present) == pages - present;
+    } catch (const StoreException&) {
+      whole = false;
+    }
+    if (ftruncate(fd, data.st_size) != 0) return to_error(("ftruncate " + file).c_str(), errno);
+  }
+  if (whole) return {};
+  return Error{Errc::corrupt, file + " has been cut: it has " + std::to_string(data.st_size) +
+                                  " bytes, its last commit " + std::to_string(pages * stat.ms_psize)};
+}
+
+/// How many pages are free from page `first` on. Throws StoreException.
+uint64_t Env::free_pages_from(uint64_t first) const {
+  const ReadTxn txn(*this);
+  Cursor cursor(txn, 0);  // table 0 is LMDB's list of free pages: count, then page numbers
+  uint64_t free = 0;
+  for (cursor.seek(""); cursor.valid(); cursor.next()) {
+    const std::string_view list = cursor.value();
+    for (size_t at = sizeof(size_t); at + sizeof(size_t) <= list.size(); at += sizeof(size_t)) {
+      size_t page = 0;
+      std::memcpy(&page, list.data() + at, sizeof page);
+      free += page >= first ? 1 : 0;
+    }
+  }
+  return free;
+}
+
 Usage Env::usage() const {
   Usage usage;
   MDB_envinfo info{};
@@ -142,20 +202,10 @@ Usage Env::usage() const {
   mdb_env_stat(env_, &stat);
   usage.map_bytes = info.me_mapsize;
   usage.file_bytes = (info.me_last_pgno + 1) * uint64_t{stat.ms_psize};
-  MDB_txn* txn = nullptr;
-  if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) != 0) return usage;
-  MDB_cursor* cursor = nullptr;
-  if (mdb_cursor_open(txn, 0, &cursor) == 0) {  // table 0 is LMDB's list of free pages: count, then page numbers
-    MDB_val key{};
-    MDB_val list{};
-    while (mdb_cursor_get(cursor, &key, &list, MDB_NEXT) == 0) {
-      size_t count = 0;
-      std::memcpy(&count, list.mv_data, sizeof count);
-      usage.free_bytes += count * uint64_t{stat.ms_psize};
-    }
-    mdb_cursor_close(cursor);
+  try {
+    usage.free_bytes = free_pages_from(0) * stat.ms_psize;
+  } catch (const StoreException&) {  // whoever reads or writes these pages is told
   }
-  mdb_txn_abort(txn);
   return usage;
 }
 

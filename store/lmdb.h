@@ -34,7 +34,8 @@ struct Usage {
 /// Thread safety: all functions may be called from any thread; one write transaction at a time, others wait.
 class Env {
  public:
-  /// Errors: access_denied, not_found (parent directory), corrupt, no_space, io.
+  /// Errors: access_denied, not_found (parent directory), corrupt (also where the file's tail is missing), no_space,
+  /// io.
   static Result<std::unique_ptr<Env>> open(const EnvOptions& options);
   /// REQUIRES: no transaction lives.
   ~Env();
@@ -55,6 +56,9 @@ class Env {
   Result<void> copy(const std::string& path, bool compact) const;
 
  private:
+  Result<void> check_length(const std::string& file) const;
+  uint64_t free_pages_from(uint64_t first) const;
+
   friend class Txn;
   friend class ReadTxn;
   friend class WriteTxn;

@@ -37,13 +37,19 @@ Result<std::unique_ptr<Base>> Base::open(const std::string& path) {
   auto directory = open_directory(path);
   if (!directory) return directory.error();
   auto present = (*directory)->open(kDataFile, Directory::Open::existing);
+  if (present && (*present)->size() && *(*present)->size() == 0)
+    return Error{Errc::corrupt, path + "/" + kDataFile + " is empty"};  // it gets its name when it is complete
   if (!present) {
     if (present.error().code != Errc::not_found) return present.error();
     if (auto made = make(path, **directory); !made) return made.error();
   }
   // Also when the file was there: its maker may have been killed before it came to this.
   if (auto synced = (*directory)->sync(); !synced) return synced.error();
-  return open_made(path);
+  try {
+    return open_made(path);
+  } catch (const StoreException& damage) {
+    return Error{damage.error().code, path + "/" + kDataFile + ": " + damage.error().detail};
+  }
 }
 
 // LMDB neither initialises a new file atomically nor syncs its name: it is made elsewhere and moved when it is

@@ -40,6 +40,10 @@ class ChunkLog final : public ChunkStore {
   /// Asked before each append whether there is room. REQUIRES: called before the first append.
   using Admit = std::function<Result<void>(uint64_t bytes)>;
   void limit_by(Admit admit) { admit_ = std::move(admit); }
+  /// Called where the disk is full although there was room: gives back what can be. True: it is worth another try.
+  /// REQUIRES: as limit_by().
+  using MakeRoom = std::function<bool()>;
+  void make_room_by(MakeRoom make_room) { make_room_ = std::move(make_room); }
   /// Makes every chunk whose append() returned before the call durable. After an error the log takes no more chunks.
   Result<void> sync();
   /// Rows that stand in the journal refer to them: they are not discarded any more.
@@ -59,8 +63,9 @@ class ChunkLog final : public ChunkStore {
  private:
   struct Segment {
     PageMap live;
-    uint32_t end = 0;            // pages
-    std::shared_ptr<File> file;  // null: not open now
+    uint32_t end = 0;                   // pages
+    std::shared_ptr<File> file;         // null: not open now
+    std::unique_ptr<PageMap> verified;  // first pages of chunks that were found whole; null: none yet
   };
 
   ChunkLog(std::unique_ptr<Directory> directory, ReaderRegistry& readers, const std::atomic<Sequence>& visible)
@@ -68,6 +73,10 @@ class ChunkLog final : public ChunkStore {
   Result<void> load();
   Result<void> load_segments();
   Result<std::shared_ptr<File>> file_of(uint32_t number) const;
+  Result<void> read_whole(const ChunkRef& ref, char* out) const;
+  bool verified(const ChunkRef& ref) const;
+  void note_verified(const ChunkRef& ref) const;
+  Error damage(const ChunkRef& ref, const char* what) const;
   // Those named *_locked need mutex_.
   Result<std::shared_ptr<File>> file_locked(uint32_t number, Segment& segment) const;
   Result<std::shared_ptr<File>> make_segment_locked();
@@ -77,13 +86,15 @@ class ChunkLog final : public ChunkStore {
     std::shared_ptr<File> file;
   };
   Result<Place> reserve(uint32_t bytes);
+  Result<ChunkRef> write(std::string_view bytes, uint32_t crc);
   void discard_staged();
   Result<void> sync_these(const std::set<uint32_t>& dirty, bool directory_dirty);
 
   const std::unique_ptr<Directory> directory_;
   ReaderRegistry& readers_;
   const std::atomic<Sequence>& visible_;
-  Admit admit_;  // constant after the first append
+  Admit admit_;         // constant after the first append
+  MakeRoom make_room_;  // likewise
   std::atomic<bool> unclean_{false};
   bool closed_cleanly_ = false;  // constant after opening
   std::atomic<bool> frozen_{false};

@@ -8,6 +8,7 @@
 #include "store/engine/journal_scan.h"
 #include "store/engine/journal_segment.h"
 #include "store/engine/store_lock.h"
+#include "store/engine/store_parts.h"
 
 namespace kvfs {
 namespace {
@@ -58,8 +59,12 @@ Result<void> check_batches(Directory& directory, const ScannedSegment& segment, 
 Result<JournalCheck> check_journal(const std::string& path) {
   auto lock = StoreLock::acquire(path);
   if (!lock) return lock.error();
+  if (auto there = require_base(path); !there) return there.error();
   auto base = Base::open(path + "/base");
   if (!base) return base.error();
+  if ((*base)->sequence() != 0) {
+    if (auto there = require_journal_and_chunks(path); !there) return there.error();
+  }
   auto directory = open_directory(path + "/journal");
   if (!directory) return directory.error();
   const Sequence reached = (*base)->sequence();

@@ -8,6 +8,7 @@
 
 #include "store/engine/file.h"
 #include "store/engine/recovery.h"
+#include "store/engine/store_parts.h"
 #include "store/engine/used_chunks.h"
 #include "store/patience.h"
 
@@ -60,9 +61,13 @@ Result<void> JournaledEngine::open_files() {
   auto lock = StoreLock::acquire(options_.path);
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
+  if (auto there = require_base(options_.path); !there) return there;
   auto base = Base::open(options_.path + "/base");
   if (!base) return base.error();
   base_ = std::move(*base);
+  if (base_->sequence() != 0 && !options_.salvage && !options_.open_directory) {
+    if (auto there = require_journal_and_chunks(options_.path); !there) return there;
+  }
   const auto open_part = [this](const char* name) {
     const std::string path = options_.path + name;
     return options_.open_directory ? options_.open_directory(path) : open_directory(path);
@@ -73,7 +78,8 @@ Result<void> JournaledEngine::open_files() {
   if (!chunks) return chunks.error();
   chunks_ = std::move(*chunks);
   std::error_code ignored;
-  (void)std::filesystem::remove(options_.path + "/RESERVE", ignored);  // stores once kept their reserve there
+  (void)std::filesystem::remove(options_.path + "/RESERVE", ignored);           // stores once kept their reserve there
+  (void)std::filesystem::remove_all(options_.path + "/base.compact", ignored);  // of a compaction that was interrupted
   // What a killed process left in the page cache must be durable before anything is built on it.
   if (auto synced = chunks_->sync(); !synced) return synced;
   segment_bytes_ = segment_bytes_on(options_.path);
@@ -88,7 +94,7 @@ Result<void> JournaledEngine::open_files() {
   if (!recovered) return recovered.error();
   journal_ = std::move(recovered->journal);
   active_ = std::move(recovered->memtable);
-  visible_ = durable_ = recovered->last;
+  visible_ = durable_ = unnoted_chunks_ = recovered->last;
   return {};
 }
 
@@ -114,6 +120,8 @@ void JournaledEngine::start() {
   chunks_->limit_by([this](uint64_t bytes) {
     return space_->plenty_for(bytes) ? Result<void>() : admit(static_cast<int64_t>(bytes));
   });
+  // What was measured includes free pages of the base, which are no room for chunks.
+  chunks_->make_room_by([this] { return !released_.empty() && sync(); });
   order_from_ = kOrderEach;
   const auto task = [this](std::function<uint64_t()> run) {
     return std::make_unique<BackgroundTask>(std::move(run), [this](const std::exception& e) {
@@ -254,14 +262,22 @@ Result<void> JournaledEngine::append_locked(Sequence sequence, const Reading& re
     }
   }
   for (const ChunkRef& ref : writes_.released) batch_.release_chunk(ref);
-  note_used_chunks(batch_, durable_.load(), writes_.used);
+  const Sequence durable = durable_.load();
+  note_used_chunks(batch_, durable, writes_.used);
+  // Damage to chunks that have reached the disk must not pass for a power loss that took them, and all since.
+  const bool notes_durable = writes_.used.empty() && unnoted_chunks_ != 0 && durable >= unnoted_chunks_;
+  if (notes_durable) note_durable(batch_, durable);
   auto appended = journal_->append(batch_.record(), 1, sequence);
   if (!appended && appended.error().code == Errc::no_space) {
     // Fuller than it was when last measured.
     space_->measure();
     if (auto admitted = admit_locked(reading); !admitted) return admitted;
   }
-  if (appended) return {};
+  if (appended) {
+    if (!writes_.used.empty()) unnoted_chunks_ = sequence;
+    if (notes_durable) unnoted_chunks_ = 0;
+    return {};
+  }
   const Errc code = appended.error().code;
   if (code == Errc::io || code == Errc::read_only) turn_read_only(appended.error());
   return appended.error();

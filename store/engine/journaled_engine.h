@@ -126,10 +126,12 @@ class JournaledEngine final : public Engine {
   uint64_t active_journal_bytes_ = 0;  // guarded by commit_mutex_: of the records of its commits
   bool frozen_ = false;                // guarded by commit_mutex_: a memtable waits to be folded
   std::optional<Error> fold_error_;    // guarded by commit_mutex_: why the last fold failed
-  uint64_t folds_ended_ = 0;           // guarded by commit_mutex_
-  bool checkpoint_wanted_ = false;     // guarded by commit_mutex_
-  uint64_t forgotten_at_ = 0;          // guarded by commit_mutex_: versions of the active memtable replaced until then
-  uint64_t order_from_ = 0;            // guarded by commit_mutex_: the active memtable is put in order at so many keys
+  // Guarded by commit_mutex_: the last commit with chunks, until a later record notes that it is durable; 0: none.
+  Sequence unnoted_chunks_ = 0;
+  uint64_t folds_ended_ = 0;        // guarded by commit_mutex_
+  bool checkpoint_wanted_ = false;  // guarded by commit_mutex_
+  uint64_t forgotten_at_ = 0;       // guarded by commit_mutex_: versions of the active memtable replaced until then
+  uint64_t order_from_ = 0;         // guarded by commit_mutex_: the active memtable is put in order at so many keys
 
   std::mutex sync_mutex_;           // not held during a sync
   std::condition_variable synced_;  // of sync_mutex_: a sync ended

@@ -28,6 +28,12 @@ void note_used_chunks(Batch& batch, Sequence durable, std::span<const ChunkRef> 
   }
 }
 
+void note_durable(Batch& batch, Sequence durable) {
+  std::string note(1, kUsedChunksNote);
+  append_fixed(note, durable);
+  batch.note(note);
+}
+
 Result<void> parse_used_chunks(std::string_view note, UsedChunks& used) {
   if (note.empty() || note.front() != kUsedChunksNote) return {};
   Decoder in(note.substr(1));

@@ -15,6 +15,9 @@ namespace kvfs {
 /// DO NOT CHANGE: on disk, see docs/format.md, "Journal".
 void note_used_chunks(Batch& batch, Sequence durable, std::span<const ChunkRef> refs);
 
+/// Notes that alone.
+void note_durable(Batch& batch, Sequence durable);
+
 struct UsedChunks {
   Sequence durable = 0;
   std::vector<ChunkRef> refs;

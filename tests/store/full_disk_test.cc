@@ -161,6 +161,23 @@ TEST_P(FullDiskTest, WhatALargeValueTookIsThereForTheNextWriteOnceItIsRemoved) {
   expect_whole();
 }
 
+TEST_P(FullDiskTest, FreePagesOfTheBaseAreNotTakenForSpaceThatLargeValuesCanHave) {
+  constexpr int kRows = 3000;
+  for (int i = 0; i < kRows; ++i) ASSERT_TRUE(put("row" + std::to_string(i), std::string(3000, 'r')));
+  ASSERT_TRUE(store_->checkpoint());
+  for (int i = 0; i < kRows; ++i) ASSERT_TRUE(remove("row" + std::to_string(i)));
+  ASSERT_TRUE(store_->checkpoint());
+  const std::string value(1'500'000, 'v');
+  int written = 0;
+  while (put("large" + std::to_string(written), value)) ++written;
+  ASSERT_GT(written, 2);
+  ASSERT_NO_FATAL_FAILURE(take_the_rest());
+  ASSERT_TRUE(remove("large0"));
+  const Result<void> again = put("again", std::string(1'000'000, 'v'));
+  EXPECT_TRUE(again) << again.error().message();
+  expect_whole();
+}
+
 TEST_P(FullDiskTest, ADiskThatOthersHaveFilledLosesNothing) {
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(put("before" + std::to_string(i), value_of(i)));
   ASSERT_NO_FATAL_FAILURE(take_the_rest());

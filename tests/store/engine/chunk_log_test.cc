@@ -74,6 +74,36 @@ TEST_F(ChunkLogTest, DamagedChunkIsReportedWithFileAndOffset) {
   EXPECT_FALSE(log_->intact(ref));
 }
 
+TEST_F(ChunkLogTest, APartOfADamagedChunkIsNotServed) {
+  const ChunkRef damaged = log_->append(std::string(20'000, 'x')).value();
+  const ChunkRef whole = log_->append(std::string(20'000, 'y')).value();
+  FILE* file = fopen(segment(damaged.segment).c_str(), "r+");
+  fseek(file, 10'000, SEEK_SET);
+  fputc('z', file);
+  fclose(file);
+  char bytes[100];
+  EXPECT_EQ(log_->read(damaged, 9'950, 100, bytes).error().code, Errc::corrupt);
+  EXPECT_EQ(log_->read(damaged, 0, 100, bytes).error().code, Errc::corrupt);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(log_->read(whole, 9'950, 100, bytes));
+    EXPECT_EQ(std::string(bytes, 100), std::string(100, 'y'));
+  }
+}
+
+TEST_F(ChunkLogTest, TheNumberOfASegmentThatIsMissingIsNotGivenOutAgain) {
+  const ChunkRef lost = log_->append("lost").value();
+  ASSERT_EQ(unlink(segment(lost.segment).c_str()), 0);
+  open();
+  ASSERT_TRUE(log_->retain_only([&](const ChunkStore::Keep& keep) {
+    keep(lost);
+    return Result<void>();
+  }));
+  const ChunkRef made = log_->append("made").value();
+  EXPECT_NE(made.segment, lost.segment);
+  log_->release({&lost, 1});
+  EXPECT_EQ(read(made), "made");
+}
+
 TEST_F(ChunkLogTest, ReleasedChunksGiveTheirSpaceBack) {
   const ChunkRef kept = log_->append("kept").value();
   const ChunkRef gone = log_->append(std::string(1024 * 1024, 'x')).value();

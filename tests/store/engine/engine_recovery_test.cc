@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "store/engine/engine.h"
+#include "store/engine/journal_check.h"
 #include "tests/store/engine/temporary_directory.h"
 
 namespace kvfs {
@@ -147,6 +148,21 @@ TEST_F(EngineRecoveryTest, SyncedCommitIsKeptEvenIfItsChunkIsDamagedLater) {
   EXPECT_NE(get(*engine, "later"), std::nullopt);
 }
 
+TEST_F(EngineRecoveryTest, DamageToAChunkThatHadReachedTheDiskCostsNoCommitAfterIt) {
+  in_killed_process([](Engine& engine) {
+    put_chunk(engine, "chunked", std::string(5000, 'a'));
+    EXPECT_TRUE(engine.sync());
+    put(engine, "after", "1");
+    put(engine, "strict", "1", {Durability::Mode::strict});
+  });
+  overwrite(only_file("/chunks", ".chunks"), 100, "lost");
+  auto engine = open_engine(options_).value();
+  EXPECT_EQ(notices_, "");
+  EXPECT_NE(get(*engine, "chunked"), std::nullopt);
+  EXPECT_EQ(get(*engine, "after"), "1");
+  EXPECT_EQ(get(*engine, "strict"), "1");
+}
+
 TEST_F(EngineRecoveryTest, DamagedJournalRefusesToOpenAndSalvageKeepsWhatIsReadable) {
   in_killed_process([](Engine& engine) {
     for (int i = 0; i < 100; ++i)
@@ -229,6 +245,40 @@ TEST_F(EngineRecoveryTest, KilledAtAnyMomentTheStoreHoldsAPrefixWithAllThatWasAc
     for (int i = next; i <= last; ++i) ASSERT_EQ(get(*engine, "key" + std::to_string(i)), std::to_string(i));
     next = count + 1;
   }
+}
+
+TEST_F(EngineRecoveryTest, APartThatIsMissingIsNotMadeAnew) {
+  in_killed_process([](Engine& engine) {
+    put_chunk(engine, "a", std::string(5000, 'a'));
+    EXPECT_TRUE(engine.checkpoint());
+    put(engine, "b", "2");
+  });
+  for (const char* part : {"/base/data.mdb", "/base", "/journal", "/chunks"}) {
+    SCOPED_TRACE(part);
+    const std::string path = options_.path + part;
+    std::filesystem::rename(path, directory_.path() + "/away");
+    const auto checked = check_journal(options_.path);
+    const auto engine = open_engine(options_);
+    ASSERT_FALSE(checked);
+    ASSERT_FALSE(engine);
+    EXPECT_EQ(engine.error().code, Errc::corrupt);
+    EXPECT_NE(engine.error().detail.find(part), std::string::npos) << engine.error().detail;
+    EXPECT_EQ(checked.error().detail, engine.error().detail);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    std::filesystem::rename(directory_.path() + "/away", path);
+  }
+  auto engine = open_engine(options_).value();
+  EXPECT_EQ(get(*engine, "b"), "2");
+  EXPECT_TRUE(get(*engine, "a"));
+}
+
+TEST_F(EngineRecoveryTest, AnEmptyBaseIsDamageAndNotANewStore) {
+  in_killed_process([](Engine& engine) { put(engine, "a", "1"); });
+  ASSERT_EQ(truncate((options_.path + "/base/data.mdb").c_str(), 0), 0);
+  const auto engine = open_engine(options_);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, Errc::corrupt);
+  EXPECT_NE(engine.error().detail.find("/base/data.mdb"), std::string::npos) << engine.error().detail;
 }
 
 }  // namespace

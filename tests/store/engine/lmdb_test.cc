@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "tests/store/engine/temporary_directory.h"
@@ -125,6 +128,80 @@ TEST(LmdbOpenTest, FileThatIsNoDatabaseIsCorrupt) {
   const auto env = Env::open(options);
   ASSERT_FALSE(env);
   EXPECT_EQ(env.error().code, Errc::corrupt);
+}
+
+class DamagedLmdbTest : public LmdbTest {
+ protected:
+  void SetUp() override {
+    LmdbTest::SetUp();
+    auto txn = WriteTxn::begin(*env_).value();
+    for (int i = 0; i < kRows; ++i) ASSERT_TRUE(txn->put(table_, "key" + std::to_string(i), std::string(100, 'v')));
+    ASSERT_TRUE(txn->commit());
+    env_.reset();
+    bytes_ = slurp();
+  }
+
+  std::string slurp() const {
+    std::ifstream file(file_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void spill(const std::string& bytes) const {
+    std::ofstream(file_, std::ios::binary | std::ios::trunc)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+
+  /// Opens the file and reads all of it: the number of rows, or what is wrong.
+  Result<int> read_all() const {
+    EnvOptions options;
+    options.path = directory_.path();
+    auto env = Env::open(options);
+    if (!env) return env.error();
+    try {
+      const auto table = (*env)->open_table("rows");
+      if (!table) return table.error();
+      const ReadTxn txn(**env);
+      Cursor cursor(txn, *table);
+      int rows = 0;
+      for (cursor.seek(""); cursor.valid(); cursor.next()) ++rows;
+      return rows;
+    } catch (const StoreException& damage) {
+      return damage.error();
+    }
+  }
+
+  static constexpr int kRows = 2'000;
+  static constexpr size_t kPage = 4096;
+  const std::string file_ = directory_.path() + "/data.mdb";
+  std::string bytes_;
+};
+
+TEST_F(DamagedLmdbTest, ACutFileIsRefusedAndLeftAsItIs) {
+  for (size_t pages = 2; pages < bytes_.size() / kPage; pages += 5) {
+    const std::string cut = bytes_.substr(0, pages * kPage + 100);
+    spill(cut);
+    const Result<int> read = read_all();
+    ASSERT_FALSE(read) << pages;
+    EXPECT_EQ(read.error().code, Errc::corrupt);
+    EXPECT_NE(read.error().detail.find(file_), std::string::npos) << read.error().detail;
+    EXPECT_EQ(slurp(), cut);
+  }
+}
+
+TEST_F(DamagedLmdbTest, APageOfZerosIsAnErrorAndNotTheEndOfTheProcess) {
+  int refused = 0;
+  for (size_t at = 2 * kPage; at + kPage <= bytes_.size(); at += kPage) {
+    std::string damaged = bytes_;
+    damaged.replace(at, kPage, kPage, '\0');
+    spill(damaged);
+    const Result<int> read = read_all();
+    if (read) {
+      EXPECT_EQ(*read, kRows) << at / kPage;  // a page that was free
+    } else {
+      EXPECT_EQ(read.error().code, Errc::corrupt) << read.error().message();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 10);
 }
 
 }  // namespace
