@@ -1,4 +1,5 @@
 // The executable: parses the command line and hands over to a subcommand.
+#include <csignal>
 #include <cstdio>
 #include <functional>
 
@@ -17,6 +18,7 @@ int check_or_print(const kvfs::CommonOptions& common, bool print) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is told as a full disk is
   CLI::App app("A key-value store that can be mounted. See kvfs(1).", "kvfs");
   kvfs::CommonOptions common;
   bool print_config = false;

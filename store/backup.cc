@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -129,10 +131,23 @@ bool is_absent_or_empty(const std::string& directory) {
   return !fs::exists(directory, error) || (fs::is_directory(directory, error) && fs::is_empty(directory, error));
 }
 
-/// Removes what an earlier copy left. Errors: busy (it is still under way).
+/// Nothing else is ever removed: it may be all that somebody has.
+bool holds_only_a_store(const std::string& directory) {
+  static constexpr std::string_view kParts[] = {"LOCK",         "base",    "base.compact", "chunks",
+                                                "control.sock", "journal", "RESERVE"};
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (std::ranges::find(kParts, it->path().filename().string()) == std::end(kParts)) return false;
+  }
+  return !error;
+}
+
+/// Removes what an earlier copy left. Errors: busy (it is still under way), exists (it is something else).
 Result<void> clear_partial(const std::string& partial) {
   std::error_code error;
   if (!fs::exists(partial, error)) return {};
+  if (!holds_only_a_store(partial))
+    return {Errc::exists, partial + " is in the way, and is no unfinished copy of a store"};
   const auto lock = StoreLock::acquire(partial);
   if (!lock) return lock.error();
   fs::remove_all(partial, error);
@@ -205,6 +220,8 @@ Result<BackupReport> restore(const std::string& backup_directory, const EngineOp
   if (!fs::exists(backup_directory, ignored)) return {Errc::not_found, backup_directory + " does not exist"};
   const bool is_free = is_absent_or_empty(path);
   if (!is_free && !replace) return {Errc::exists, path + " exists; it is replaced only if you say so (--replace)"};
+  if (!is_free && !holds_only_a_store(path))
+    return {Errc::exists, path + " holds something that is not of a store, which is not replaced"};
   std::unique_ptr<StoreLock> old_lock;  // nobody uses what is being replaced
   if (!is_free) {
     Result<std::unique_ptr<StoreLock>> lock = StoreLock::acquire(path);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <string>
@@ -71,6 +72,25 @@ TEST_F(EndingTest, UnmountByUmountEndsTheDaemon) {
   output_of("umount " + kvfs.mount_point());
   EXPECT_EQ(kvfs.wait(), 0) << kvfs.log();
   expect_all_there_after_a_restart();
+}
+
+TEST(FileSizeLimitTest, IsToldAsAFullDiskIsAndPassesWithTheLimit) {
+  KvfsProcess kvfs;
+  HttpClient http = kvfs.http();
+  const std::string value(20'000, 'v');
+  ASSERT_EQ(http.put("/v1/default/before", value).status, 201);
+  const auto limit_to = [&](rlim_t bytes) {
+    const rlimit limit{bytes, RLIM_INFINITY};
+    ASSERT_EQ(::prlimit(kvfs.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  };
+  limit_to(4096);
+  EXPECT_EQ(http.put("/v1/default/large", value).status, 507);
+  EXPECT_EQ(http.put("/v1/default/small", "1").status, 507);
+  EXPECT_EQ(try_write_file(kvfs.at("file"), value), ENOSPC);
+  EXPECT_EQ(http.get("/v1/default/before").body, value);
+  limit_to(RLIM_INFINITY);
+  EXPECT_EQ(http.put("/v1/default/large", value).status, 201);
+  EXPECT_EQ(try_write_file(kvfs.at("file"), value), 0);
 }
 
 TEST(StaleMountTest, IsClearedByTheNextStart) {

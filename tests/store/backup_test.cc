@@ -135,6 +135,18 @@ TEST_F(BackupTest, WhatAnInterruptedBackupLeftIsReplaced) {
   EXPECT_EQ(backup(*store_, path_ + "/other").error().code, Errc::busy);
 }
 
+TEST_F(BackupTest, WhatIsNoStoreIsNeverRemoved) {
+  fs::create_directory(path_ + "/copy.partial");
+  std::ofstream(path_ + "/copy.partial/thesis.tex") << "mine";
+  EXPECT_EQ(backup(*store_, path_ + "/copy").error().code, Errc::exists);
+  EXPECT_TRUE(fs::exists(path_ + "/copy.partial/thesis.tex"));
+  ASSERT_TRUE(backup(*store_, path_ + "/good"));
+  fs::create_directory(path_ + "/home");
+  std::ofstream(path_ + "/home/thesis.tex") << "mine";
+  EXPECT_EQ(restore(path_ + "/good", engine("home"), true).error().code, Errc::exists);
+  EXPECT_TRUE(fs::exists(path_ + "/home/thesis.tex"));
+}
+
 TEST_F(BackupTest, DamagedChunksAreNotCopiedInSilence) {
   ASSERT_TRUE(put("victim", std::string(70'000, 'v')));
   store_.reset();
@@ -200,6 +212,15 @@ TEST_F(BackupTest, CompactGivesSpaceBackAndKeepsEverything) {
   EngineOptions memory;
   memory.kind = "memory";
   EXPECT_EQ(compact(memory).error().code, Errc::unsupported);
+}
+
+TEST_F(BackupTest, WhatAnInterruptedCompactionLeftGoesWithTheNextOpening) {
+  store_.reset();
+  fs::create_directory(path_ + "/store/base.compact");
+  std::ofstream(path_ + "/store/base.compact/data.mdb") << "half a copy";
+  open_store("store");
+  EXPECT_FALSE(fs::exists(path_ + "/store/base.compact"));
+  expect_contents();
 }
 
 TEST_F(BackupTest, TheTrashIsCopiedToo) {
