@@ -18,9 +18,10 @@ std::string_view context_of(const Client& client, bool in_exec) {
 
 }  // namespace
 
-void AclLog::refused_key(const Client& client, std::string_view user, bool in_exec, uint64_t now_ms) {
+void AclLog::refused_key(const Client& client, std::string_view command, std::string_view user, bool in_exec,
+                         uint64_t now_ms) {
   const std::string name(user.substr(0, kNameBytesMax));
-  add({1, "auth", context_of(client, in_exec), "AUTH", name, client.identity.tenant, {}, now_ms}, client);
+  add({1, "auth", context_of(client, in_exec), std::string(command), name, client.identity.tenant, {}, now_ms}, client);
 }
 
 void AclLog::refused_command(const Client& client, std::string_view command, bool in_exec, uint64_t now_ms) {

@@ -29,8 +29,9 @@ class AclLog {
   static constexpr size_t kNameBytesMax = 128;
   static constexpr uint64_t kSameMs = 60'000;
 
-  /// A key that is none. `in_exec`: within EXEC.
-  void refused_key(const Client& client, std::string_view user, bool in_exec, uint64_t now_ms);
+  /// A key that is none, sent by `command` (AUTH or HELLO as typed). `in_exec`: within EXEC.
+  void refused_key(const Client& client, std::string_view command, std::string_view user, bool in_exec,
+                   uint64_t now_ms);
   /// A command that the client's key does not allow.
   void refused_command(const Client& client, std::string_view command, bool in_exec, uint64_t now_ms);
 

@@ -21,6 +21,7 @@ void end_tracking(Client& client, Service& service);
 
 void acl_cat(Call& call);
 void acl_change(Call& call);
+void acl_deluser(Call& call);
 void acl_dryrun(Call& call);
 void acl_genpass(Call& call);
 void acl_getuser(Call& call);
@@ -182,6 +183,7 @@ void sunsubscribe(Call& call);
 void swapdb(Call& call);
 void time(Call& call);
 void ttl(Call& call);
+void touch(Call& call);
 void type(Call& call);
 void unsubscribe(Call& call);
 void unwatch(Call& call);

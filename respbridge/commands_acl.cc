@@ -185,6 +185,16 @@ void acl_dryrun(Call& call) {
   call.reply.bulk(fmt::format("This user has no permissions to run the '{}' command", spec->name));
 }
 
+void acl_deluser(Call& call) {
+  for (const std::string_view name : call.args.subspan(2)) {
+    const std::optional<User> user = find_user(call, name);
+    if (!user) continue;
+    if (user->needs_no_key) return call.reply.error("ERR The 'default' user cannot be removed");
+    return acl_change(call);
+  }
+  call.reply.integer(0);
+}
+
 void acl_change(Call& call) {
   call.reply.error(
       "ERR users are the keys of kvfs.ini: those of section [auth] and of the tenants' sections. Change them there, "

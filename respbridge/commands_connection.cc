@@ -27,7 +27,7 @@ bool authenticate(Call& call, std::optional<std::string_view> user, std::string_
   }
   const std::optional<Identity> identity = keys->find_user(user, password);
   if (!identity) {
-    call.service.acl_log().refused_key(call.client, user.value_or("default"), call.scope.in_exec,
+    call.service.acl_log().refused_key(call.client, call.args[0], user.value_or("default"), call.scope.in_exec,
                                        call.service.store().now_ms());
     call.reply.error(kWrongPassword);
     return false;

@@ -3,6 +3,7 @@
 
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
+#include "respbridge/memory_config.h"
 #include "respbridge/numbers.h"
 #include "respbridge/options_reader.h"
 #include "respbridge/random_keys.h"
@@ -103,6 +104,11 @@ void exists(Call& call) {
   int64_t present = 0;
   for (const std::string_view key : call.args.subspan(1)) present += call.find(key) ? 1 : 0;
   call.reply.integer(present);
+}
+
+void touch(Call& call) {
+  note_uses(call);
+  exists(call);
 }
 
 void type(Call& call) {

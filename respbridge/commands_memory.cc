@@ -26,8 +26,11 @@ uint64_t held_by_clients(Call& call) {
 
 void memory_usage(Call& call) {
   OptionsReader words(call.args, 3);
-  if (const auto samples = words.take_value("samples"); samples && !parse_unsigned(*samples))
-    return call.not_an_integer();
+  while (const auto samples = words.take_value("samples")) {
+    const std::optional<int64_t> count = parse_integer(*samples);
+    if (!count) return call.not_an_integer();
+    if (*count < 0) return call.syntax_error();
+  }
   if (!words.at_end()) return call.syntax_error();
   const std::optional<Entry> entry = call.find(call.args[2]);
   if (!entry) return call.reply.null();

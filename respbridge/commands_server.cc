@@ -180,6 +180,22 @@ void replicaof(Call& call) {
 }
 
 void shutdown(Call& call) {
+  bool save = false, nosave = false, now = false, abort = false;
+  OptionsReader words(call.args, 1);
+  while (!words.at_end()) {
+    if (words.take("save"))
+      save = true;
+    else if (words.take("nosave"))
+      nosave = true;
+    else if (words.take("now") || words.take("force"))
+      now = true;
+    else if (words.take("abort"))
+      abort = true;
+    else
+      return call.syntax_error();
+  }
+  if ((save && nosave) || (abort && (save || nosave || now))) return call.syntax_error();
+  if (abort) return call.reply.error("ERR No shutdown in progress.");  // it waits for nothing that could be called off
   if (!call.service.options().enable_shutdown || !call.service.hooks().shutdown)
     return call.reply.error("ERR SHUTDOWN is not enabled: set enable_shutdown in section [resp]");
   call.client.closing = true;
@@ -245,6 +261,7 @@ void object_idletime(Call& call) {
     return call.reply.error(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
         "policies at runtime LRU and LFU data will take some time to adjust.");
+  note_uses(call);
   const auto use = use_of(call, call.args[2]);
   const uint64_t changed_ms = static_cast<uint64_t>(std::max(entry->atime_ns, entry->mtime_ns)) / 1'000'000;
   const uint64_t used_ms = use ? use->last_ms : changed_ms;

@@ -32,7 +32,8 @@ bool take_time(OptionsReader& words, StringOptions& out) {
   for (const auto& [word, form] : forms) {
     const auto value = words.take_value(word);
     if (!value) continue;
-    if (out.form || out.keep_ttl || out.persist) return false;
+    // As in Redis, one form may be said twice, and the last counts.
+    if ((out.form && *out.form != form) || out.keep_ttl || out.persist) return false;
     out.form = form;
     out.time = *value;
     return true;

@@ -57,7 +57,10 @@ void restore(Call& call) {
   options.expires_ms = 0;
   if (*ttl_ms > 0) options.expires_ms = static_cast<uint64_t>(*ttl_ms) + (absolute ? 0 : call.now_ms());
   if (!call.put(call.args[1], value->bytes, options)) return;
-  if (idle_s || frequency) set_use(call, call.args[1], idle_s.value_or(0), frequency.value_or(kFrequencyOfNewKeys));
+  if (idle_s || frequency) {
+    note_uses(call);
+    set_use(call, call.args[1], idle_s.value_or(0), frequency.value_or(kFrequencyOfNewKeys));
+  }
   call.reply.ok();
 }
 

@@ -147,6 +147,13 @@ Config::Config(const RespOptions& options) {
   add("logfile", Kind::fixed, "");
   add("unixsocket", Kind::fixed, where.unix_socket);
   add("replicaof", Kind::fixed, "");
+  add("enable-debug-command", Kind::fixed, options.enable_debug ? "yes" : "no");
+  add("enable-module-command", Kind::fixed, "no");
+  add("enable-protected-configs", Kind::fixed, "no");
+  add("aclfile", Kind::fixed, "");
+  add("pidfile", Kind::fixed, "");
+  add("supervised", Kind::fixed, "no");
+  add("rdbchecksum", Kind::fixed, "yes");
   for (const auto& [name, parameter] : parameters_) apply(name, parameter.value);
 }
 

@@ -12,6 +12,7 @@ namespace kvfs::resp {
 struct TimeForm {
   bool seconds = true;
   bool absolute = false;
+  bool operator==(const TimeForm&) const = default;
 };
 
 /// Milliseconds since 1970. nullopt: it does not fit; the error naming the command has been replied.

@@ -93,6 +93,11 @@ Result<void> configure(Call& call, const std::vector<std::pair<std::string_view,
   return {};
 }
 
+void note_uses(Call& call) {
+  AccessHistory& history = call.service.store().runtime().uses().history;
+  if (!history.enabled()) history.enable();
+}
+
 std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key) {
   const Result<Slot> slot = find_slot(call.txn(), call.collection(), key);
   if (!slot) return std::nullopt;

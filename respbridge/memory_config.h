@@ -25,9 +25,11 @@ EvictionPolicy eviction_policy(Call& call);
 /// Whether MULTI refuses to queue the command, and EXEC to begin: where nothing may be evicted, the tenant holds more
 /// than its `maxmemory`, or the arguments alone are more than that.
 bool lacks_memory(Service& service, const Client& client, const CommandSpec& spec, Args args);
+/// Uses are noted from now on, at all doors, as where a policy wants them: for who asks for them.
+void note_uses(Call& call);
 /// What is known of the use of a key.
 std::optional<AccessHistory::Use> use_of(Call& call, std::string_view key);
-/// Where a policy wants uses to be known, what is to be known of a key's.
+/// Where uses are noted, what is to be known of a key's.
 void set_use(Call& call, std::string_view key, uint64_t idle_s, uint8_t frequency);
 
 }  // namespace kvfs::resp

@@ -69,6 +69,19 @@ TEST_F(AclTest, WhatWasRefusedIsLogged) {
   EXPECT_EQ(cmd("ACL LOG"), "*0");
 }
 
+TEST_F(AclTest, TheLogNamesTheCommandThatBroughtTheKey) {
+  TestClient guesser(*service_);
+  guesser("HELLO 3 AUTH app wrong");
+  cmd("AUTH toor");
+  EXPECT_NE(cmd("ACL LOG").find("|$6|object|$5|HELLO|"), std::string::npos);
+}
+
+TEST_F(AclTest, UsersThatAreKeysAreNotRemoved) {
+  cmd("AUTH chief");
+  EXPECT_EQ(cmd("ACL DELUSER nosuch"), ":0");
+  EXPECT_TRUE(cmd("ACL DELUSER nosuch reader").starts_with("-ERR users are the keys of kvfs.ini"));
+}
+
 TEST_F(AclTest, TheLogIsBounded) {
   cmd("AUTH toor");
   TestClient guesser(*service_);

@@ -88,6 +88,33 @@ TEST_F(RespEvictionTest, APipelineLargerThanTheLimitGoesThrough) {
   EXPECT_EQ(store_->usage(0).keys, 10U);
 }
 
+TEST_F(RespEvictionTest, WithoutAPolicyUsesAreNotedOnceSomebodyAsksForThem) {
+  cmd("SET a 1");
+  clock_ns_ += 7'000'000'000;
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":7");
+  EXPECT_EQ(cmd("TOUCH a"), ":1");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":0");
+  clock_ns_ += 5'000'000'000;
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":5");
+  cmd("GET a");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":0");
+}
+
+TEST_F(RespEvictionTest, TouchIsSeenWhenItComesFirst) {
+  cmd("SET a 1");
+  clock_ns_ += 7'000'000'000;
+  EXPECT_EQ(cmd("TOUCH a"), ":1");
+  EXPECT_EQ(cmd("OBJECT IDLETIME a"), ":0");
+}
+
+TEST_F(RespEvictionTest, RestoreTellsOfIdleTimeWithoutAPolicy) {
+  cmd("SET k 1");
+  const std::string reply = client_->send("DUMP k\r\n");
+  const std::string payload = reply.substr(reply.find("\r\n") + 2, reply.size() - reply.find("\r\n") - 4);
+  EXPECT_EQ(cmd({"RESTORE", "idle", "0", payload, "IDLETIME", "1000"}), "+OK");
+  EXPECT_EQ(cmd("OBJECT IDLETIME idle"), ":1000");
+}
+
 TEST_F(RespEvictionTest, ObjectTellsHowKeysAreUsed) {
   cmd("SET a 1");
   EXPECT_EQ(cmd("OBJECT FREQ a").substr(0, 25), "-ERR An LFU maxmemory pol");
