@@ -335,7 +335,7 @@ void client_reply(Call& call) {
     call.client.replies = Client::Replies::off;
   else if (!equals_ignoring_case(call.args[2], "skip"))
     call.syntax_error();
-  else if (call.client.replies == Client::Replies::on)
+  else if (call.client.replies != Client::Replies::off)
     call.client.replies = Client::Replies::skip_next;
 }
 

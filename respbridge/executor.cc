@@ -5,6 +5,7 @@
 #include "respbridge/commands.h"
 #include "respbridge/errors.h"
 #include "respbridge/memory_config.h"
+#include "respbridge/monitor_line.h"
 #include "respbridge/numbers.h"
 #include "respbridge/watching.h"
 #include "store/prefetch.h"
@@ -43,29 +44,8 @@ void replace(std::string& out, size_t mark, std::string_view error) {
   Reply(out, 2).error(error);
 }
 
-std::string monitor_line(const Client& client, Args args, uint64_t now_ms) {
-  std::string line = "+" + std::to_string(now_ms / 1000) + "." +
-                     std::to_string(1'000'000 + now_ms % 1000 * 1000).substr(1) + " [" +
-                     std::to_string(client.database) + " " + client.card->address + "]";
-  for (const std::string_view arg : args) {
-    line += " \"";
-    for (const char c : arg.substr(0, 4096)) {
-      const auto byte = static_cast<unsigned char>(c);
-      constexpr std::string_view kHex = "0123456789abcdef";
-      if (c == '"' || c == '\\')
-        line.append("\\").push_back(c);
-      else if (byte >= 0x20 && byte < 0x7f)
-        line.push_back(c);
-      else
-        line.append("\\x").append({kHex[byte >> 4], kHex[byte & 15]});
-    }
-    line.push_back('"');
-  }
-  return line + "\r\n";
-}
-
 void tell_monitors(Service& service, const Client& client, const CommandSpec& spec, Args args) {
-  if (service.clients().monitored() && (spec.flags & (kAdmin | kNoAuth)) == 0)
+  if (service.clients().monitored() && is_monitored(spec))
     service.clients().tell_monitors(client.identity.tenant, monitor_line(client, args, service.store().now_ms()));
 }
 
@@ -391,7 +371,6 @@ void Executor::committed(Scope& scope) {
 void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Args args, std::string& out) {
   const size_t mark = out.size();
   client.card->last_command.store(&spec, std::memory_order_relaxed);
-  tell_monitors(service_, client, spec, args);
   const bool first = scope.ended == decltype(scope.ended){};
   const auto begin = first ? std::chrono::steady_clock::now() : scope.ended;
   {
@@ -400,6 +379,7 @@ void Executor::run_one(Client& client, Scope& scope, const CommandSpec& spec, Ar
     spec.run(call);
   }
   scope.ended = std::chrono::steady_clock::now();
+  tell_monitors(service_, client, spec, args);
   const auto took = scope.ended - begin;
   service_.command_statistics().latency_of(spec).record(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
   if (out.size() > mark && out[mark] == '-')

@@ -2,17 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "respbridge/numbers.h"
+#include "respbridge/secrets.h"
 
 namespace kvfs::resp {
 
 namespace {
-
-/// How many arguments behind the one at `at` are names and keys of AUTH: nobody is to read them in a log.
-size_t secrets_after(Args args, size_t at) {
-  if (at == 0 && equals_ignoring_case(args[0], "auth")) return args.size() - 1;
-  return at >= 2 && equals_ignoring_case(args[0], "hello") && equals_ignoring_case(args[at], "auth") ? 2 : 0;
-}
 
 std::vector<std::string> shortened(Args args) {
   std::vector<std::string> out;
@@ -25,7 +19,7 @@ std::vector<std::string> shortened(Args args) {
     const std::string_view arg = args[i];
     if (secrets > 0) {
       --secrets;
-      out.emplace_back("(redacted)");
+      out.emplace_back(kRedacted);
       continue;
     }
     secrets = secrets_after(args, i);

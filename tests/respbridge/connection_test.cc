@@ -128,7 +128,22 @@ TEST_F(ConnectionTest, MonitorsSeeCommandsOfTheirTenant) {
   TestClient watcher(*service_);
   EXPECT_EQ(watcher("MONITOR"), "+OK");
   cmd({"SET", "a", "x\ny"});
-  EXPECT_NE(watcher.outbox->log.find("\"SET\" \"a\" \"x\\x0ay\"\r\n"), std::string::npos) << watcher.outbox->log;
+  EXPECT_NE(watcher.outbox->log.find("\"SET\" \"a\" \"x\\ny\"\r\n"), std::string::npos) << watcher.outbox->log;
+}
+
+TEST_F(ConnectionTest, MonitorsSeeNoKeysAndNoAdministration) {
+  TestClient watcher(*service_);
+  EXPECT_EQ(watcher("MONITOR"), "+OK");
+  cmd("SELECT 3");
+  cmd("AUTH someone s3cret");
+  cmd("HELLO 3 AUTH someone s3cret SETNAME me");
+  cmd("CONFIG GET maxmemory");
+  const std::string& log = watcher.outbox->log;
+  EXPECT_NE(log.find(" [3 "), std::string::npos) << log;
+  EXPECT_NE(log.find("\"AUTH\" \"(redacted)\" \"(redacted)\"\r\n"), std::string::npos) << log;
+  EXPECT_NE(log.find("\"AUTH\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \"me\"\r\n"), std::string::npos) << log;
+  EXPECT_EQ(log.find("s3cret"), std::string::npos) << log;
+  EXPECT_EQ(log.find("CONFIG"), std::string::npos) << log;
 }
 
 class PubSubTest : public DoorTest {};

@@ -199,6 +199,7 @@ TEST_F(PipelineTest, RepliesCanBeSwitchedOff) {
   EXPECT_EQ(client_->send("CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nCLIENT REPLY ON\r\nGET a\r\n"),
             "+OK\r\n$1\r\n1\r\n");
   EXPECT_EQ(client_->send("CLIENT REPLY SKIP\r\nSET a 2\r\nGET a\r\n"), "$1\r\n2\r\n");
+  EXPECT_EQ(client_->send("CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nSET a 3\r\nGET a\r\n"), "$1\r\n3\r\n");
 }
 
 }  // namespace
