@@ -94,17 +94,19 @@ std::string describe(ClientCard& card, uint64_t now_ms) {
   if (card.tracking) flags += 't';
   if (card.tracking && card.tracking->broadcast) flags += 'B';
   if (card.no_evict) flags += 'e';
+  if (card.local_address.ends_with(":0")) flags += 'U';  // a Unix socket
   if (flags.empty()) flags = "N";
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} "
       "qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={} events=r cmd={} user={} "
-      "redir={} resp={}",
+      "redir={} resp={} lib-name={} lib-ver={}",
       card.id, card.address, card.local_address, card.fd, card.name,
       now_ms > card.created_ms ? (now_ms - card.created_ms) / 1000 : 0,
       now_ms > active_ms ? (now_ms - active_ms) / 1000 : 0, flags, card.database, card.channels, card.patterns,
       card.shard_channels, card.queued, input_bytes, card.queued_bytes.load(std::memory_order_relaxed), output_bytes,
       held_bytes(card), command != nullptr ? command->name : "NULL", card.user,
-      card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol);
+      card.tracking ? static_cast<int64_t>(card.tracking->redirect) : -1, card.protocol, card.library_name,
+      card.library_version);
 }
 
 }  // namespace kvfs::resp

@@ -14,7 +14,10 @@ TEST_F(ConnectionTest, AnswersTheFirstWordsOfEveryClient) {
   EXPECT_EQ(cmd("CLIENT GETNAME"), "$2|me");
   EXPECT_EQ(cmd({"CLIENT", "SETNAME", "a b"}),
             "-ERR Client names cannot contain spaces, newlines or special characters.");
+  EXPECT_NE(cmd("CLIENT INFO").find(" resp=2 lib-name= lib-ver="), std::string::npos) << cmd("CLIENT INFO");
   EXPECT_EQ(cmd("CLIENT SETINFO lib-name x"), "+OK");
+  EXPECT_EQ(cmd("CLIENT SETINFO LIB-VER 1.2"), "+OK");
+  EXPECT_NE(cmd("CLIENT INFO").find(" lib-name=x lib-ver=1.2"), std::string::npos) << cmd("CLIENT INFO");
   EXPECT_EQ(cmd("CLIENT NOSUCH"), "-ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.");
   EXPECT_EQ(cmd("CLIENT"), "-ERR wrong number of arguments for 'client' command");
   EXPECT_EQ(cmd("GET"), "-ERR wrong number of arguments for 'get' command");
