@@ -26,7 +26,7 @@ Result<void> post_put(Context& context, Request& request, Response& response) {
   if (!body) return body.error();
   const auto record = parse_full_record(*body);
   if (!record) return record.error();
-  if (auto done = store_record(context, request, *record); !done) return done;
+  if (auto done = store_record(context, request, *record, response); !done) return done;
   response.text(200, kText, "OK");
   return {};
 }
@@ -99,7 +99,7 @@ Result<void> get_scan(Context& context, Request& request, Response& response) {
 /// A key that is not there is as deleted as one that was.
 Result<void> post_delete(Context& context, Request& request, Response& response) {
   if (auto r = read_key(request); !r) return r;
-  const auto removed = remove_value(context, request, request.key);
+  const auto removed = remove_value(context, request, request.key, context.write_options);
   if (!removed && removed.error().code != Errc::not_found) return removed.error();
   response.text(200, kText, "Deleted");
   return {};

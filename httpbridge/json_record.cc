@@ -2,6 +2,7 @@
 
 #include "httpbridge/json_text.h"
 #include "httpbridge/json_value.h"
+#include "httpbridge/precondition.h"
 #include "httpbridge/ttl.h"
 #include "httpbridge/url.h"
 
@@ -48,7 +49,7 @@ Result<JsonRecord> parse_full_record(std::string_view object) {
   return record;
 }
 
-Result<void> store_record(Context& context, const Request& request, const JsonRecord& record) {
+Result<void> store_record(Context& context, const Request& request, const JsonRecord& record, Response& response) {
   const auto value = value_from_json(record.value, record.encoding);
   if (!value) return value.error();
   PutOptions options;
@@ -63,6 +64,26 @@ Result<void> store_record(Context& context, const Request& request, const JsonRe
   }
   const auto stored = store_value(context, request, record.key, value->bytes, options);
   if (!stored) return stored.error();
+  response.add_etag(stored->version);
+  return {};
+}
+
+Result<void> answer_record(Context& context, const Request& request, Response& response) {
+  const auto value = fetch_value(context, request, request.key);
+  if (!value) return value.error();
+  const auto status = evaluate_read(request.headers, value->version, value->mtime_ns);
+  if (!status) return status.error();
+  if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(value->version)};
+  response.add_etag(value->version);
+  response.text(*status, "application/json", "{");
+  append_text_member(response.body, "key", request.key);
+  response.body.append(",\"value\":");
+  append_value_json(response.body, value->bytes, value->content_type);
+  response.body.push_back('}');
+  if (*status == 304) {
+    response.content_length = response.body.size();  // of what is not sent, for the choice of its encoding
+    response.body.clear();
+  }
   return {};
 }
 

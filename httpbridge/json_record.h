@@ -28,8 +28,12 @@ Result<JsonRecord> parse_json_record(std::string_view object);
 /// Likewise, and a value must be there.
 Result<JsonRecord> parse_full_record(std::string_view object);
 
-/// Stores the record's value in the request's collection.
-Result<void> store_record(Context& context, const Request& request, const JsonRecord& record);
+/// Stores the record's value in the request's collection, if its conditions hold; adds the ETag.
+Result<void> store_record(Context& context, const Request& request, const JsonRecord& record, Response& response);
+
+/// {"key", "value"} of the request's key, with its ETag, or what conditions make of it. Errors: as fetch_value(),
+/// precondition_failed.
+Result<void> answer_record(Context& context, const Request& request, Response& response);
 
 struct RangeObject {
   size_t members = 0;

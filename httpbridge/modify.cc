@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "httpbridge/precondition.h"
+
 namespace kvfs::http {
 
 namespace {
@@ -29,11 +31,12 @@ PutOptions options_on(const Base& base) {
 
 Result<PutOutcome> changed_too_often() { return {Errc::busy, "the value changes too often; try again"}; }
 
-/// The entry if the client's condition holds for it; nullptr where absent.
-Result<std::optional<Entry>> checked(const ReadTxn& txn, const Result<DirId>& collection, std::string_view key,
-                                     const Precondition& precondition) {
+/// The entry if the client's condition holds for it, and there is one where one is demanded; nullopt where absent.
+Result<std::optional<Entry>> checked(const ReadTxn& txn, const Request& request, const Result<DirId>& collection,
+                                     std::string_view key, const Precondition& precondition) {
   std::optional<Entry> present;
   if (collection) {
+    if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
     const auto entry = get(txn, *collection, key);
     if (!entry && entry.error().code != Errc::not_found) return entry.error();
     if (entry) present = *entry;
@@ -78,14 +81,14 @@ Result<PutOutcome> modify_value(Context& context, const Request& request, std::s
     const auto collection = collection_of(context, request);
     Base base;
     const auto modified = context.store.read([&](const ReadTxn& txn) -> Result<Modified> {
-      const auto present = checked(txn, collection, key, precondition);
+      const auto present = checked(txn, request, collection, key, precondition);
       if (!present) return present.error();
       if (!*present) return modification(nullptr);
       const Entry& entry = **present;
       base = {entry.version, entry.size, entry.type};
       auto bytes = read_whole_value(txn, entry, context.options.memory_value_bytes_max);
       if (!bytes) return bytes.error();
-      const Value value{std::move(*bytes), std::string(entry.content_type), entry.version};
+      const Value value{std::move(*bytes), std::string(entry.content_type), entry.version, entry.mtime_ns};
       return modification(&value);
     });
     if (!modified) return modified.error();
@@ -113,7 +116,7 @@ Result<PutOutcome> write_bytes(Context& context, const Request& request, std::st
     std::string whole;  // small values are rewritten
     bool small = false;
     auto staged = context.store.read([&](const ReadTxn& txn) -> Result<StagedValue> {
-      const auto present = checked(txn, collection, key, precondition);
+      const auto present = checked(txn, request, collection, key, precondition);
       if (!present) return present.error();
       const Entry* entry = *present ? &**present : nullptr;
       if (entry != nullptr) base = {entry->version, entry->size, entry->type};

@@ -28,24 +28,19 @@ Result<void> put_object(Context& context, Request& request, Response& response) 
   if (!body) return body.error();
   const auto record = parse_full_record(*body);
   if (!record) return record.error();
-  if (auto done = store_record(context, request, *record); !done) return done;
+  if (auto done = store_record(context, request, *record, response); !done) return done;
   tell(response, "Object stored successfully", record->key);
   return {};
 }
 
 Result<void> get_object(Context& context, Request& request, Response& response) {
-  const auto value = fetch_value(context, request, request.key);
-  if (!value) return named(value.error());
-  response.text(200, kJson, "{");
-  append_text_member(response.body, "key", request.key);
-  response.body.append(",\"value\":");
-  append_value_json(response.body, value->bytes, value->content_type);
-  response.body.push_back('}');
+  auto done = answer_record(context, request, response);
+  if (!done) return named(done.error());
   return {};
 }
 
 Result<void> delete_object(Context& context, Request& request, Response& response) {
-  const auto removed = remove_value(context, request, request.key);
+  const auto removed = remove_value(context, request, request.key, context.write_options);
   if (!removed) return named(removed.error());
   tell(response, "Object deleted successfully", request.key);
   return {};

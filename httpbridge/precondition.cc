@@ -5,6 +5,8 @@
 
 #include "httpbridge/compression.h"
 #include "httpbridge/http_date.h"
+#include "httpbridge/status.h"
+#include "store/runtime.h"
 
 namespace kvfs::http {
 
@@ -85,6 +87,11 @@ Result<Precondition> precondition_of(const Headers& headers) {
       precondition.if_none_match = std::move(tags->versions);
   }
   return precondition;
+}
+
+Result<void> check_demand(const ReadTxn& txn, DirId collection, bool conditional) {
+  if (conditional || !txn.runtime().has_settings() || !settings_of(txn, collection).require_preconditions) return {};
+  return precondition_required();
 }
 
 Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime_ns) {

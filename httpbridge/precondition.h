@@ -23,6 +23,10 @@ inline bool has_precondition(const Headers& headers) {
   return names_versions(headers) || headers.if_unmodified_since.data() != nullptr;
 }
 
+/// Whether a change may do without a condition: settings of the collection (require_preconditions) may demand one.
+/// Errors: precondition_required().
+Result<void> check_demand(const ReadTxn& txn, DirId collection, bool conditional);
+
 /// What a GET or HEAD of an entry that is there must answer: 200, 304 or 412. Errors: invalid.
 Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime_ns);
 

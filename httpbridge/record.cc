@@ -4,6 +4,7 @@
 #include "httpbridge/json_tree.h"
 #include "httpbridge/json_value.h"
 #include "httpbridge/modify.h"
+#include "httpbridge/precondition.h"
 
 namespace kvfs::http {
 
@@ -29,8 +30,10 @@ Result<std::string> updated(const Value& present, const JsonRecord& record) {
   return bytes;
 }
 
-Result<void> update_partially(Context& context, const Request& request, const JsonRecord& record) {
-  const auto stored = modify_value(context, request, record.key, {}, context.write_options,
+Result<void> update_partially(Context& context, const Request& request, const JsonRecord& record, Response& response) {
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  const auto stored = modify_value(context, request, record.key, *precondition, context.write_options,
                                    [&](const Value* present) -> Result<Modified> {
                                      if (present == nullptr) return Errc::not_found;
                                      auto bytes = updated(*present, record);
@@ -38,6 +41,7 @@ Result<void> update_partially(Context& context, const Request& request, const Js
                                      return Modified{std::move(*bytes), {}};
                                    });
   if (!stored) return stored.error();
+  response.add_etag(stored->version);
   return {};
 }
 
@@ -48,8 +52,8 @@ Result<void> post_record(Context& context, Request& request, Response& response)
   if (!body) return body.error();
   const auto record = parse_full_record(*body);
   if (!record) return record.error();
-  auto done =
-      record->partial_update ? update_partially(context, request, *record) : store_record(context, request, *record);
+  auto done = record->partial_update ? update_partially(context, request, *record, response)
+                                     : store_record(context, request, *record, response);
   if (!done && done.error().code == Errc::not_found) {
     not_found(response);
     return {};
@@ -64,22 +68,16 @@ Result<void> post_record(Context& context, Request& request, Response& response)
 }
 
 Result<void> get_record(Context& context, Request& request, Response& response) {
-  const auto value = fetch_value(context, request, request.key);
-  if (!value && value.error().code == Errc::not_found) {
+  auto done = answer_record(context, request, response);
+  if (!done && done.error().code == Errc::not_found) {
     not_found(response);
     return {};
   }
-  if (!value) return value.error();
-  response.text(200, kJson, "{");
-  append_text_member(response.body, "key", request.key);
-  response.body.append(",\"value\":");
-  append_value_json(response.body, value->bytes, value->content_type);
-  response.body.push_back('}');
-  return {};
+  return done;
 }
 
 Result<void> delete_record(Context& context, Request& request, Response& response) {
-  const auto removed = remove_value(context, request, request.key);
+  const auto removed = remove_value(context, request, request.key, context.write_options);
   if (!removed && removed.error().code == Errc::not_found) {
     not_found(response);
     return {};

@@ -5,6 +5,14 @@
 
 namespace kvfs::http {
 
+namespace {
+
+constexpr std::string_view kDemand = "this collection takes changes only with If-Match or If-None-Match";
+
+}  // namespace
+
+Error precondition_required() { return {Errc::precondition_failed, std::string(kDemand)}; }
+
 int http_status(Errc code) {
   switch (code) {
     case Errc::not_found: return 404;
@@ -105,6 +113,8 @@ void set_error(Response& response, ErrorStyle style, int status, std::string_vie
 }
 
 void set_error(Response& response, ErrorStyle style, const Error& error) {
+  if (error.code == Errc::precondition_failed && error.detail.ends_with(kDemand))
+    return set_error(response, style, 428, error.detail, "precondition_required");
   const int status = http_status(error.code);
   const std::string detail = error.detail.empty() ? std::string(reason_phrase(status)) : error.detail;
   set_error(response, style, status, detail, to_string(error.code));

@@ -42,18 +42,10 @@ Result<void> admin_delete_tenant(Context& context, Request& request, Response& r
 /// The origin of this door, and strict durability where the request has `Kvfs-Sync: 1`.
 WriteOptions write_options_of(const Context& context, const Request& request);
 
-/// Whether the collection demands a precondition and the request has none.
-bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request);
-
 /// A value as the answer: its bytes or a range of them, as conditions say.
 Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response);
 
 /// ETag, Kvfs-Ttl and 201 or 204 of a value that was put.
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms);
-
-/// Status 428 with its problem.
-void fail_precondition_required(const Request& request, Response& response);
-/// Where the request lacks what its collection demands, answers so.
-bool refused_without_precondition(Context& context, const Request& request, Response& response);
 
 }  // namespace kvfs::http

@@ -62,6 +62,7 @@ Result<void> increment(Context& context, const Request& request, const std::stri
       [&](WriteTxn& txn) -> Result<PutOutcome> {
         const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
         PutOptions options;
         options.precondition = *precondition;
         options.keep_content_type = options.keep_expiry = true;
@@ -105,6 +106,11 @@ Result<void> transfer(Context& context, const Request& request, const std::strin
         if (auto holds = check_present(txn, *from, request.key, *on_source); !holds) return holds.error();
         const auto target = ensure_collection(txn, request.caller.tenant_dir, to_collection);
         if (!target) return target.error();
+        // Each of the two keys that changes has a condition of its own.
+        if (auto free = check_demand(txn, *from, !rename || request.headers.if_match.data() != nullptr); !free)
+          return free.error();
+        if (auto free = check_demand(txn, *target, request.headers.if_none_match.data() != nullptr); !free)
+          return {free.error().code, "If-None-Match is what counts for the target: " + free.error().detail};
         return rename ? rename_key(txn, *from, request.key, *target, to, on_target)
                       : copy_key(txn, *from, request.key, *target, to, on_target);
       },
@@ -131,6 +137,7 @@ Result<void> change_ttl(Context& context, const Request& request, const std::str
       [&](WriteTxn& txn) -> Result<Version> {
         const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
         if (auto holds = check_present(txn, *collection, request.key, *precondition); !holds) return holds.error();
         return set_expiry(txn, *collection, request.key, expires_ms);
       },
@@ -145,7 +152,6 @@ Result<void> change_ttl(Context& context, const Request& request, const std::str
 }  // namespace
 
 Result<void> v1_post(Context& context, Request& request, Response& response) {
-  if (refused_without_precondition(context, request, response)) return {};
   for (QueryFields fields(request.query);;) {
     const auto more = fields.next();
     if (!more) return more.error();

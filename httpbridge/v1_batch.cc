@@ -5,6 +5,7 @@
 #include "httpbridge/json_record.h"
 #include "httpbridge/json_text.h"
 #include "httpbridge/json_value.h"
+#include "httpbridge/precondition.h"
 #include "httpbridge/ttl.h"
 #include "httpbridge/v1.h"
 
@@ -57,12 +58,13 @@ Result<std::vector<Version>> parse_versions(std::string_view raw) {
 
 Result<void> parse_condition(std::string_view name, std::string_view raw, BatchOperation& operation) {
   Precondition& precondition = operation.precondition;
-  operation.conditional = true;
   if (name == "if_absent" || name == "if_present") {
     if (raw != "true" && raw != "false") return {Errc::invalid, "\"" + std::string(name) + "\" must be true or false"};
+    operation.conditional |= raw == "true";
     (name == "if_absent" ? precondition.if_absent : precondition.if_present) = raw == "true";
     return {};
   }
+  operation.conditional = true;
   const bool match = name == "if_match";
   if (raw == "\"*\"") {
     (match ? precondition.if_present : precondition.if_absent) = true;
@@ -133,11 +135,6 @@ Result<BatchOperation> parse_operation(std::string_view object, const std::strin
   return operation;
 }
 
-struct FailedAt {
-  size_t index = 0;
-  bool precondition_required = false;
-};
-
 Result<BatchOutcome> apply(WriteTxn& txn, DirId collection, const BatchOperation& operation, const Payload& payload) {
   switch (operation.kind) {
     case BatchOperation::Kind::put: {
@@ -166,7 +163,7 @@ Result<BatchOutcome> apply(WriteTxn& txn, DirId collection, const BatchOperation
 }
 
 Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
-                                      const std::vector<BatchOperation>& operations, FailedAt& failed) {
+                                      const std::vector<BatchOperation>& operations, size_t& failed_at) {
   std::vector<Payload> payloads;
   payloads.reserve(operations.size());
   for (const BatchOperation& operation : operations) {
@@ -180,19 +177,17 @@ Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
         results.reserve(operations.size());
         std::string_view last_name;
         Result<DirId> collection = Errc::not_found;
-        bool demands = false;
         for (size_t i = 0; i < operations.size(); ++i) {
           const BatchOperation& operation = operations[i];
-          failed.index = i;
+          failed_at = i;
           if (auto r = context.in_time(); !r) return r.error();
           if (i == 0 || operation.collection != last_name) {
             collection = ensure_collection(txn, request.caller.tenant_dir, operation.collection);
             if (!collection) return collection.error();
-            demands = settings_of(txn, *collection).require_preconditions;
             last_name = operation.collection;
           }
-          failed.precondition_required = demands && !operation.conditional;
-          if (failed.precondition_required) return Errc::precondition_failed;
+          const bool free = operation.conditional || operation.kind == BatchOperation::Kind::check;
+          if (auto r = check_demand(txn, *collection, free); !r) return r.error();
           auto outcome = apply(txn, *collection, operation, payloads[i]);
           if (!outcome) return outcome.error();
           results.push_back(*outcome);
@@ -205,15 +200,11 @@ Result<std::vector<BatchOutcome>> run(Context& context, const Request& request,
   return outcomes;
 }
 
-void tell_failure(const Request& request, Response& response, const Error& error, const FailedAt& failed,
-                  const BatchOperation& operation) {
-  const std::string at = "operation " + std::to_string(failed.index) + ": ";
-  if (failed.precondition_required)
-    fail_precondition_required(request, response);
-  else
-    set_error(response, ErrorStyle::problem, Error{error.code, at + error.message()});
+void tell_failure(Response& response, const Error& error, size_t index, const BatchOperation& operation) {
+  const std::string at = "operation " + std::to_string(index) + ": ";
+  set_error(response, ErrorStyle::problem, Error{error.code, at + error.message()});
   response.body.pop_back();
-  response.body.append(",\"index\":").append(std::to_string(failed.index)).append(",");
+  response.body.append(",\"index\":").append(std::to_string(index)).append(",");
   append_text_member(response.body, "key", operation.key);
   response.body.append("}");
 }
@@ -242,11 +233,11 @@ Result<void> v1_batch(Context& context, Request& request, Response& response) {
               "operation " + std::to_string(operations.size()) + ": " + operation.error().message()};
     operations.push_back(std::move(*operation));
   }
-  FailedAt failed;
-  const auto outcomes = run(context, request, operations, failed);
+  size_t failed_at = 0;
+  const auto outcomes = run(context, request, operations, failed_at);
   if (!outcomes) {
     if (operations.empty()) return outcomes.error();
-    tell_failure(request, response, outcomes.error(), failed, operations[failed.index]);
+    tell_failure(response, outcomes.error(), failed_at, operations[failed_at]);
     return {};
   }
   response.text(200, "application/json", "{\"results\":[");

@@ -113,7 +113,6 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
   }
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
-  if (refused_without_precondition(context, request, response)) return {};
   const Kind kind = (*asked)->kind;
   const WriteOptions write_options = write_options_of(context, request);
   Result<PutOutcome> outcome = Errc::invalid;

@@ -87,6 +87,16 @@ Result<Filter> parse_filter(const Context& context, const Request& request) {
   return filter;
 }
 
+/// What is brought back may take the place of a value, under the conditions of any change.
+Result<void> check_target(const ReadTxn& txn, DirId tenant, const std::string& collection, const std::string& key,
+                          const Precondition& precondition, bool conditional) {
+  const auto into = find_collection(txn, tenant, collection);
+  if (!into) return check(precondition, nullptr);
+  if (auto free = check_demand(txn, *into, conditional); !free) return free;
+  const auto present = get(txn, *into, key);
+  return check(precondition, present ? &*present : nullptr);
+}
+
 }  // namespace
 
 Result<void> get_trash(Context& context, Request& request, Response& response) {
@@ -139,6 +149,8 @@ Result<void> restore_removed(Context& context, Request& request, Response& respo
   if (!to) return to.error();
   const auto replace = query_value(request.query, "replace");
   if (!replace) return replace.error();
+  const auto on_target = precondition_of(request.headers);
+  if (!on_target) return on_target.error();
   std::string collection;
   std::string key;
   const auto outcome = context.store.write(
@@ -147,6 +159,9 @@ Result<void> restore_removed(Context& context, Request& request, Response& respo
         if (!removed) return gone();
         collection = to_collection->value_or(std::string(removed->collection));
         key = to->value_or(std::string(removed->key));
+        const bool conditional = *replace != "1" || names_versions(request.headers);
+        if (auto free = check_target(txn, *tenant, collection, key, *on_target, conditional); !free)
+          return free.error();
         return restore_trashed(txn, *tenant, *id, RestoreTarget{collection, key, *replace == "1"});
       },
       write_options_of(context, request));

@@ -88,6 +88,7 @@ Result<void> change_members(Context& context, const Request& request, bool add, 
         const auto collection = add ? ensure_collection(txn, request.caller.tenant_dir, request.collection)
                                     : find_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
         PutOptions options;
         options.precondition = *precondition;
         options.keep_content_type = options.keep_expiry = true;

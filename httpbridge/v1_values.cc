@@ -117,25 +117,6 @@ WriteOptions write_options_of(const Context& context, const Request& request) {
   return options;
 }
 
-bool lacks_demanded_precondition(const ReadTxn& txn, DirId collection, const Request& request) {
-  return !names_versions(request.headers) && txn.runtime().has_settings() &&
-         settings_of(txn, collection).require_preconditions;
-}
-
-void fail_precondition_required(const Request& request, Response& response) {
-  set_error(response, request.route->style, 428, "this collection takes changes only with If-Match or If-None-Match",
-            "precondition_required");
-}
-
-bool refused_without_precondition(Context& context, const Request& request, Response& response) {
-  const auto collection = collection_of(context, request);
-  if (!collection) return false;  // who looks for it says so
-  const bool refused =
-      context.store.read([&](const ReadTxn& txn) { return lacks_demanded_precondition(txn, *collection, request); });
-  if (refused) fail_precondition_required(request, response);
-  return refused;
-}
-
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms) {
   response.status = outcome.created ? 201 : 204;
   response.add_etag(outcome.version);
@@ -162,7 +143,7 @@ Result<void> v1_put(Context& context, Request& request, Response& response) {
   return put->finish(done, response, context.store.now_ms());
 }
 
-Result<void> v1_check(Context& context, Request& request, Response& response) {
+Result<void> v1_check(Context& context, Request& request, Response&) {
   if (auto good = check_key(request.key); !good) return good;
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
@@ -170,10 +151,7 @@ Result<void> v1_check(Context& context, Request& request, Response& response) {
   if (!collection && collection.error().code != Errc::not_found) return collection.error();
   return context.store.read([&](const ReadTxn& txn) -> Result<void> {
     if (!collection) return check(*precondition, nullptr);
-    if (lacks_demanded_precondition(txn, *collection, request)) {
-      fail_precondition_required(request, response);
-      return {};
-    }
+    if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free;
     const auto entry = get(txn, *collection, request.key);
     if (!entry && entry.error().code != Errc::not_found) return entry.error();
     return check(*precondition, entry ? &*entry : nullptr);
@@ -181,22 +159,7 @@ Result<void> v1_check(Context& context, Request& request, Response& response) {
 }
 
 Result<void> v1_delete(Context& context, Request& request, Response& response) {
-  auto precondition = precondition_of(request.headers);
-  if (!precondition) return precondition.error();
-  bool demanded = false;
-  const auto removed = context.store.write(
-      [&](WriteTxn& txn) -> Result<Version> {
-        const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
-        if (!collection) return collection.error();
-        demanded = lacks_demanded_precondition(txn, *collection, request);
-        if (demanded) return {Errc::precondition_failed, {}};
-        return remove(txn, *collection, request.key, *precondition);
-      },
-      write_options_of(context, request));
-  if (demanded) {
-    fail_precondition_required(request, response);
-    return {};
-  }
+  const auto removed = remove_value(context, request, request.key, write_options_of(context, request));
   if (!removed) return removed.error();
   response.status = 204;
   return {};

@@ -38,8 +38,7 @@ Result<ValuePut> ValuePut::make(Context& context, Request& request) {
 Result<void> ValuePut::run(WriteTxn& txn) {
   const auto collection = ensure_collection(txn, request_.caller.tenant_dir, request_.collection);
   if (!collection) return collection.error();
-  demanded_ = lacks_demanded_precondition(txn, *collection, request_);
-  if (demanded_) return {Errc::precondition_failed, {}};
+  if (auto free = check_demand(txn, *collection, names_versions(request_.headers)); !free) return free;
   const auto outcome = payload_.put(txn, *collection, request_.key, options_);
   if (!outcome) return outcome.error();
   outcome_ = *outcome;
@@ -47,10 +46,6 @@ Result<void> ValuePut::run(WriteTxn& txn) {
 }
 
 Result<void> ValuePut::finish(const Result<void>& done, Response& response, uint64_t now_ms) {
-  if (demanded_) {
-    fail_precondition_required(request_, response);
-    return {};
-  }
   if (!done) return done;
   payload_.published();
   tell_put(response, outcome_, now_ms);

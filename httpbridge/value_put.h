@@ -14,8 +14,7 @@ class ValuePut {
 
   /// `request` outlives it. Errors: those of the request's fields, and of staging a large value.
   static Result<ValuePut> make(Context& context, Request& request);
-  /// Again where the transaction runs again. Errors: as put(); precondition_failed also where the collection demands a
-  /// precondition.
+  /// Again where the transaction runs again. Errors: as put(), precondition_required.
   Result<void> run(WriteTxn& txn);
   /// `done` is what became of the transaction.
   Result<void> finish(const Result<void>& done, Response& response, uint64_t now_ms);
@@ -27,7 +26,6 @@ class ValuePut {
   PutOptions options_;
   Payload payload_;
   PutOutcome outcome_;
-  bool demanded_ = false;  // a precondition that the request does not have
 };
 
 }  // namespace kvfs::http

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "httpbridge/json_text.h"
+#include "httpbridge/precondition.h"
 #include "httpbridge/url.h"
 
 namespace kvfs::http {
@@ -48,7 +49,7 @@ Result<Value> fetch_value(Context& context, const Request& request, std::string_
     if (!entry) return entry.error();
     auto bytes = read_whole_value(txn, *entry, context.options.memory_value_bytes_max);
     if (!bytes) return bytes.error();
-    return Value{std::move(*bytes), std::string(entry->content_type), entry->version};
+    return Value{std::move(*bytes), std::string(entry->content_type), entry->version, entry->mtime_ns};
   });
 }
 
@@ -58,6 +59,7 @@ Result<PutOutcome> store_payload(Context& context, const Request& request, std::
       [&](WriteTxn& txn) -> Result<PutOutcome> {
         const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
         return payload.put(txn, *collection, key, options);
       },
       write_options);
@@ -66,24 +68,32 @@ Result<PutOutcome> store_payload(Context& context, const Request& request, std::
 }
 
 Result<PutOutcome> store_value(Context& context, const Request& request, std::string_view key, std::string_view bytes,
-                               const PutOptions& options) {
+                               PutOptions options) {
+  auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
+  options.precondition = std::move(*precondition);
   auto payload = Payload::make(context.store, bytes, context.options.value_bytes_max);
   if (!payload) return payload.error();
   return store_payload(context, request, key, std::move(*payload), options, context.write_options);
 }
 
 Result<Version> remove_value(Context& context, const Request& request, std::string_view key,
-                             const Precondition& precondition) {
+                             const WriteOptions& write_options) {
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
   return context.store.write(
       [&](WriteTxn& txn) -> Result<Version> {
         const auto collection = find_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
-        return remove(txn, *collection, key, precondition);
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
+        return remove(txn, *collection, key, *precondition);
       },
-      context.write_options);
+      write_options);
 }
 
 Result<void> store_values(Context& context, const Request& request, const std::vector<NewValue>& values) {
+  const auto precondition = precondition_of(request.headers);
+  if (!precondition) return precondition.error();
   std::vector<Payload> payloads;
   payloads.reserve(values.size());
   for (const NewValue& value : values) {
@@ -95,9 +105,11 @@ Result<void> store_values(Context& context, const Request& request, const std::v
       [&](WriteTxn& txn) -> Result<void> {
         const auto collection = ensure_collection(txn, request.caller.tenant_dir, request.collection);
         if (!collection) return collection.error();
+        if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free;
         for (size_t i = 0; i < values.size(); ++i) {
           if (auto r = context.in_time(); !r) return r;
           PutOptions options;
+          options.precondition = *precondition;
           if (!values[i].content_type.empty()) options.content_type = values[i].content_type;
           if (auto r = payloads[i].put(txn, *collection, values[i].key, options); !r)
             return {r.error().code, "item " + std::to_string(i) + ": " + r.error().message()};

@@ -39,26 +39,29 @@ struct Value {
   std::string bytes;
   std::string content_type;
   Version version = 0;
+  int64_t mtime_ns = 0;
 };
 /// Errors: not_found, value_too_large (memory_value_bytes_max), as check_key.
 Result<Value> fetch_value(Context& context, const Request& request, std::string_view key);
 
-/// One put in one transaction; the collection is made where absent. Errors: as put().
+/// One put in one transaction, if the request's conditions hold (in place of those of `options`); the collection is
+/// made where absent. Errors: as put(), precondition_required.
 Result<PutOutcome> store_value(Context& context, const Request& request, std::string_view key, std::string_view bytes,
-                               const PutOptions& options);
+                               PutOptions options);
+/// Likewise, if the condition of `options` holds, which is one of the server's own.
 Result<PutOutcome> store_payload(Context& context, const Request& request, std::string_view key, Payload payload,
                                  const PutOptions& options, const WriteOptions& write_options);
 
-/// Errors: not_found.
+/// If the request's conditions hold. Errors: not_found, precondition_failed, precondition_required.
 Result<Version> remove_value(Context& context, const Request& request, std::string_view key,
-                             const Precondition& precondition = {});
+                             const WriteOptions& write_options);
 
 struct NewValue {
   std::string key;
   std::string bytes;
   std::string_view content_type;  // static; empty: none
 };
-/// All or nothing. Errors: as put(), naming the key.
+/// All or nothing, if the request's conditions hold for each of the keys. Errors: as store_value(), naming the item.
 Result<void> store_values(Context& context, const Request& request, const std::vector<NewValue>& values);
 
 struct RangeEnd {

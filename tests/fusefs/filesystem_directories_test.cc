@@ -170,6 +170,20 @@ TEST_F(FilesystemDirectoriesTest, StatisticsOfATenantAreItsQuota) {
   EXPECT_NE(fs().statistics(kRootDir)->f_blocks, st->f_blocks);
 }
 
+TEST_F(FilesystemDirectoriesTest, ACollectionThatDemandsConditionsOverHttpTakesFiles) {
+  put_value("f", "old");
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    Settings settings;
+    settings.require_preconditions = true;
+    set_settings(txn, collection_, settings);
+    return {};
+  }));
+  auto handle = create(collection_, "g");
+  ASSERT_TRUE(close(std::move(handle)));
+  EXPECT_TRUE(fs().rename(collection_, "g", collection_, "f", RenameFlag::none));
+  EXPECT_TRUE(fs().unlink(collection_, "f"));
+}
+
 TEST_F(FilesystemDirectoriesTest, AnAllocationThatCanNeverFitIsRefused) {
   ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
     Settings settings;

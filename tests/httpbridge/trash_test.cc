@@ -50,6 +50,22 @@ TEST_F(Trash, IsListedReadAndBroughtBack) {
   EXPECT_EQ(door.get("/trash/one").status, 400);
 }
 
+TEST_F(Trash, ReplacesUnderTheConditionsOfAnyChange) {
+  door.put("/v1/c/k", "one");
+  door.del("/v1/c/k");
+  const std::string path = "/trash/" + member(door.get("/trash").body, "id");
+  door.put("/v1/c/k", "two");
+  door.put("/v1/c", R"({"require_preconditions":true})");
+  const std::string etag = door.get("/v1/c/k").field("ETag");
+  EXPECT_EQ(door.post(path, "").status, 409);
+  EXPECT_EQ(door.post(path + "?replace=1", "").status, 428);
+  EXPECT_EQ(door.post(path + "?replace=1", "", {{"If-Match", "\"1\""}}).status, 412);
+  EXPECT_EQ(door.post(path + "?to=new", "", {{"If-Match", "*"}}).status, 412);
+  EXPECT_EQ(door.get("/v1/c/k").body, "two");
+  EXPECT_EQ(door.post(path + "?replace=1", "", {{"If-Match", etag}}).status, 200);
+  EXPECT_EQ(door.get("/v1/c/k").body, "one");
+}
+
 TEST_F(Trash, ComesBackElsewhereAndReplacesOnlyWhereThatIsSaid) {
   for (const char* value : {"one", "two"}) {
     door.put("/v1/docs/k", value);

@@ -94,6 +94,20 @@ TEST_F(PipelineTest, AQuotaIsToldByOom) {
   EXPECT_EQ(cmd("MGET a c"), "*2|$1|4|$1|5");
 }
 
+TEST_F(PipelineTest, ACollectionThatDemandsConditionsOverHttpTakesCommands) {
+  EXPECT_EQ(cmd("SET a 1"), "+OK");
+  ASSERT_TRUE(store_->write([&](WriteTxn& txn) -> Result<void> {
+    const auto collection = find_collection(txn, *store_->find_tenant("default"), "default");
+    if (!collection) return collection.error();
+    Settings settings;
+    settings.require_preconditions = true;
+    set_settings(txn, *collection, settings);
+    return {};
+  }));
+  const std::string replies = client_->send("SET a 2\r\nINCR a\r\nSET b 1\r\nDEL b\r\n");
+  EXPECT_EQ(replies, "+OK\r\n:3\r\n+OK\r\n:1\r\n");
+}
+
 TEST_F(PipelineTest, ExecIsOneTransaction) {
   EXPECT_EQ(cmd("MULTI"), "+OK");
   EXPECT_EQ(cmd("SET a 1"), "+QUEUED");
