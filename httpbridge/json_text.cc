@@ -226,7 +226,8 @@ bool JsonMembers::next() {
   if (at < rest_.size() && rest_[at] == ',') at = skip_json_blanks(rest_, at + 1);
   if (at >= rest_.size() || rest_[at] != '"') return false;
   const size_t name_end = end_of_json_string(rest_, at);
-  name_ = decode_json_string(rest_.substr(at, name_end - at));
+  raw_name_ = rest_.substr(at, name_end - at);
+  name_ = decode_json_string(raw_name_);
   at = skip_json_blanks(rest_, skip_json_blanks(rest_, name_end) + 1);  // past the colon
   const size_t end = end_of_value(rest_, at);
   value_ = rest_.substr(at, end - at);

@@ -36,10 +36,12 @@ class JsonMembers {
   explicit JsonMembers(std::string_view object);
   bool next();
   const std::string& name() const { return name_; }
-  std::string_view value() const { return value_; }  // trimmed
+  std::string_view raw_name() const { return raw_name_; }  // with its quotation marks
+  std::string_view value() const { return value_; }        // trimmed
 
  private:
   std::string_view rest_;
+  std::string_view raw_name_;
   std::string name_;
   std::string_view value_;
 };

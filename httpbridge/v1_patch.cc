@@ -76,7 +76,6 @@ Result<std::optional<PatchRequest>> parse(const Request& request) {
 Result<Modified> patch_json(const Context& context, Kind kind, const JsonNode& patch, const Value* present,
                             size_t& bytes_peak) {
   JsonNode document;
-  document.text = "null";
   if (present == nullptr && kind == Kind::patch) return Errc::not_found;
   if (present != nullptr) {
     const std::string_view stored = trim_json(present->bytes);
@@ -127,7 +126,7 @@ Result<void> v1_patch(Context& context, Request& request, Response& response) {
     outcome = modify_value(context, request, request.key, *precondition, write_options,
                            [&](const Value* present) { return patch_json(context, kind, patch, present, bytes_peak); });
   }
-  // The small pieces of a document take some forty times its text, and the C library would keep them.
+  // The C library would keep the small pieces that a document was taken apart into.
   if (bytes_peak > kTrimmedFrom) ::malloc_trim(0);
   if (!outcome) return outcome.error();
   tell_put(response, *outcome, context.store.now_ms());

@@ -27,10 +27,10 @@ TEST(OpenApi, NamesEveryRouteAndNoOther) {
   ASSERT_TRUE(valid) << valid.error().message();
   JsonNode document = JsonNode::parse(openapi_document());
   std::set<std::string> documented, routed;
-  for (const auto& [path, item] : document.member("paths")->members)
-    for (const auto& [method, operation] : item.members) {
-      documented.insert(method + " " + without_names(path));
-      EXPECT_NE(JsonNode(operation).member("responses"), nullptr) << method << " " << path;
+  for (const auto& [path, item] : document.member("paths")->object())
+    for (const auto& [method, operation] : item.object()) {
+      documented.insert(std::string(method) + " " + without_names(path));
+      EXPECT_NE(operation.member("responses"), nullptr) << method << " " << path;
     }
   for (const Route* route : Router::instance().routes()) {
     std::string method(to_string(route->method));
@@ -42,10 +42,10 @@ TEST(OpenApi, NamesEveryRouteAndNoOther) {
 
 TEST(OpenApi, ParametersOfPathsHaveNothingOfQueries) {
   JsonNode document = JsonNode::parse(openapi_document());
-  for (const auto& [name, parameter] : document.member("components")->member("parameters")->members)
+  for (const auto& [name, parameter] : document.member("components")->member("parameters")->object())
     for (const char* of_queries : {"allowReserved", "allowEmptyValue"}) {
-      const bool in_path = parameter.members.find("in")->text == "\"path\"";
-      EXPECT_FALSE(in_path && parameter.members.find(of_queries) != nullptr) << name;
+      const bool in_path = parameter.member("in")->text() == "\"path\"";
+      EXPECT_FALSE(in_path && parameter.member(of_queries) != nullptr) << name;
     }
 }
 

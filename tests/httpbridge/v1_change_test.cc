@@ -1,5 +1,6 @@
 // Changes beyond PUT: patches, actions, batches, collections and tenants.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "httpbridge/json_patch.h"
 #include "httpbridge/json_text.h"
@@ -120,8 +121,10 @@ TEST(MergePatch, LargeObjectsAreMergedMemberByMember) {
     patch += (i == 0 ? "" : ",") + name + (i % 2 == 0 ? "null" : "{\"a\":2}");
     if (i % 2 == 1) expected += (i == 1 ? "" : ",") + name + "{\"a\":2}";
   }
-  JsonNode target = JsonNode::parse(document + "}");
-  merge_patch(target, JsonNode::parse(patch + "}"));
+  document += "}";
+  patch += "}";
+  JsonNode target = JsonNode::parse(document);
+  merge_patch(target, JsonNode::parse(patch));
   std::string out;
   target.append_to(out);
   EXPECT_TRUE(out == expected + "}");
@@ -181,6 +184,93 @@ TEST(JsonPatch, DoesAsTheStandardSays) {
     document.append_to(out);
     EXPECT_EQ(out, c[2]) << c[1];
   }
+}
+
+TEST(JsonPatch, ComparesNumbersToTheirLastDigit) {
+  const char* const equal[][2] = {{"1", "1.0"},
+                                  {"100", "1e2"},
+                                  {"0", "-0.0e7"},
+                                  {"1e400", "10E+399"},
+                                  {"0.001", "1e-3"},
+                                  {"-1.50", "-15e-1"},
+                                  {"1e99", "1e099"},
+                                  {"[1,{\"a\":2}]", " [ 1.0, {\"a\" : 2e0} ]"},
+                                  {"\"a\"", "\"\\u0061\""},
+                                  {"{\"a\":1,\"b\":2}", "{\"b\":2,\"\\u0061\":1}"}};
+  for (const auto& c : equal)
+    EXPECT_TRUE(equal_json(JsonNode::parse(c[0]), JsonNode::parse(c[1]))) << c[0] << " " << c[1];
+  const char* const different[][2] = {{"9007199254740992", "9007199254740993"},
+                                      {"1e400", "1e401"},
+                                      {"0.1", "0.10000000000000000001"},
+                                      {"1", "-1"},
+                                      {"1", "\"1\""},
+                                      {"0", "false"},
+                                      {"0", "null"},
+                                      {"[]", "{}"},
+                                      {"[1]", "[1,1]"},
+                                      {"{\"a\":1}", "{\"a\":1,\"b\":1}"},
+                                      {"1e999999999999999999999", "1e999999999999999999998"}};
+  for (const auto& c : different)
+    EXPECT_FALSE(equal_json(JsonNode::parse(c[0]), JsonNode::parse(c[1]))) << c[0] << " " << c[1];
+}
+
+TEST(JsonPatch, PointersAreReadAsTheStandardSays) {
+  Door door;
+  door.put("/v1/c/k", R"({"\u0001":1,"~":2,"~1":3,"a/b":4,"":5})", {{"Content-Type", "application/json"}});
+  for (const char* path : {"/~", "/a~", "/~2", "/~~0", "/a~1~"})
+    EXPECT_EQ(door.patch("/v1/c/k", R"([{"op":"add","path":")" + std::string(path) + R"(","value":0}])", kPatch).status,
+              400)
+        << path;
+  EXPECT_EQ(door.patch("/v1/c/k",
+                       R"([{"op":"test","path":"/\u0001","value":1},{"op":"test","path":"/~0","value":2},)"
+                       R"({"op":"test","path":"/~01","value":3},{"op":"test","path":"/a~1b","value":4},)"
+                       R"({"op":"test","path":"/","value":5}])",
+                       kPatch)
+                .status,
+            204);
+}
+
+TEST(JsonPatch, WhatNoOperationTouchesKeepsItsTokensAndLosesItsBlanks) {
+  Door door;
+  const std::string document = R"( { "a" : [ 1.50, { "x" : 1E2 , "\u0061" : "\u00e4 b" } ] , "b" : { } , "c":[] } )";
+  door.put("/v1/c/k", document, {{"Content-Type", "application/json"}});
+  const auto patched = [&](const std::string& patch) {
+    EXPECT_EQ(door.patch("/v1/c/k", patch, kPatch).status, 204) << patch;
+    return door.get("/v1/c/k").body;
+  };
+  EXPECT_EQ(patched(R"([{"op":"test","path":"/a/0","value":1.5}])"),
+            R"({"a":[1.50,{"x":1E2,"\u0061":"\u00e4 b"}],"b":{},"c":[]})");
+  EXPECT_EQ(
+      patched(
+          R"([{"op":"copy","from":"/a","path":"/b/a"},{"op":"add","path":"/a/1/a","value":[ 2 ]},)"
+          R"({"op":"copy","from":"/a","path":"/c/-"},{"op":"remove","path":"/a/1/x"},{"op":"remove","path":"/a/0"}])"),
+      R"({"a":[{"a":[2]}],"b":{"a":[1.50,{"x":1E2,"\u0061":"\u00e4 b"}]},"c":[[1.50,{"x":1E2,"a":[2]}]]})");
+  EXPECT_EQ(
+      patched(R"([{"op":"move","from":"/b/a","path":"/b"},{"op":"remove","path":"/c/0/1/x"},)"
+              R"({"op":"add","path":"/c/0/1/","value":null},{"op":"replace","path":"/a/0/a/0","value":{"y":[ ]}}])"),
+      R"({"a":[{"a":[{"y":[]}]}],"b":[1.50,{"x":1E2,"\u0061":"\u00e4 b"}],"c":[[1.50,{"a":[2],"":null}]]})");
+}
+
+TEST(JsonTree, TakesOnlyWhatIsLookedAtApart) {
+  const auto used = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };
+  constexpr size_t kElements = 500'000;
+  std::string digits = "[0", lists = "[[]";
+  for (size_t i = 1; i < kElements; ++i) {
+    digits += ",0";
+    lists += ",[]";
+  }
+  digits += "]";
+  lists += "]";
+  const std::string text = "{\"digits\":" + digits + ",\"lists\":" + lists + "}";
+  const size_t before = used();
+  JsonNode document = JsonNode::parse(text);
+  JsonNode* const array = document.member("digits");
+  EXPECT_LT(used() - before, 10'000u);
+  array->array().pop_back();
+  EXPECT_LT(used() - before, digits.size() * 9);
+  std::string out;
+  document.append_to(out);
+  EXPECT_EQ(out.size(), text.size() - 2);
 }
 
 TEST(JsonPatch, FailsAsAWhole) {
