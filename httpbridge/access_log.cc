@@ -9,12 +9,13 @@ namespace kvfs::http {
 
 namespace {
 
+/// As other servers escape them, bytes beyond ASCII too: some are controls to terminals.
 void append_escaped(std::string& out, std::string_view text) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
   if (text.empty()) out.push_back('-');
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || c == '"' || c == '\\')
+    if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\')
       out.append({'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]});
     else
       out.push_back(c);

@@ -120,7 +120,11 @@ void RequestParser::take_list(std::string_view& slot, std::string_view value) {
 }
 
 void RequestParser::on_field_impl(field name, string_view name_text, string_view text, error_code& ec) {
-  if (in_trailer_) return;  // trailers may not change what the head said
+  if (in_trailer_) {  // trailers may not change what the head said
+    trailer_bytes_ += name_text.size() + text.size();
+    if (trailer_bytes_ > kChunkLineBytesMax) refuse(400, "the trailers are too long", ec);
+    return;
+  }
   if (++fields_ > options_.header_count_max) return refuse(431, "more header fields than header_count_max", ec);
   // Beast gives a folded field from a buffer of its own; folding is obsolete and used for smuggling alone.
   const std::string_view value = view(text);
@@ -217,7 +221,8 @@ size_t RequestParser::on_body_impl(string_view body, error_code&) {
   return body.size();
 }
 
-void RequestParser::on_chunk_header_impl(uint64_t size, string_view, error_code& ec) {
+void RequestParser::on_chunk_header_impl(uint64_t size, string_view extensions, error_code& ec) {
+  if (extensions.size() > kChunkLineBytesMax) return refuse(400, "a chunk's size line is too long", ec);
   if (size > options_.value_bytes_max) refuse(413, "a chunk is larger than value_bytes_max", ec);
 }
 

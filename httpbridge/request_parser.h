@@ -18,6 +18,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   RequestParser(Request& request, const HttpOptions& options);
 
+  static constexpr size_t kChunkLineBytesMax = 16 * 1024;  // a chunk's size line, or all trailers
+
   /// Why a request was refused: a status and what to say. 0: it was not.
   int refused_status() const { return refused_status_; }
   std::string_view refused_detail() const { return refused_detail_; }
@@ -54,6 +56,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::deque<std::string> joined_;  // list fields that came in several lines
   std::string_view body_piece_;
   size_t fields_ = 0;
+  size_t trailer_bytes_ = 0;
   bool has_length_ = false;
   bool in_trailer_ = false;
   int refused_status_ = 0;

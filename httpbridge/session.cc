@@ -487,7 +487,7 @@ void Session::check_deadline(int64_t now_ms) {
   if (stage_ != Stage::linger) worker_.context().metrics.timeouts.add();
   if (half_a_request && !sending) {
     const auto self = shared_from_this();
-    refuse(408, "the request came too slowly; see header_timeout_ms, read_timeout_ms and request_timeout_ms");
+    refuse(408, "the request came too slowly; see header_timeout, read_timeout and request_timeout");
     transport_.write({out_.data(), out_.size()});
     transport_.shutdown_send();
   }

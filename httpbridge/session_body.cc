@@ -8,9 +8,8 @@ namespace kvfs::http {
 
 namespace {
 
-constexpr size_t kBulkBytes = 128 * 1024;         // for bodies
-constexpr size_t kChunkLineBytesMax = 16 * 1024;  // a chunk's size line, or all trailers
-constexpr size_t kDiscardBytesMax = 256 * 1024;   // a refused body is read up to this, so that the connection can stay
+constexpr size_t kBulkBytes = 128 * 1024;        // for bodies
+constexpr size_t kDiscardBytesMax = 256 * 1024;  // a refused body is read up to this, so that the connection can stay
 
 bool is_continue(std::string_view expect) {
   constexpr std::string_view kContinue = "100-continue";
@@ -101,7 +100,7 @@ Session::Step Session::advance_body() {
     finish_request();
     return Step::again;
   }
-  if (used == 0 && unread.size() > kChunkLineBytesMax) {
+  if (used == 0 && unread.size() > RequestParser::kChunkLineBytesMax) {
     refuse(400, "a chunk's size line, or the trailers, are too long");
     return Step::again;
   }

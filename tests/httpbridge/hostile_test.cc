@@ -90,6 +90,8 @@ TEST(Wire, HostileRequestsAreRefused) {
       {chunked + "ffffffffffffffff\r\nhello", 413},
       {chunked + "0\r\nBad Trailer: x\r\n\r\n", 400},
       {chunked + "0\r\nX: " + std::string(40'000, 't'), 400},
+      {chunked + "0\r\nX: " + std::string(17'000, 't') + "\r\n\r\n", 400},
+      {chunked + "5;" + std::string(17'000, 'e') + "\r\nhello\r\n0\r\n\r\n", 400},
       // The request line.
       {"GET  /health HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET /health  HTTP/1.1\r\n" + host + "\r\n", 505},

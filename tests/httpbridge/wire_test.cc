@@ -367,7 +367,7 @@ TEST(Server, LogsRequestsAsLogToolsReadThemAndNobodyForgesALine) {
     WireServer server(options);
     Wire wire(server.port());
     wire.send(
-        "PUT /v1/c/k?a=\"b HTTP/1.1\r\nHost: x\r\nUser-Agent: test/1 \"x\"\r\nReferer: http://r/\r\n"
+        "PUT /v1/c/k?a=\"b HTTP/1.1\r\nHost: x\r\nUser-Agent: test/1 \"x\" \x9b\xc3\xa9\r\nReferer: http://r/\r\n"
         "Content-Length: 5\r\n\r\nhello");
     EXPECT_EQ(wire.receive().status, 201);
     wire.send(kGet);
@@ -380,7 +380,7 @@ TEST(Server, LogsRequestsAsLogToolsReadThemAndNobodyForgesALine) {
   }
   const std::regex combined(
       "127\\.0\\.0\\.1 - anonymous \\[\\d\\d/\\w{3}/\\d{4}:\\d\\d:\\d\\d:\\d\\d \\+0000\\] "
-      "\"PUT /v1/c/k\\?a=\\\\x22b HTTP/1.1\" 201 0 \"http://r/\" \"test/1 \\\\x22x\\\\x22\" \\d+us\n"
+      "\"PUT /v1/c/k\\?a=\\\\x22b HTTP/1.1\" 201 0 \"http://r/\" \"test/1 \\\\x22x\\\\x22 \\\\x9B\\\\xC3\\\\xA9\" \\d+us\n"
       "127\\.0\\.0\\.1 - anonymous \\[[^\\]]+\\] \"GET /v1/c/k HTTP/1.1\" 200 5 \"-\" \"-\" \\d+us\n");
   EXPECT_TRUE(std::regex_match(text(path + ".1"), combined)) << text(path + ".1");
   EXPECT_NE(text(path).find("\"GET /v1/c/k HTTP/1.1\" 200 5"), std::string::npos) << "after rotation";
