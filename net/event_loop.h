@@ -1,7 +1,7 @@
 // One thread's wait for everything: the readiness of its connections, functions that other threads hand to it, and its
 // clock, all at the price of one epoll_wait(2). Sockets are registered once, edge-triggered.
 //
-// Not Asio's io_context: its reactor can watch such a set only from within a set of its own, where the kernel walks both
+// Not Asio's io_context: its reactor can watch such a set only from within one of its own, where the kernel walks both
 // for each arrival (0.4 us of 3.6 for a request to a server that does nothing else), and its sockets, which are read at
 // once, are read in vain after each request. docs/benchmarks.md has what that came to.
 #pragma once
