@@ -45,13 +45,14 @@ std::string_view default_event(const Change& change) {
 }  // namespace
 
 void Notifier::start() {
+  const uint64_t from = store_.feed().last();  // what comes before the thread runs is told, too
   listener_ = store_.feed().listen([this] {
     if (service_.config().event_classes() == 0) return;
     const std::lock_guard lock(mutex_);
     pending_ = true;
     wake_.notify_one();
   });
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this, from] { run(from); });
 }
 
 void Notifier::stop() {
@@ -64,8 +65,7 @@ void Notifier::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Notifier::run() {
-  uint64_t after = store_.feed().last();
+void Notifier::run(uint64_t after) {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [&] { return stopping_ || pending_; });

@@ -31,7 +31,7 @@ class Notifier {
   void stop();
 
  private:
-  void run();
+  void run(uint64_t after);
   /// Tells the changes behind `after`, which moves with them. False: of the rest there is no memory to tell now.
   bool tell_news(uint64_t& after);
   void publish(const Change& change);
