@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstring>
 
 #include "store/byte_order.h"
+#include "store/read_ahead.h"
 #include "store/set_value.h"
 #include "store/tree_rows.h"
 #include "store/typed_value.h"
@@ -135,46 +137,6 @@ Result<StagedValue> ValueWriter::finish() {
 
 // Reading
 
-Result<size_t> read_value(const ReadTxn& txn, const Entry& entry, uint64_t offset, size_t length, char* out) {
-  if (offset >= entry.size) return size_t{0};
-  length = static_cast<size_t>(std::min<uint64_t>(length, entry.size - offset));
-  if (!entry.chunked) {
-    std::memcpy(out, entry.inline_value.data() + offset, length);
-    return length;
-  }
-  if (entry.elements) return rows::read_elements(txn, entry, offset, length, out);
-  const uint64_t end = offset + length;
-  for (uint64_t at = offset; at < end;) {
-    const auto index = static_cast<uint32_t>(at / kChunkBytes);
-    const auto within = static_cast<uint32_t>(at % kChunkBytes);
-    const auto part = static_cast<uint32_t>(std::min<uint64_t>(kChunkBytes - within, end - at));
-    uint32_t present = 0;  // of the part; the rest is a hole
-    if (const auto row = txn.rows().get(chunk_row(entry.inode, index))) {
-      const Result<ChunkRef> ref = decode_chunk_row(*row);
-      if (!ref) return ref.error();
-      if (within < ref->length) {
-        present = std::min(part, ref->length - within);
-        if (Result<void> ok = txn.runtime().chunks().read(*ref, within, present, out + (at - offset)); !ok)
-          return ok.error();
-      }
-    }
-    std::memset(out + (at - offset) + present, 0, part - present);
-    at += part;
-  }
-  return length;
-}
-
-Result<std::string> read_whole_value(const ReadTxn& txn, const Entry& entry, uint64_t bytes_max) {
-  if (entry.size > bytes_max)
-    return {Errc::value_too_large,
-            fmt::format("the value has {} bytes; at most {} are read at once", entry.size, bytes_max)};
-  if (!entry.chunked) return std::string(entry.inline_value);
-  std::string out(static_cast<size_t>(entry.size), '\0');
-  const Result<size_t> got = read_value(txn, entry, 0, out.size(), out.data());
-  if (!got) return got.error();
-  return out;
-}
-
 namespace {
 
 /// Calls `visit(index, ref)` for the chunks of an inode from `first` on until it returns false.
@@ -191,7 +153,72 @@ void for_each_chunk(const Snapshot& rows, Inode inode, uint32_t first, Visit&& v
   }
 }
 
+/// Reads [offset, offset + length) out of chunks; what is in none is zeros. `ref_of(index)`: the chunk, if there is
+/// one.
+template <class RefOf>
+Result<void> read_chunks(const ChunkStore& chunks, uint64_t offset, size_t length, char* out, const RefOf& ref_of) {
+  const uint64_t end = offset + length;
+  for (uint64_t at = offset; at < end;) {
+    const auto within = static_cast<uint32_t>(at % kChunkBytes);
+    const auto part = static_cast<uint32_t>(std::min<uint64_t>(kChunkBytes - within, end - at));
+    const Result<std::optional<ChunkRef>> ref = ref_of(static_cast<uint32_t>(at / kChunkBytes));
+    if (!ref) return ref.error();
+    uint32_t present = 0;  // of the part; the rest is a hole
+    if (*ref && within < (*ref)->length) {
+      present = std::min(part, (*ref)->length - within);
+      if (Result<void> ok = chunks.read(**ref, within, present, out + (at - offset)); !ok) return ok;
+    }
+    std::memset(out + (at - offset) + present, 0, part - present);
+    at += part;
+  }
+  return {};
+}
+
+using ReadAhead = boost::container::small_vector<ChunkRef, 2 * kReadAheadBytes / kChunkBytes>;
+
+uint32_t chunk_at(uint64_t offset) { return static_cast<uint32_t>(offset / kChunkBytes); }
+
 }  // namespace
+
+Result<size_t> read_value(const ReadTxn& txn, const Entry& entry, uint64_t offset, size_t length, char* out) {
+  if (offset >= entry.size) return size_t{0};
+  length = static_cast<size_t>(std::min<uint64_t>(length, entry.size - offset));
+  if (!entry.chunked) {
+    std::memcpy(out, entry.inline_value.data() + offset, length);
+    return length;
+  }
+  if (entry.elements) return rows::read_elements(txn, entry, offset, length, out);
+  const ChunkStore& chunks = txn.runtime().chunks();
+  const auto ref_of = [&](uint32_t index) -> Result<std::optional<ChunkRef>> {
+    const auto row = txn.rows().get(chunk_row(entry.inode, index));
+    if (!row) return std::optional<ChunkRef>();
+    const Result<ChunkRef> ref = decode_chunk_row(*row);
+    if (!ref) return ref.error();
+    return std::optional(*ref);
+  };
+  if (Result<void> ok = read_chunks(chunks, offset, length, out, ref_of); !ok) return ok.error();
+  if (const ByteSpan next = to_read_ahead(offset, offset + length, entry.size); !next.empty()) {
+    ReadAhead refs;
+    for_each_chunk(txn.rows(), entry.inode, chunk_at(next.begin), [&](uint32_t index, const ChunkRef& ref) {
+      if (index > chunk_at(next.end - 1)) return false;
+      refs.push_back(ref);
+      return true;
+    });
+    chunks.will_need(refs);
+  }
+  return length;
+}
+
+Result<std::string> read_whole_value(const ReadTxn& txn, const Entry& entry, uint64_t bytes_max) {
+  if (entry.size > bytes_max)
+    return {Errc::value_too_large,
+            fmt::format("the value has {} bytes; at most {} are read at once", entry.size, bytes_max)};
+  if (!entry.chunked) return std::string(entry.inline_value);
+  std::string out(static_cast<size_t>(entry.size), '\0');
+  const Result<size_t> got = read_value(txn, entry, 0, out.size(), out.data());
+  if (!got) return got.error();
+  return out;
+}
 
 namespace {
 
@@ -241,17 +268,16 @@ Result<size_t> ValueReader::read(uint64_t offset, size_t length, char* out) cons
     std::memcpy(out, bytes_.data() + offset, length);
     return length;
   }
-  std::memset(out, 0, length);
-  const uint64_t end = offset + length;
-  for (uint64_t at = offset; at < end;) {
-    const auto within = static_cast<uint32_t>(at % kChunkBytes);
-    const auto part = static_cast<uint32_t>(std::min<uint64_t>(kChunkBytes - within, end - at));
-    const auto ref = refs_.find(static_cast<uint32_t>(at / kChunkBytes));
-    if (ref != refs_.end() && within < ref->second.length) {
-      const uint32_t present = std::min(part, ref->second.length - within);
-      if (Result<void> ok = chunks_->read(ref->second, within, present, out + (at - offset)); !ok) return ok.error();
-    }
-    at += part;
+  const auto ref_of = [&](uint32_t index) -> Result<std::optional<ChunkRef>> {
+    const auto found = refs_.find(index);
+    return found == refs_.end() ? std::nullopt : std::optional(found->second);
+  };
+  if (Result<void> ok = read_chunks(*chunks_, offset, length, out, ref_of); !ok) return ok.error();
+  if (const ByteSpan next = to_read_ahead(offset, offset + length, size_); !next.empty()) {
+    ReadAhead refs;
+    const auto end = refs_.upper_bound(chunk_at(next.end - 1));
+    for (auto each = refs_.lower_bound(chunk_at(next.begin)); each != end; ++each) refs.push_back(each->second);
+    chunks_->will_need(refs);
   }
   return length;
 }

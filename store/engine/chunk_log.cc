@@ -222,6 +222,18 @@ Result<void> ChunkLog::read(const ChunkRef& ref, uint32_t offset, uint32_t lengt
   return *done == length ? Result<void>() : damage(ref, ": the file ends too early");
 }
 
+void ChunkLog::will_need(std::span<const ChunkRef> refs) const {
+  while (!refs.empty()) {  // by runs that lie one after another
+    const ChunkRef& first = refs.front();
+    uint32_t pages = 0;
+    for (; !refs.empty() && refs.front().segment == first.segment && refs.front().page == first.page + pages;
+         refs = refs.subspan(1))
+      pages += pages_of(refs.front().length);
+    if (const auto file = file_of(first.segment))
+      (*file)->will_need(offset_of(first), uint64_t{pages} * kChunkPageBytes);
+  }
+}
+
 bool ChunkLog::intact(const ChunkRef& ref) const {
   if (ref.length > kChunkBytesMax) return false;
   std::string bytes(ref.length, '\0');

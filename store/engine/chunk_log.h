@@ -29,6 +29,7 @@ class ChunkLog final : public ChunkStore {
 
   Result<ChunkRef> append(std::string_view bytes) override;
   Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const override;
+  void will_need(std::span<const ChunkRef> refs) const override;
   void discard(const ChunkRef& ref) override;
   std::unique_ptr<Pin> pin() override;
   bool unclean() const override { return unclean_.load(); }

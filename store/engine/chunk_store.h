@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "store/result.h"
@@ -38,6 +39,10 @@ class ChunkStore {
   /// Reads `length` bytes from `offset` within the chunk into `out`. Errors: io, corrupt (a whole-chunk read whose
   /// checksum fails), out_of_range.
   virtual Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const = 0;
+
+  /// These will be read soon, in this order: begins to bring them from the disk, without waiting. A hint, without
+  /// errors.
+  virtual void will_need(std::span<const ChunkRef> /*refs*/) const {}
 
   /// Gives back a chunk that no committed row has ever referred to; no-op for one that some row has.
   virtual void discard(const ChunkRef& ref) = 0;

@@ -32,6 +32,9 @@ class File {
   virtual Result<void> append(std::string_view bytes) = 0;
   /// Returns the bytes read: fewer than `length` only at the file's end.
   virtual Result<size_t> read_at(uint64_t offset, size_t length, char* out) const = 0;
+  /// The range will be read soon: begins to bring it from the disk, without waiting for it. A hint, which may be
+  /// ignored.
+  virtual void will_need(uint64_t /*offset*/, uint64_t /*length*/) const {}
   virtual Result<uint64_t> size() const = 0;
 
   /// fdatasync(2): all completed writes (and the size they need) survive power loss. After an error nothing may be

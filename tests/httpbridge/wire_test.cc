@@ -380,7 +380,8 @@ TEST(Server, LogsRequestsAsLogToolsReadThemAndNobodyForgesALine) {
   }
   const std::regex combined(
       "127\\.0\\.0\\.1 - anonymous \\[\\d\\d/\\w{3}/\\d{4}:\\d\\d:\\d\\d:\\d\\d \\+0000\\] "
-      "\"PUT /v1/c/k\\?a=\\\\x22b HTTP/1.1\" 201 0 \"http://r/\" \"test/1 \\\\x22x\\\\x22 \\\\x9B\\\\xC3\\\\xA9\" \\d+us\n"
+      "\"PUT /v1/c/k\\?a=\\\\x22b HTTP/1.1\" 201 0 \"http://r/\" "
+      "\"test/1 \\\\x22x\\\\x22 \\\\x9B\\\\xC3\\\\xA9\" \\d+us\n"
       "127\\.0\\.0\\.1 - anonymous \\[[^\\]]+\\] \"GET /v1/c/k HTTP/1.1\" 200 5 \"-\" \"-\" \\d+us\n");
   EXPECT_TRUE(std::regex_match(text(path + ".1"), combined)) << text(path + ".1");
   EXPECT_NE(text(path).find("\"GET /v1/c/k HTTP/1.1\" 200 5"), std::string::npos) << "after rotation";

@@ -46,6 +46,16 @@ TEST_F(ChunkLogTest, ReadsBackWhatWasAppended) {
   EXPECT_EQ(log_->bytes_used(), (1 + 25) * uint64_t{kChunkPageBytes});
 }
 
+TEST_F(ChunkLogTest, ChunksThatWillBeNeededAreReadAsBeforeAndThoseThatAreGoneAreNoError) {
+  std::vector<ChunkRef> refs;
+  for (const char each : std::string("abcd")) refs.push_back(log_->append(std::string(64 * 1024, each)).value());
+  refs.push_back({.segment = 12'345, .page = 0, .length = 10, .crc32c = 0});
+  log_->will_need(refs);
+  log_->will_need({});
+  EXPECT_EQ(read(refs[0]), std::string(64 * 1024, 'a'));
+  EXPECT_EQ(read(refs[3]), std::string(64 * 1024, 'd'));
+}
+
 TEST_F(ChunkLogTest, ReadBeyondTheChunkIsOutOfRange) {
   const ChunkRef ref = log_->append("hello").value();
   char part[8];
