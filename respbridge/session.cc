@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kReadBytesMin = 16 * 1024;
 constexpr size_t kReadBytesMax = 1024 * 1024;
-constexpr size_t kHeldBytesMax = 16 * 1024;  // larger replies leave the caches before they are sent
+constexpr size_t kDeferredBytesMax = 16 * 1024;  // larger replies leave the caches before they are sent
 constexpr uint64_t kDrainMs = 2000;
 
 ParserLimits limits_of(const RespOptions& options) {
@@ -338,7 +338,7 @@ void Session::finish_input() {
       syncing_ = true;
       return owner_.await_sync(shared_from_this(), std::exchange(client_.awaits_sync, 0));
     }
-    if (done && !more_ && !ends && out_.size() <= kHeldBytesMax && owner_.hold(*this)) return;
+    if (done && !more_ && !ends && out_.size() <= kDeferredBytesMax && owner_.defer_send(*this)) return;
     flush();
     if (closed_) return;
     if (ends) client_.job = nullptr;
@@ -356,7 +356,7 @@ void Session::finish_input() {
   await_input();
 }
 
-void Session::send_held() {
+void Session::send_deferred() {
   if (closed_) return;
   guarded([this] {
     flush();

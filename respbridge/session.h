@@ -34,9 +34,9 @@ class SessionOwner {
   /// The session has read writes of `bytes` that can share a transaction with those of others: run_together() is called
   /// soon, when all sockets that were ready have been read.
   virtual void gather(const std::shared_ptr<Session>& session, size_t bytes) = 0;
-  /// True: the session's replies go out with those of all that are ready now: send_held() is called then. False: they
-  /// go out now.
-  virtual bool hold(Session& session) = 0;
+  /// True: the session's replies go out with those of all that are ready now: send_deferred() is called then. False:
+  /// they go out now.
+  virtual bool defer_send(Session& session) = 0;
   /// The session's replies wait for the commit `sequence` to be durable: synced() is called then.
   virtual void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) = 0;
   /// The session's next command waits for `job`, which another thread does: job_done() is called then.
@@ -56,8 +56,8 @@ class Session : public Outbox, public std::enable_shared_from_this<Session>, pri
   /// Executes what sessions of one thread gathered, in one transaction, and lets them go on. Where that fails, each
   /// executes its own.
   static void run_together(Service& service, const std::vector<std::shared_ptr<Session>>& sessions);
-  /// After hold() of the owner: sends, and goes on.
-  void send_held();
+  /// After defer_send() of the owner: sends, and goes on.
+  void send_deferred();
   /// What its replies were waiting for is durable, or may not be: then the client is told, and let go.
   void synced(const Result<void>& done);
   /// What run_job() of the owner was asked for has ended.

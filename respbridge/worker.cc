@@ -45,23 +45,23 @@ void Worker::run_gathered() {
   Session::run_together(service_, std::exchange(gathered_, {}));
 }
 
-bool Worker::hold(Session& session) {
+bool Worker::defer_send(Session& session) {
   if (sending_) return false;
-  held_.push_back(&session);
+  deferred_.push_back(&session);
   return true;
 }
 
 // All replies one after another: clients find more of them at once, and each of them wakes up less often.
-void Worker::send_held() {
+void Worker::send_deferred() {
   sending_ = true;
-  for (Session* const session : held_) session->send_held();
-  held_.clear();
+  for (Session* const session : deferred_) session->send_deferred();
+  deferred_.clear();
   sending_ = false;
 }
 
 void Worker::settle() {
   if (!gathered_.empty()) run_gathered();
-  send_held();
+  send_deferred();
   gone_.clear();
   if (unsynced_.size() != 0) unsynced_.ask(service_.store());
 }

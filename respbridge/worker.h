@@ -36,7 +36,7 @@ class Worker : public SessionOwner {
 
   void closed(const std::shared_ptr<Session>& session) override;
   void gather(const std::shared_ptr<Session>& session, size_t bytes) override;
-  bool hold(Session& session) override;
+  bool defer_send(Session& session) override;
   void await_sync(const std::shared_ptr<Session>& session, Sequence sequence) override {
     unsynced_.add(session, sequence);
   }
@@ -46,7 +46,7 @@ class Worker : public SessionOwner {
   void begin(Descriptor connection, const TlsContext& tls);
   void settle();
   void run_gathered();
-  void send_held();
+  void send_deferred();
   void tick();
 
   Service& service_;
@@ -58,7 +58,7 @@ class Worker : public SessionOwner {
   std::set<std::shared_ptr<Session>> gone_;  // events of this turn may still point to them
   std::vector<std::shared_ptr<Session>> gathered_;
   size_t gathered_bytes_ = 0;
-  std::vector<Session*> held_;
+  std::vector<Session*> deferred_;
   bool sending_ = false;
   Unsynced<Session> unsynced_{loop_};
   const std::shared_ptr<Mailbox> jobs_done_ = std::make_shared<Mailbox>(loop_);  // for the thread that does them
