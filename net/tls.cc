@@ -39,6 +39,9 @@ Result<TlsContext> make_tls_context(const TlsOptions& options) {
   SSL_CTX_set_min_proto_version(context.get(), version);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION |
                                          SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // Of TLS 1.2 what keeps its secret when the key becomes known later, and authenticates what it encrypts.
+  if (SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+    return {Errc::io, "TLS could not be set up: " + last_error()};
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_SERVER);
   static const unsigned char kSessionContext[] = "kvfs";
   SSL_CTX_set_session_id_context(context.get(), kSessionContext, sizeof kSessionContext - 1);

@@ -78,6 +78,18 @@ TEST_F(TlsTest, RefusesOldVersionsAndPlainText) {
   EXPECT_EQ(plain.receive_through("healthy"), "");
 }
 
+TEST_F(TlsTest, SpeaksOnlyCiphersThatKeepTheirSecretAndAuthenticate) {
+  WireServer server(options());
+  const auto with = [&](const std::string& cipher) {
+    return curl("--tls-max 1.2 --ciphers " + cipher + " " + url(server, "/health"));
+  };
+  for (const char* cipher :
+       {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"})
+    EXPECT_EQ(with(cipher), R"({"status":"healthy"})") << cipher;
+  for (const char* cipher : {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256", "AES256-SHA"})
+    EXPECT_NE(with(cipher).find("handshake failure"), std::string::npos) << cipher << " " << with(cipher);
+}
+
 TEST_F(TlsTest, SlowHandshakesAreEnded) {
   HttpOptions slow = options();
   slow.header_timeout_ms = 300;
