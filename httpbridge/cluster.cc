@@ -64,7 +64,7 @@ Result<void> post_batch(Context& context, Request& request, Response& response) 
     if (!record) return {record.error().code, which + record.error().message()};
     auto value = value_from_json(record->value, record->encoding);
     if (!value) return {value.error().code, which + value.error().message()};
-    values.push_back({std::move(record->key), std::move(value->bytes), value->content_type});
+    values.push_back({std::move(record->key), std::move(value->bytes), value->content_type, record->ttl_ms});
   }
   if (auto done = store_values(context, request, values); !done) return done;
   response.text(200, kText, "Batch Processed");
@@ -99,7 +99,7 @@ Result<void> get_scan(Context& context, Request& request, Response& response) {
 /// A key that is not there is as deleted as one that was.
 Result<void> post_delete(Context& context, Request& request, Response& response) {
   if (auto r = read_key(request); !r) return r;
-  const auto removed = remove_value(context, request, request.key, context.write_options);
+  const auto removed = remove_value(context, request, request.key);
   if (!removed && removed.error().code != Errc::not_found) return removed.error();
   response.text(200, kText, "Deleted");
   return {};

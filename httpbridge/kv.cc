@@ -62,7 +62,7 @@ Result<void> post_bulk(Context& context, Request& request, Response& response) {
               "a bulk write may have at most batch_count_max, " + std::to_string(values.size()) + " keys"};
     auto value = value_from_json(members.value());
     if (!value) return value.error();
-    NewValue& added = values.emplace_back(NewValue{members.name(), std::move(value->bytes), value->content_type});
+    NewValue& added = values.emplace_back(NewValue{members.name(), std::move(value->bytes), value->content_type, {}});
     fold(context, added.key);
   }
   if (auto done = store_values(context, request, values); !done) return done;

@@ -40,7 +40,7 @@ Result<void> get_object(Context& context, Request& request, Response& response) 
 }
 
 Result<void> delete_object(Context& context, Request& request, Response& response) {
-  const auto removed = remove_value(context, request, request.key, context.write_options);
+  const auto removed = remove_value(context, request, request.key);
   if (!removed) return named(removed.error());
   tell(response, "Object deleted successfully", request.key);
   return {};

@@ -33,7 +33,7 @@ Result<std::string> updated(const Value& present, const JsonRecord& record) {
 Result<void> update_partially(Context& context, const Request& request, const JsonRecord& record, Response& response) {
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
-  const auto stored = modify_value(context, request, record.key, *precondition, context.write_options,
+  const auto stored = modify_value(context, request, record.key, *precondition, write_options_of(context, request),
                                    [&](const Value* present) -> Result<Modified> {
                                      if (present == nullptr) return Errc::not_found;
                                      auto bytes = updated(*present, record);
@@ -77,7 +77,7 @@ Result<void> get_record(Context& context, Request& request, Response& response) 
 }
 
 Result<void> delete_record(Context& context, Request& request, Response& response) {
-  const auto removed = remove_value(context, request, request.key, context.write_options);
+  const auto removed = remove_value(context, request, request.key);
   if (!removed && removed.error().code == Errc::not_found) {
     not_found(response);
     return {};

@@ -39,9 +39,6 @@ Result<void> admin_get_tenant(Context& context, Request& request, Response& resp
 Result<void> admin_put_tenant(Context& context, Request& request, Response& response);
 Result<void> admin_delete_tenant(Context& context, Request& request, Response& response);
 
-/// The origin of this door, and strict durability where the request has `Kvfs-Sync: 1`.
-WriteOptions write_options_of(const Context& context, const Request& request);
-
 /// A value as the answer: its bytes or a range of them, as conditions say.
 Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response);
 

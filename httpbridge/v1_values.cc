@@ -106,17 +106,6 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   return fill_body(txn, entry, range, request.method == Method::head, response);
 }
 
-WriteOptions write_options_of(const Context& context, const Request& request) {
-  WriteOptions options = context.write_options;
-  const std::string_view sync = request.headers.kvfs_sync;
-  const bool demanded = sync.data() != nullptr && sync != "0" && sync != "false" && sync != "no";
-  if (demanded) {
-    options.durability.emplace();
-    options.durability->mode = Durability::Mode::strict;
-  }
-  return options;
-}
-
 void tell_put(Response& response, const PutOutcome& outcome, uint64_t now_ms) {
   response.status = outcome.created ? 201 : 204;
   response.add_etag(outcome.version);
@@ -159,7 +148,7 @@ Result<void> v1_check(Context& context, Request& request, Response&) {
 }
 
 Result<void> v1_delete(Context& context, Request& request, Response& response) {
-  const auto removed = remove_value(context, request, request.key, write_options_of(context, request));
+  const auto removed = remove_value(context, request, request.key);
   if (!removed) return removed.error();
   response.status = 204;
   return {};

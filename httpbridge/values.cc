@@ -4,6 +4,7 @@
 
 #include "httpbridge/json_text.h"
 #include "httpbridge/precondition.h"
+#include "httpbridge/ttl.h"
 #include "httpbridge/url.h"
 
 namespace kvfs::http {
@@ -35,6 +36,17 @@ Result<PutOutcome> Payload::put(WriteTxn& txn, DirId collection, std::string_vie
 
 void Payload::published() {
   if (staged_) staged_->published();
+}
+
+WriteOptions write_options_of(const Context& context, const Request& request) {
+  WriteOptions options = context.write_options;
+  const std::string_view sync = request.headers.kvfs_sync;
+  const bool demanded = sync.data() != nullptr && sync != "0" && sync != "false" && sync != "no";
+  if (demanded) {
+    options.durability.emplace();
+    options.durability->mode = Durability::Mode::strict;
+  }
+  return options;
 }
 
 Result<DirId> collection_of(Context& context, const Request& request) {
@@ -74,11 +86,10 @@ Result<PutOutcome> store_value(Context& context, const Request& request, std::st
   options.precondition = std::move(*precondition);
   auto payload = Payload::make(context.store, bytes, context.options.value_bytes_max);
   if (!payload) return payload.error();
-  return store_payload(context, request, key, std::move(*payload), options, context.write_options);
+  return store_payload(context, request, key, std::move(*payload), options, write_options_of(context, request));
 }
 
-Result<Version> remove_value(Context& context, const Request& request, std::string_view key,
-                             const WriteOptions& write_options) {
+Result<Version> remove_value(Context& context, const Request& request, std::string_view key) {
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
   return context.store.write(
@@ -88,12 +99,15 @@ Result<Version> remove_value(Context& context, const Request& request, std::stri
         if (auto free = check_demand(txn, *collection, names_versions(request.headers)); !free) return free.error();
         return remove(txn, *collection, key, *precondition);
       },
-      write_options);
+      write_options_of(context, request));
 }
 
 Result<void> store_values(Context& context, const Request& request, const std::vector<NewValue>& values) {
   const auto precondition = precondition_of(request.headers);
   if (!precondition) return precondition.error();
+  const uint64_t now_ms = context.store.now_ms();
+  const auto expiry = expiry_of(request, now_ms);
+  if (!expiry) return expiry.error();
   std::vector<Payload> payloads;
   payloads.reserve(values.size());
   for (const NewValue& value : values) {
@@ -110,13 +124,15 @@ Result<void> store_values(Context& context, const Request& request, const std::v
           if (auto r = context.in_time(); !r) return r;
           PutOptions options;
           options.precondition = *precondition;
+          options.expires_ms = *expiry;
+          if (const auto ttl_ms = values[i].ttl_ms) options.expires_ms = *ttl_ms == 0 ? 0 : now_ms + *ttl_ms;
           if (!values[i].content_type.empty()) options.content_type = values[i].content_type;
           if (auto r = payloads[i].put(txn, *collection, values[i].key, options); !r)
             return {r.error().code, "item " + std::to_string(i) + ": " + r.error().message()};
         }
         return {};
       },
-      context.write_options);
+      write_options_of(context, request));
   if (!done) return done;
   for (Payload& payload : payloads) payload.published();
   return {};

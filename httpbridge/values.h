@@ -32,6 +32,9 @@ class Payload {
   std::optional<StagedValue> staged_;
 };
 
+/// The origin of this door, and strict durability where the request has `Kvfs-Sync: 1`.
+WriteOptions write_options_of(const Context& context, const Request& request);
+
 /// The caller's collection. Errors: not_found, invalid.
 Result<DirId> collection_of(Context& context, const Request& request);
 
@@ -53,13 +56,13 @@ Result<PutOutcome> store_payload(Context& context, const Request& request, std::
                                  const PutOptions& options, const WriteOptions& write_options);
 
 /// If the request's conditions hold. Errors: not_found, precondition_failed, precondition_required.
-Result<Version> remove_value(Context& context, const Request& request, std::string_view key,
-                             const WriteOptions& write_options);
+Result<Version> remove_value(Context& context, const Request& request, std::string_view key);
 
 struct NewValue {
   std::string key;
   std::string bytes;
-  std::string_view content_type;  // static; empty: none
+  std::string_view content_type = {};   // static; empty: none
+  std::optional<uint64_t> ttl_ms = {};  // 0: never; nullopt: as the request says
 };
 /// All or nothing, if the request's conditions hold for each of the keys. Errors: as store_value(), naming the item.
 Result<void> store_values(Context& context, const Request& request, const std::vector<NewValue>& values);

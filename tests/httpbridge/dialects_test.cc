@@ -47,6 +47,29 @@ TEST(RecordDialect, PingAndStatsAnswerJson) {
   EXPECT_NE(stats.body.find(R"("tenant":{"name":"default","keys":0)"), std::string::npos) << stats.body;
 }
 
+TEST(Dialects, HeedATimeToLiveWhereverItIsSaid) {
+  const auto ttl_of = [](Door& door, const std::string& key) {
+    return door.get("/v1/default/" + key).field("Kvfs-Ttl");
+  };
+  Door door;
+  EXPECT_EQ(door.post("/record", R"({"key":"a","value":1,"ttl":60})").status, 200);
+  EXPECT_EQ(door.put("/objects?ttl=61", R"({"key":"b","value":1})").status, 200);
+  EXPECT_EQ(door.post("/put", R"({"key":"c","value":1})", {{"Kvfs-Ttl", "62"}}).status, 200);
+  EXPECT_EQ(door.post("/kv/d?ttl=63", "v").status, 200);
+  EXPECT_EQ(door.post("/bulk?ttl=64", R"({"e":1,"f":2})").status, 200);
+  EXPECT_EQ(door.post("/batch",
+                      R"({"items":[{"key":"g","value":1,"ttl":65},{"key":"h","value":1},)"
+                      R"({"key":"i","value":1,"ttl":0}]})",
+                      {{"Kvfs-Ttl", "66"}})
+                .status,
+            200);
+  std::string all;
+  for (const char* key : {"a", "b", "c", "d", "e", "f", "g", "h", "i"}) all += ttl_of(door, key) + " ";
+  EXPECT_EQ(all, "60 61 62 63 64 64 65 66  ");
+  EXPECT_EQ(door.post("/bulk?ttl=x", R"({"j":1})").status, 400);
+  EXPECT_EQ(door.post("/batch", R"({"items":[{"key":"j","value":1,"ttl":-1}]})").status, 400);
+}
+
 TEST(KvDialect, KeepsRawBodies) {
   Door door;
   EXPECT_EQ(door.post("/kv/greeting", "hello world", kFormType).status, 200);

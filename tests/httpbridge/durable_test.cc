@@ -46,6 +46,27 @@ class DurableHttpTest : public testing::Test {
   std::optional<WireServer> server_;
 };
 
+TEST_F(DurableHttpTest, EveryDialectWaitsForTheDiskWhereItIsToldTo) {
+  start();
+  const auto request = [](const std::string& line, const std::string& body) {
+    return line + " HTTP/1.1\r\nHost: x\r\nKvfs-Sync: 1\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
+  };
+  for (const std::string& bytes :
+       {request("POST /record", R"({"key":"k","value":"v"})"),
+        request("POST /record", R"({"key":"k","value":"w","partialUpdate":true})"),
+        request("PUT /objects", R"({"key":"k","value":1})"), request("POST /put", R"({"key":"k","value":"v"})"),
+        request("POST /batch", R"({"items":[{"key":"k","value":"v"}]})"), request("POST /bulk", R"({"k":"v"})"),
+        request("POST /kv/k", "v"), request("DELETE /record/k", "")}) {
+    faults_.hold_syncs();
+    Wire writer(server_->port());
+    writer.send(bytes);
+    EXPECT_TRUE(faults_.wait_for_held_sync()) << bytes;
+    faults_.release_syncs();
+    EXPECT_EQ(writer.receive().status, 200) << bytes;
+  }
+}
+
 TEST_F(DurableHttpTest, StrictWriteWaitsForTheDiskWhileOthersOfItsThreadAreServed) {
   start();
   faults_.hold_syncs();

@@ -270,6 +270,8 @@ TEST(V1, ListsKeysThatAreNoTextAsBase64) {
   Door door;
   door.put("/v1/c/%ff%00", "v");
   EXPECT_TRUE(door.get("/v1/c").body.starts_with(R"({"keys":[{"key_base64":"/wA=")")) << door.get("/v1/c").body;
+  door.put("/v1/d/%ff/k", "v");
+  EXPECT_EQ(door.get("/v1/d?delimiter=/").body, R"({"keys":[],"prefixes":[{"prefix_base64":"/y8="}]})");
 }
 
 TEST(V1, StreamsAWholeCollectionAsLines) {
