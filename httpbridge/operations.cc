@@ -107,7 +107,6 @@ Result<void> get_console(Context& context, Request&, Response& response) {
       "Content-Security-Policy",
       "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
       "form-action 'none'; frame-ancestors 'none'");
-  response.add("Cache-Control", "no-cache");
   return {};
 }
 

@@ -98,7 +98,10 @@ void Response::append_head(const Request& request, int64_t unix_seconds, std::st
       out.append("Transfer-Encoding: chunked\r\n");
     }
   }
-  if (streaming) out.append("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+  if (streaming)
+    out.append("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+  else if (request.method == Method::get || request.method == Method::head)  // else caches guess by Last-Modified
+    out.append("Cache-Control: no-cache\r\n");
   out.append(headers_);
   if (close)
     out.append("Connection: close\r\n");

@@ -241,6 +241,24 @@ TEST(V1, TimeToLiveByFieldAndQuery) {
     EXPECT_EQ(door.put("/v1/c/a", "v", {{"Kvfs-Ttl", bad}}).status, 400) << bad;
 }
 
+TEST(V1, CachesAskBeforeTheyUseWhatTheyKept) {
+  Door door;
+  const Answer put = door.put("/v1/c/k", "value");
+  EXPECT_EQ(put.field("Cache-Control"), "");
+  const auto cached = [&](std::string_view target, const Fields& fields, int status) {
+    const Answer answer = door.get(target, fields);
+    EXPECT_EQ(answer.status, status) << target;
+    EXPECT_EQ(answer.field("Cache-Control"), "no-cache") << target;
+  };
+  cached("/v1/c/k", {}, 200);
+  cached("/v1/c/k", {{"Range", "bytes=0-1"}}, 206);
+  cached("/v1/c/k", {{"If-None-Match", put.field("ETag")}}, 304);
+  cached("/v1/c/none", {}, 404);
+  for (const char* target : {"/v1/c", "/v1", "/kv/k?collection=c", "/objects", "/metrics", "/openapi.json", "/ui"})
+    cached(target, {}, 200);
+  EXPECT_EQ(door.ask("HEAD", "/v1/c/k").field("Cache-Control"), "no-cache");
+}
+
 TEST(V1, ListsInPagesByPrefixAndDelimiter) {
   Door door;
   for (const char* key : {"a", "b/1", "b/2", "c/x/1", "d"})
