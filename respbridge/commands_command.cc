@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "respbridge/command_categories.h"
+#include "respbridge/command_syntax.h"
 #include "respbridge/commands.h"
 #include "respbridge/key_uses.h"
 #include "respbridge/numbers.h"
@@ -104,16 +105,51 @@ void describe(Reply& reply, const CommandSpec& spec) {
   for (const CommandSpec* sub : subcommands) describe(reply, *sub);
 }
 
+void reply_arguments(Reply& reply, const std::vector<SyntaxArgument>& arguments) {
+  reply.array(arguments.size());
+  for (const SyntaxArgument& each : arguments) {
+    const bool repeats_token = each.multiple && each.type != "pure-token" && !each.token.empty();
+    const std::pair<bool, std::string_view> flags[] = {
+        {each.optional, "optional"}, {each.multiple, "multiple"}, {repeats_token, "multiple_token"}};
+    const bool flagged = each.optional || each.multiple;
+    reply.map(2 + size_t{!each.token.empty()} + size_t{flagged} + size_t{!each.arguments.empty()});
+    reply.bulk("name");
+    reply.bulk(each.name);
+    reply.bulk("type");
+    reply.bulk(each.type);
+    if (!each.token.empty()) {
+      reply.bulk("token");
+      reply.bulk(each.token);
+    }
+    if (flagged) {
+      reply.bulk("flags");
+      reply.set(static_cast<size_t>(
+          std::count_if(std::begin(flags), std::end(flags), [](const auto& flag) { return flag.first; })));
+      for (const auto& [on, name] : flags)
+        if (on) reply.status(name);
+    }
+    if (!each.arguments.empty()) {
+      reply.bulk("arguments");
+      reply_arguments(reply, each.arguments);
+    }
+  }
+}
+
 void document(Reply& reply, const CommandSpec& spec) {
   const std::vector<const CommandSpec*> subcommands = subcommands_of(spec);
+  const std::vector<SyntaxArgument> arguments = parse_syntax(syntax_of(spec.name));
   reply.bulk(spec.name);
-  reply.map(subcommands.empty() ? 3 : 4);
+  reply.map(3 + size_t{!arguments.empty()} + size_t{!subcommands.empty()});
   reply.bulk("summary");
   reply.bulk(spec.summary);
   reply.bulk("since");
   reply.bulk(spec.since);
   reply.bulk("group");
   reply.bulk(spec.group);
+  if (!arguments.empty()) {
+    reply.bulk("arguments");
+    reply_arguments(reply, arguments);
+  }
   if (subcommands.empty()) return;
   reply.bulk("subcommands");
   reply.map(subcommands.size());

@@ -61,7 +61,7 @@ TEST_F(ConnectionTest, CommandTellsOfItself) {
   EXPECT_EQ(cmd("COMMAND GETKEYS PING x"), "-ERR The command has no key arguments");
   EXPECT_EQ(cmd("COMMAND GETKEYS NOSUCH x"), "-ERR Invalid command specified");
   EXPECT_TRUE(cmd("COMMAND INFO get nosuch").starts_with("*2|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|"));
-  EXPECT_TRUE(cmd("COMMAND DOCS get").starts_with("*2|$3|get|*6|$7|summary|"));
+  EXPECT_TRUE(cmd("COMMAND DOCS get").starts_with("*2|$3|get|*8|$7|summary|"));
   EXPECT_EQ(cmd("COMMAND LIST FILTERBY PATTERN subs*"), "*2|$9|subscribe|$6|substr");
   EXPECT_EQ(cmd("COMMAND")[0], '*');
 }

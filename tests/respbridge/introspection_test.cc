@@ -1,4 +1,7 @@
 // What the door tells of itself: statistics of commands and errors, parameters, encodings, what test suites ask.
+#include <algorithm>
+
+#include "respbridge/command_syntax.h"
 #include "tests/respbridge/door_fixture.h"
 
 namespace kvfs::resp {
@@ -230,6 +233,68 @@ TEST_F(IntrospectionTest, CommitsSinceTheLastSaveAreCounted) {
 TEST_F(IntrospectionTest, DebugObjectTellsTheLengthThatDumpGives) {
   cmd("SET key bar");
   EXPECT_NE(cmd("DEBUG OBJECT key").find(" serializedlength:4 "), std::string::npos) << cmd("DEBUG OBJECT key");
+}
+
+TEST_F(IntrospectionTest, DocsTellOfArguments) {
+  cmd("HELLO 3");
+  const std::string docs = cmd("COMMAND DOCS sort");
+  EXPECT_NE(docs.find("|$9|arguments|*7|%2|$4|name|$3|key|$4|type|$3|key|"
+                      "%4|$4|name|$7|pattern|$4|type|$7|pattern|$5|token|$2|BY|$5|flags|~1|+optional|"
+                      "%5|$4|name|$5|limit|$4|type|$5|block|$5|token|$5|LIMIT|$5|flags|~1|+optional|$9|arguments|*2|"
+                      "%2|$4|name|$6|offset|$4|type|$7|integer|%2|$4|name|$5|count|$4|type|$7|integer|"
+                      "%4|$4|name|$7|pattern|$4|type|$7|pattern|$5|token|$3|GET|$5|flags|"
+                      "~3|+optional|+multiple|+multiple_token|"
+                      "%4|$4|name|$5|order|$4|type|$5|oneof|$5|flags|~1|+optional|$9|arguments|*2|"
+                      "%3|$4|name|$3|asc|$4|type|$10|pure-token|$5|token|$3|ASC|"),
+            std::string::npos)
+      << docs;
+  EXPECT_NE(cmd("COMMAND DOCS mset")
+                .find("*1|%4|$4|name|$9|key_value|$4|type|$5|block|$5|flags|~1|+multiple|$9|"
+                      "arguments|*2|"),
+            std::string::npos)
+      << cmd("COMMAND DOCS mset");
+  EXPECT_NE(cmd("COMMAND DOCS client|list")
+                .find("%5|$4|name|$2|id|$4|type|$5|block|$5|token|$2|ID|$5|flags|~1|+optional|$9|arguments|*1|"
+                      "%3|$4|name|$9|client-id|$4|type|$7|integer|$5|flags|~1|+multiple"),
+            std::string::npos)
+      << cmd("COMMAND DOCS client|list");
+  EXPECT_EQ(cmd("COMMAND DOCS dbsize").find("arguments"), std::string::npos);
+}
+
+/// The fewest words that the argument stands for; 0 if it is optional.
+size_t words_min(const SyntaxArgument& argument) {
+  if (argument.optional) return 0;
+  size_t words = argument.type == "oneof" ? SIZE_MAX : 0;
+  for (const SyntaxArgument& each : argument.arguments)
+    words = argument.type == "oneof" ? std::min(words, words_min(each)) : words + words_min(each);
+  if (argument.arguments.empty() && argument.type != "pure-token") words = 1;
+  return words + (argument.token.empty() ? 0 : 1);
+}
+
+bool is_open(const SyntaxArgument& argument) {
+  return argument.optional || argument.multiple ||
+         std::any_of(argument.arguments.begin(), argument.arguments.end(), is_open);
+}
+
+TEST(CommandSyntaxTest, ArgumentsFitTheArity) {
+  for (const CommandSpec& spec : command_table()) {
+    if ((spec.flags & kContainer) != 0 || syntax_of(spec.name).empty()) continue;
+    const std::vector<SyntaxArgument> arguments = parse_syntax(syntax_of(spec.name));
+    size_t words = spec.name.find('|') == spec.name.npos ? 1 : 2;
+    for (const SyntaxArgument& each : arguments) words += words_min(each);
+    EXPECT_EQ(words, static_cast<size_t>(std::abs(spec.arity))) << spec.name;
+    const bool open = std::any_of(arguments.begin(), arguments.end(), is_open);
+    EXPECT_EQ(open, spec.arity < 0) << spec.name;
+  }
+}
+
+TEST(CommandSyntaxTest, CommandsThatTakeArgumentsHaveASyntax) {
+  for (const CommandSpec& spec : command_table()) {
+    const int own = spec.name.find('|') == spec.name.npos ? 1 : 2;
+    if ((spec.flags & kContainer) != 0 || spec.arity == own || spec.arity == -own) continue;
+    if (spec.name == "psync" || spec.name == "cluster" || spec.name.starts_with("debug")) continue;
+    EXPECT_FALSE(syntax_of(spec.name).empty()) << spec.name;
+  }
 }
 
 }  // namespace

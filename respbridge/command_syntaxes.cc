@@ -1,0 +1,182 @@
+// What command_syntax.h reads.
+#include <algorithm>
+#include <utility>
+
+#include "respbridge/command_syntax.h"
+
+namespace kvfs::resp {
+
+namespace {
+
+constexpr std::string_view kRange = "key start:integer end:integer";
+constexpr std::string_view kKeyAlone = "key";
+constexpr std::string_view kManyKeys = "key ...";
+constexpr std::string_view kStore = "destination key ...";
+constexpr std::string_view kChannels = "[channel ...]";
+constexpr std::string_view kChannelsNeeded = "channel ...";
+constexpr std::string_view kPatterns = "[pattern ...]";
+constexpr std::string_view kFlush = "flush-type=[ASYNC | SYNC]";
+constexpr std::pair<std::string_view, std::string_view> kSyntaxes[] = {
+    {"acl|cat", "[category]"},
+    {"acl|deluser", "username ..."},
+    {"acl|dryrun", "username command [arg ...]"},
+    {"acl|genpass", "[bits:integer]"},
+    {"acl|getuser", "username"},
+    {"acl|log", "operation=[count:integer | RESET]"},
+    {"acl|setuser", "username [rule ...]"},
+    {"append", "key value"},
+    {"auth", "[username] password"},
+    {"bgsave", "[SCHEDULE]"},
+    {"bitcount", "key range=[start:integer end:integer unit=[BYTE | BIT]]"},
+    {"bitfield",
+     "key operation=[GET encoding offset:integer | overflow=[OVERFLOW behavior=<WRAP | SAT | FAIL>] "
+     "write=<SET encoding offset:integer value:integer | INCRBY encoding offset:integer increment:integer>]..."},
+    {"bitfield_ro", "key [GET encoding offset:integer]..."},
+    {"bitop", "operation=<AND | OR | XOR | NOT> destination key ..."},
+    {"bitpos", "key bit:integer range=[start:integer end-unit=[end:integer unit=[BYTE | BIT]]]"},
+    {"client|caching", "mode=<YES | NO>"},
+    {"client|kill",
+     "filter=<address | filters=<ID client-id:integer | TYPE type=<NORMAL | MASTER | SLAVE | REPLICA | PUBSUB> | "
+     "USER username | ADDR address | LADDR address | SKIPME yes-no>...>"},
+    {"client|list", "[TYPE client-type=<NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id:integer ...]"},
+    {"client|no-evict", "enabled=<ON | OFF>"},
+    {"client|no-touch", "enabled=<ON | OFF>"},
+    {"client|pause", "timeout:integer mode=[WRITE | ALL]"},
+    {"client|reply", "on-off-skip=<ON | OFF | SKIP>"},
+    {"client|setinfo", "attr=<LIB-NAME libname | LIB-VER libver>"},
+    {"client|setname", "connection-name"},
+    {"client|tracking",
+     "status=<ON | OFF> [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] [NOLOOP]"},
+    {"client|unblock", "client-id:integer unblock-type=[TIMEOUT | ERROR]"},
+    {"command|docs", "[command-name ...]"},
+    {"command|getkeys", "command arg ..."},
+    {"command|getkeysandflags", "command arg ..."},
+    {"command|info", "[command-name ...]"},
+    {"command|list", "[FILTERBY filterby=<MODULE module-name | ACLCAT category | PATTERN pattern>]"},
+    {"config|get", "parameter ..."},
+    {"config|set", "<parameter value>..."},
+    {"copy", "source destination [DB destination-db:integer] [REPLACE]"},
+    {"decr", kKeyAlone},
+    {"decrby", "key decrement:integer"},
+    {"del", kManyKeys},
+    {"dump", kKeyAlone},
+    {"echo", "message"},
+    {"exists", kManyKeys},
+    {"expire", "key seconds:integer condition=[NX | XX | GT | LT]"},
+    {"expireat", "key unix-time-seconds condition=[NX | XX | GT | LT]"},
+    {"expiretime", kKeyAlone},
+    {"flushall", kFlush},
+    {"flushdb", kFlush},
+    {"function|flush", kFlush},
+    {"function|list", "[LIBRARYNAME library-name-pattern] [WITHCODE]"},
+    {"get", kKeyAlone},
+    {"getbit", "key offset:integer"},
+    {"getdel", kKeyAlone},
+    {"getex",
+     "key expiration=[EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds | "
+     "PXAT unix-time-milliseconds | PERSIST]"},
+    {"getrange", kRange},
+    {"getset", "key value"},
+    {"hello", "arguments=[protover:integer [AUTH username password] [SETNAME clientname]]"},
+    {"incr", kKeyAlone},
+    {"incrby", "key increment:integer"},
+    {"incrbyfloat", "key increment:double"},
+    {"info", "[section ...]"},
+    {"keys", "pattern"},
+    {"latency|graph", "event"},
+    {"latency|histogram", "[command ...]"},
+    {"latency|history", "event"},
+    {"latency|reset", "[event ...]"},
+    {"lcs", "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]"},
+    {"lolwut", "[VERSION version:integer]"},
+    {"memory|usage", "key [SAMPLES count:integer]"},
+    {"mget", kManyKeys},
+    {"move", "key db:integer"},
+    {"mset", "<key value>..."},
+    {"msetnx", "<key value>..."},
+    {"object|encoding", kKeyAlone},
+    {"object|freq", kKeyAlone},
+    {"object|idletime", kKeyAlone},
+    {"object|refcount", kKeyAlone},
+    {"persist", kKeyAlone},
+    {"pexpire", "key milliseconds:integer condition=[NX | XX | GT | LT]"},
+    {"pexpireat", "key unix-time-milliseconds condition=[NX | XX | GT | LT]"},
+    {"pexpiretime", kKeyAlone},
+    {"ping", "[message]"},
+    {"psetex", "key milliseconds:integer value"},
+    {"psubscribe", "pattern ..."},
+    {"pttl", kKeyAlone},
+    {"publish", "channel message"},
+    {"pubsub|channels", "[pattern]"},
+    {"pubsub|numsub", kChannels},
+    {"pubsub|shardchannels", "[pattern]"},
+    {"pubsub|shardnumsub", "[shardchannel ...]"},
+    {"punsubscribe", kPatterns},
+    {"rename", "key newkey"},
+    {"renamenx", "key newkey"},
+    {"replicaof", "host port:integer"},
+    {"restore",
+     "key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds:integer] [FREQ frequency:integer]"},
+    {"sadd", "key member ..."},
+    {"scan", "cursor:integer [MATCH pattern] [COUNT count:integer] [TYPE type]"},
+    {"scard", kKeyAlone},
+    {"script|exists", "sha1 ..."},
+    {"script|flush", kFlush},
+    {"sdiff", kManyKeys},
+    {"sdiffstore", kStore},
+    {"select", "index:integer"},
+    {"set",
+     "key value condition=[NX | XX] [GET] expiration=[EX seconds:integer | PX milliseconds:integer | "
+     "EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"},
+    {"setbit", "key offset:integer value:integer"},
+    {"setex", "key seconds:integer value"},
+    {"setnx", "key value"},
+    {"setrange", "key offset:integer value"},
+    {"shutdown", "save-selector=[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]"},
+    {"sinter", kManyKeys},
+    {"sintercard", "numkeys:integer key ... [LIMIT limit:integer]"},
+    {"sinterstore", kStore},
+    {"sismember", "key member"},
+    {"slaveof", "host port:integer"},
+    {"slowlog|get", "[count:integer]"},
+    {"smembers", kKeyAlone},
+    {"smismember", "key member ..."},
+    {"smove", "source destination member"},
+    {"sort",
+     "key [BY pattern] [LIMIT offset:integer count:integer] [GET pattern]... order=[ASC | DESC] [ALPHA] "
+     "[STORE destination]"},
+    {"sort_ro", "key [BY pattern] [LIMIT offset:integer count:integer] [GET pattern]... order=[ASC | DESC] [ALPHA]"},
+    {"spop", "key [count:integer]"},
+    {"spublish", "shardchannel message"},
+    {"srandmember", "key [count:integer]"},
+    {"srem", "key member ..."},
+    {"sscan", "key cursor:integer [MATCH pattern] [COUNT count:integer]"},
+    {"ssubscribe", "shardchannel ..."},
+    {"strlen", kKeyAlone},
+    {"subscribe", kChannelsNeeded},
+    {"substr", kRange},
+    {"sunion", kManyKeys},
+    {"sunionstore", kStore},
+    {"sunsubscribe", "[shardchannel ...]"},
+    {"swapdb", "index1:integer index2:integer"},
+    {"touch", kManyKeys},
+    {"ttl", kKeyAlone},
+    {"type", kKeyAlone},
+    {"unlink", kManyKeys},
+    {"unsubscribe", kChannels},
+    {"wait", "numreplicas:integer timeout:integer"},
+    {"waitaof", "numlocal:integer numreplicas:integer timeout:integer"},
+    {"watch", kManyKeys},
+};
+static_assert(std::is_sorted(std::begin(kSyntaxes), std::end(kSyntaxes),
+                             [](const auto& a, const auto& b) { return a.first < b.first; }));
+
+}  // namespace
+
+std::string_view syntax_of(std::string_view command) {
+  const auto found = std::lower_bound(std::begin(kSyntaxes), std::end(kSyntaxes), command,
+                                      [](const auto& each, std::string_view name) { return each.first < name; });
+  return found != std::end(kSyntaxes) && found->first == command ? found->second : std::string_view();
+}
+
+}  // namespace kvfs::resp
