@@ -40,6 +40,8 @@ class Executor {
   static void reply_job(Client& client, const Result<void>& done, std::string& out);
   /// The transaction of run_within() is committed.
   void after_commit() { committed(gathered_scope_); }
+  /// It was dropped: gives back the space of what run_within() has staged.
+  void after_failure() { gathered_scope_ = Scope{}; }
 
  private:
   struct Plan {

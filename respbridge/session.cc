@@ -250,6 +250,7 @@ void Session::run_together(Service& service, const std::vector<std::shared_ptr<S
       session->next_command_ = session->gathered_done_;
       session->client_.awaits_sync = awaits_sync;
     } else {
+      session->executor_.after_failure();
       session->out_.resize(session->gathered_mark_);
     }
     session->guarded([&] { session->finish_input(); });

@@ -3,14 +3,15 @@
 #include <string>
 #include <string_view>
 
-#include "store/engine/coding.h"
 #include "store/engine/chunk_segment.h"
+#include "store/engine/coding.h"
 #include "store/engine/crc32c.h"
 
 namespace kvfs {
 namespace {
 
-constexpr std::string_view kMagic = "kvfsclm1";
+constexpr std::string_view kMagic = "kvfsclm2";
+constexpr std::string_view kMagicWithoutCommit = "kvfsclm1";
 constexpr const char* kName = "CLEAN";
 constexpr const char* kNewName = "CLEAN.new";
 
@@ -18,8 +19,9 @@ constexpr const char* kNewName = "CLEAN.new";
 
 Result<void> write_clean_map(Directory& directory, const CleanMap& map) {
   std::string bytes(kMagic);
-  append_fixed(bytes, static_cast<uint32_t>(map.size()));
-  for (const auto& [number, segment] : map) {
+  append_fixed(bytes, map.last_commit);
+  append_fixed(bytes, static_cast<uint32_t>(map.segments.size()));
+  for (const auto& [number, segment] : map.segments) {
     append_fixed(bytes, number);
     append_fixed(bytes, segment.end);
     for (const uint64_t word : segment.live) append_fixed(bytes, word);
@@ -41,13 +43,16 @@ std::optional<CleanMap> read_clean_map(Directory& directory) {
   if (!size || *size < kMagic.size() + 2 * sizeof(uint32_t)) return std::nullopt;
   std::string bytes(*size, '\0');
   const auto length = (*file)->read_at(0, bytes.size(), bytes.data());
-  if (!length || *length != bytes.size() || !bytes.starts_with(kMagic)) return std::nullopt;
+  if (!length || *length != bytes.size()) return std::nullopt;
+  const bool tells_commit = bytes.starts_with(kMagic);
+  if (!tells_commit && !bytes.starts_with(kMagicWithoutCommit)) return std::nullopt;
   const std::string_view sealed = std::string_view(bytes).substr(0, bytes.size() - sizeof(uint32_t));
   if (load_fixed<uint32_t>(sealed.data() + sealed.size()) != crc32c(sealed)) return std::nullopt;
   Decoder in(sealed.substr(kMagic.size()));
   CleanMap map;
+  if (tells_commit) map.last_commit = in.fixed<uint64_t>();
   for (auto count = in.fixed<uint32_t>(); count > 0 && in.ok(); --count) {
-    CleanSegment& segment = map[in.fixed<uint32_t>()];
+    CleanSegment& segment = map.segments[in.fixed<uint32_t>()];
     segment.end = in.fixed<uint32_t>();
     for (size_t word = 0; word < kChunkSegmentPages / 64; ++word) segment.live.push_back(in.fixed<uint64_t>());
   }

@@ -1,4 +1,4 @@
-// The file that a clean shutdown leaves beside the chunk segments: which of their pages are live.
+// The file that a clean shutdown leaves beside the chunk segments: which of their pages are live, and the last commit.
 // DO NOT CHANGE the format: docs/format.md, "Chunk log".
 #pragma once
 
@@ -16,7 +16,10 @@ struct CleanSegment {
   uint32_t end = 0;            // pages in use, from the segment's start
   std::vector<uint64_t> live;  // one bit a page
 };
-using CleanMap = std::map<uint32_t, CleanSegment>;
+struct CleanMap {
+  std::map<uint32_t, CleanSegment> segments;
+  uint64_t last_commit = 0;  // 0: an older version left it, which did not say
+};
 
 /// Durable when it returns without error. Errors: io, no_space.
 Result<void> write_clean_map(Directory& directory, const CleanMap& map);

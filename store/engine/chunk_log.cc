@@ -46,11 +46,12 @@ Result<std::unique_ptr<ChunkLog>> ChunkLog::open(std::unique_ptr<Directory> dire
 Result<void> ChunkLog::load() {
   if (auto loaded = load_segments(); !loaded) return loaded;
   const auto map = read_clean_map(*directory_);
-  const auto known = [&](const auto& item) { return map->contains(item.first); };
-  if (map && map->size() == segments_.size() && std::all_of(segments_.begin(), segments_.end(), known)) {
+  const auto known = [&](const auto& item) { return map->segments.contains(item.first); };
+  if (map) closed_at_ = map->last_commit;
+  if (map && map->segments.size() == segments_.size() && std::all_of(segments_.begin(), segments_.end(), known)) {
     for (auto& [number, segment] : segments_) {
-      segment.end = std::min(segment.end, map->at(number).end);
-      segment.live.assign(map->at(number).live);
+      segment.end = std::min(segment.end, map->segments.at(number).end);
+      segment.live.assign(map->segments.at(number).live);
     }
     closed_cleanly_ = true;
   } else {  // every page may be live until retain_only() says otherwise
@@ -60,9 +61,11 @@ Result<void> ChunkLog::load() {
     }
     unclean_ = !segments_.empty();
   }
-  // Gone for good before anything is appended: an old map must never be taken for the truth.
-  return remove_clean_map(*directory_);
+  return {};
 }
+
+// Gone for good before anything is appended: an old map must never be taken for the truth.
+Result<void> ChunkLog::begin() { return remove_clean_map(*directory_); }
 
 Result<void> ChunkLog::load_segments() {
   const auto names = directory_->list();
@@ -390,13 +393,14 @@ void ChunkLog::discard_staged() {
   release(refs);
 }
 
-Result<void> ChunkLog::close_cleanly() {
+Result<void> ChunkLog::close_cleanly(Sequence last) {
   if (unclean_) return {};
   discard_staged();
   if (auto done = sync(); !done) return done;
   CleanMap map;
+  map.last_commit = last;
   const std::lock_guard lock(mutex_);
-  for (const auto& [number, segment] : segments_) map[number] = {segment.end, segment.live.words()};
+  for (const auto& [number, segment] : segments_) map.segments[number] = {segment.end, segment.live.words()};
   return write_clean_map(*directory_, map);
 }
 

@@ -27,6 +27,9 @@ class ChunkLog final : public ChunkStore {
   static Result<std::unique_ptr<ChunkLog>> open(std::unique_ptr<Directory> directory, ReaderRegistry& readers,
                                                 const std::atomic<Sequence>& visible);
 
+  /// A shutdown's map of the live chunks counts no more from here on. REQUIRES: called before anything changes.
+  Result<void> begin();
+
   Result<ChunkRef> append(std::string_view bytes) override;
   Result<void> read(const ChunkRef& ref, uint32_t offset, uint32_t length, char* out) const override;
   void will_need(std::span<const ChunkRef> refs) const override;
@@ -35,6 +38,8 @@ class ChunkLog final : public ChunkStore {
   bool unclean() const override { return unclean_.load(); }
   /// False also where there is no chunk: a power loss may have taken all files.
   bool closed_cleanly() const { return closed_cleanly_; }
+  /// The last commit when it was closed cleanly, or 0.
+  Sequence closed_at() const { return closed_at_; }
   Result<void> retain_only(const std::function<Result<void>(const Keep&)>& enumerate) override;
   uint64_t bytes_used() const override;
 
@@ -53,9 +58,9 @@ class ChunkLog final : public ChunkStore {
   void release(std::span<const ChunkRef> refs);
   /// True if the chunk's bytes are there and match its checksum.
   bool intact(const ChunkRef& ref) const;
-  /// Syncs and leaves a map of the live chunks, so that the next open() is a clean one.
+  /// Syncs and leaves a map of the live chunks, so that the next open() is a clean one; and says what `last` was.
   /// REQUIRES: nothing waits to be released, and no other call follows but the destructor.
-  Result<void> close_cleanly();
+  Result<void> close_cleanly(Sequence last);
   /// Whoever stops trusting the disk: no chunk is written or reclaimed any more.
   void freeze() { frozen_.store(true); }
 
@@ -98,6 +103,7 @@ class ChunkLog final : public ChunkStore {
   MakeRoom make_room_;  // likewise
   std::atomic<bool> unclean_{false};
   bool closed_cleanly_ = false;  // constant after opening
+  Sequence closed_at_ = 0;       // likewise
   std::atomic<bool> frozen_{false};
 
   std::mutex sync_mutex_;  // one sync at a time; before mutex_

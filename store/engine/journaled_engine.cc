@@ -92,6 +92,14 @@ Result<void> JournaledEngine::open_files() {
   recovery.segment_bytes = segment_bytes_;
   auto recovered = recover(recovery, *base_, *chunks_);
   if (!recovered) return recovered.error();
+  if (recovered->last < chunks_->closed_at()) {
+    const std::string missing = options_.path + "/journal: commits " + std::to_string(recovered->last + 1) + " to " +
+                                std::to_string(chunks_->closed_at()) +
+                                " are missing, which were there when it was closed";
+    if (!options_.salvage) return Error{Errc::corrupt, missing + "; salvage does without"};
+    notice("salvage: " + missing);
+  }
+  if (auto begun = chunks_->begin(); !begun) return begun;
   journal_ = std::move(recovered->journal);
   active_ = std::move(recovered->memtable);
   visible_ = durable_ = unnoted_chunks_ = recovered->last;
@@ -147,7 +155,7 @@ JournaledEngine::~JournaledEngine() {
   // What fails here was never promised, or is found again when opening.
   if (!sync()) return;
   if (!released_.empty()) return;
-  if (chunks_->close_cleanly()) (void)journal_->close();
+  if (chunks_->close_cleanly(visible_.load())) (void)journal_->close();
 }
 
 std::unique_ptr<Snapshot> JournaledEngine::snapshot() {

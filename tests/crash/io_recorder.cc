@@ -273,7 +273,8 @@ Image read_image(const std::string& root) {
 
 void write_image(const Image& image, const std::string& root) {
   fs::remove_all(root);
-  fs::create_directories(root);
+  // Directories are not modelled: those of a store are synced with their parent before anything is in them.
+  for (const char* part : {"base", "journal", "chunks"}) fs::create_directories(fs::path(root) / part);
   for (const auto& [path, file] : image) {
     const fs::path real = root + path;
     fs::create_directories(real.parent_path());

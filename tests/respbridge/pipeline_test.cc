@@ -54,6 +54,25 @@ TEST_F(PipelineTest, WritesOfSeveralClientsCanBeOneCommit) {
   EXPECT_EQ(commits(), before + 1);
 }
 
+TEST_F(PipelineTest, WhatWasStagedInADroppedTransactionOfSeveralClientsTakesNoSpace) {
+  cmd("SET warm up");
+  const uint64_t before = store_->chunks().bytes_used();
+  Gathered large(*service_, {{"SETRANGE", "a", "300000", "x"}});
+  Gathered other(*service_, {{"SET", "b", "1"}});
+  for (Gathered* each : {&large, &other}) ASSERT_TRUE(each->executor.gathers(each->client, each->commands));
+  const Result<void> refused = store_->write([&](WriteTxn& txn) -> Result<void> {
+    for (Gathered* each : {&large, &other}) {
+      const Result<size_t> done = each->executor.run_within(txn, each->client, each->commands, nullptr, each->out);
+      if (!done) return done.error();
+    }
+    return {Errc::quota_exceeded, "as for one of them"};
+  });
+  ASSERT_FALSE(refused);
+  EXPECT_GT(store_->chunks().bytes_used(), before);
+  for (Gathered* each : {&large, &other}) each->executor.after_failure();
+  EXPECT_EQ(store_->chunks().bytes_used(), before);
+}
+
 TEST_F(PipelineTest, OnlyCommandsThatShareATransactionAreGathered) {
   Gathered reads(*service_, {{"GET", "a"}});
   EXPECT_FALSE(reads.executor.gathers(reads.client, reads.commands));

@@ -18,6 +18,7 @@ class ChunkLogTest : public testing::Test {
   void open() {
     log_.reset();
     log_ = ChunkLog::open(open_directory(directory_.path() + "/chunks").value(), readers_, visible_).value();
+    ASSERT_TRUE(log_->begin());
   }
   std::string read(const ChunkRef& ref) {
     std::string bytes(ref.length, '\0');
@@ -146,7 +147,7 @@ TEST_F(ChunkLogTest, CleanCloseKeepsTheMapOfLiveChunks) {
   const ChunkRef gone = log_->append("gone").value();
   log_->adopt({&kept, 1});
   log_->release({&gone, 1});
-  ASSERT_TRUE(log_->close_cleanly());
+  ASSERT_TRUE(log_->close_cleanly(1));
   open();
   EXPECT_FALSE(log_->unclean());
   EXPECT_EQ(log_->bytes_used(), uint64_t{kChunkPageBytes});
@@ -184,7 +185,7 @@ TEST_F(ChunkLogTest, SegmentsWithoutRetainedChunksAreDeleted) {
 
 TEST_F(ChunkLogTest, CleanMapIsTrustedOnlyOnce) {
   log_->append("x").value();
-  ASSERT_TRUE(log_->close_cleanly());
+  ASSERT_TRUE(log_->close_cleanly(1));
   open();
   EXPECT_FALSE(log_->unclean());
   log_->append("y").value();
@@ -192,9 +193,19 @@ TEST_F(ChunkLogTest, CleanMapIsTrustedOnlyOnce) {
   EXPECT_TRUE(log_->unclean());
 }
 
+TEST_F(ChunkLogTest, AnOpeningThatDoesNotBeginLeavesTheCleanMap) {
+  log_->append("x").value();
+  ASSERT_TRUE(log_->close_cleanly(4711));
+  for (int i = 0; i < 2; ++i) {
+    log_ = ChunkLog::open(open_directory(directory_.path() + "/chunks").value(), readers_, visible_).value();
+    EXPECT_TRUE(log_->closed_cleanly());
+    EXPECT_EQ(log_->closed_at(), 4711u);
+  }
+}
+
 TEST_F(ChunkLogTest, DamagedCleanMapCountsAsUnclean) {
   log_->append("x").value();
-  ASSERT_TRUE(log_->close_cleanly());
+  ASSERT_TRUE(log_->close_cleanly(1));
   FILE* file = fopen((directory_.path() + "/chunks/CLEAN").c_str(), "r+");
   ASSERT_NE(file, nullptr);
   fseek(file, 20, SEEK_SET);

@@ -272,6 +272,27 @@ TEST_F(EngineRecoveryTest, APartThatIsMissingIsNotMadeAnew) {
   EXPECT_TRUE(get(*engine, "a"));
 }
 
+TEST_F(EngineRecoveryTest, AJournalThatWentMissingAfterACleanEndIsNoticed) {
+  put(*open_engine(options_).value(), "a", "1");
+  const std::string journal = only_file("/journal", ".journal");
+  std::filesystem::rename(journal, directory_.path() + "/away");
+  for (int i = 0; i < 2; ++i) {
+    const auto engine = open_engine(options_);
+    ASSERT_FALSE(engine);
+    EXPECT_EQ(engine.error().code, Errc::corrupt);
+    EXPECT_NE(engine.error().detail.find("/journal: commits 1 to 1 are missing"), std::string::npos)
+        << engine.error().detail;
+  }
+  std::filesystem::rename(directory_.path() + "/away", journal);
+  EXPECT_EQ(get(*open_engine(options_).value(), "a"), "1");
+  std::filesystem::remove(journal);
+  options_.salvage = true;
+  EXPECT_EQ(get(*open_engine(options_).value(), "a"), std::nullopt);
+  EXPECT_NE(notices_.find("salvage: "), std::string::npos);
+  options_.salvage = false;
+  EXPECT_TRUE(open_engine(options_));
+}
+
 TEST_F(EngineRecoveryTest, AnEmptyBaseIsDamageAndNotANewStore) {
   in_killed_process([](Engine& engine) { put(engine, "a", "1"); });
   ASSERT_EQ(truncate((options_.path + "/base/data.mdb").c_str(), 0), 0);
