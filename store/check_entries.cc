@@ -144,8 +144,6 @@ void CheckScan::check_value_row(const Item& item) {
   const std::string where = path_of(item.slot);
   counts_.values += 1;
   if (group_.place && group_.place->depth < 2) found(where, "only directories can be here", false);
-  if (group_.place && group_.place->key_bytes + item.slot.name.size() > kKeyBytesMax)
-    found(where, fmt::format("the key is longer than {} bytes", kKeyBytesMax), false);
   if (entry.shadowed && !rows_.get(dirent_row({item.slot.dir, item.slot.name, true}))) {
     found(where, "is marked as the value of a directory that does not exist", true);
     Entry marked = entry;

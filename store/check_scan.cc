@@ -15,8 +15,8 @@ namespace kvfs {
 namespace {
 
 constexpr size_t kPlacesCachedMax = 1'000'000;
-constexpr uint32_t kDepthMax = kKeyBytesMax + 3;  // a key of slashes alone
-constexpr size_t kFixesMax = 100'000;             // of a round
+constexpr uint32_t kDepthMax = kDirectoryPathBytesMax + 3;  // a path of slashes alone
+constexpr size_t kFixesMax = 100'000;                       // of a round
 constexpr uint64_t kRowsPerProgress = 4096;
 constexpr Version kVersionMargin = Version{10'000} << 16;
 constexpr Inode kInodeMargin = 16'384;
@@ -97,7 +97,7 @@ std::optional<Entry> CheckScan::resolved_at(const Slot& slot) const {
 
 std::optional<CheckScan::Place> CheckScan::place_of(DirId dir) {
   // Up to a directory whose place is known, then down again.
-  std::vector<std::pair<DirId, uint32_t>> above;  // with the bytes of their names
+  std::vector<DirId> above;
   Place place;
   for (DirId at = dir; at != kRootDir;) {
     if (const auto known = places_.find(at); known != places_.end()) {
@@ -109,16 +109,15 @@ std::optional<CheckScan::Place> CheckScan::place_of(DirId dir) {
     const DirId parent = load_be64(row->data());
     const std::optional<Entry> entry = entry_at(dirent_row({parent, row->substr(8), true}));
     if (!entry || entry->inode != at) return std::nullopt;
-    above.emplace_back(at, static_cast<uint32_t>(row->size() - 8));
+    above.push_back(at);
     at = parent;
   }
   if (places_.size() > kPlacesCachedMax) places_.clear();
   for (auto at = above.rbegin(); at != above.rend(); ++at) {
     place.depth += 1;
-    if (place.depth == 1) place.tenant = at->first;
-    if (place.depth == 2) place.collection = at->first;
-    if (place.depth > 2) place.key_bytes += at->second + 1;
-    places_.emplace(at->first, place);
+    if (place.depth == 1) place.tenant = *at;
+    if (place.depth == 2) place.collection = *at;
+    places_.emplace(*at, place);
   }
   return place;
 }
@@ -131,13 +130,18 @@ bool CheckScan::has_rows(DirId dir) const {
 }
 
 std::string CheckScan::path_of(DirId dir) const {
+  std::vector<std::string> names;  // upwards
   std::string path;
-  for (uint32_t steps = 0; dir != kRootDir; ++steps) {
+  while (dir != kRootDir) {
     const auto row = rows_.get(parent_row(dir));
-    if (!row || row->size() < 8 || steps > kDepthMax) return fmt::format("directory {}/{}", dir, path);
-    path = printable(row->substr(8)) + "/" + path;
+    if (!row || row->size() < 8 || names.size() > kDepthMax) {
+      path = fmt::format("directory {}/", dir);
+      break;
+    }
+    names.push_back(printable(row->substr(8)));
     dir = load_be64(row->data());
   }
+  for (auto name = names.rbegin(); name != names.rend(); ++name) path.append(*name).push_back('/');
   return path.empty() ? "/" : path;
 }
 

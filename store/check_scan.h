@@ -49,7 +49,6 @@ class CheckScan {
     DirId tenant = 0;
     DirId collection = 0;
     uint32_t depth = 0;
-    uint32_t key_bytes = 0;  // of the prefix of keys in it
   };
   struct Totals {
     uint64_t keys = 0;

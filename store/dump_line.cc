@@ -220,7 +220,7 @@ void check_names(Members& members, const DumpLine& line) {
     if (!key.ends_with('/')) members.fail("key");
     if (key.size() > 1) key.remove_suffix(1);
   }
-  if (!check_key(key)) members.fail("key");
+  if (!check_tree_key(key)) members.fail("key");
   if (line.what == What::name && line.link_id == 0) members.fail("link_id");
 }
 

@@ -27,9 +27,16 @@ std::string row_of(Table table, uint64_t id) {
 }  // namespace
 
 Result<void> check_key(std::string_view key) {
-  if (key.empty()) return {Errc::invalid, "the key is empty"};
   if (key.size() > kKeyBytesMax)
     return {Errc::key_too_long, fmt::format("the key has {} bytes; at most {} are allowed", key.size(), kKeyBytesMax)};
+  return check_tree_key(key);
+}
+
+Result<void> check_tree_key(std::string_view key) {
+  constexpr size_t kBytesMax = kDirectoryPathBytesMax + kComponentBytesMax;
+  if (key.empty()) return {Errc::invalid, "the key is empty"};
+  if (key.size() > kBytesMax)
+    return {Errc::key_too_long, fmt::format("the key has {} bytes; at most {} are possible", key.size(), kBytesMax)};
   KeyComponents components(key);
   std::string_view component;
   bool more = true;

@@ -11,6 +11,9 @@ namespace kvfs {
 
 inline constexpr size_t kComponentBytesMax = 255;
 inline constexpr size_t kKeyBytesMax = 4096;
+/// Of a directory, from its collection on: renames of those above it may make it longer than any key, but what is below
+/// one that is longer than this is out of reach until it is renamed back.
+inline constexpr size_t kDirectoryPathBytesMax = 65'024;
 inline constexpr size_t kTenantNameBytesMax = 255;
 inline constexpr size_t kCollectionNameBytesMax = 255;
 
@@ -26,6 +29,8 @@ inline constexpr Inode kFirstInode = 1024;  // smaller ones are reserved (contro
 
 /// Errors: invalid (empty key), key_too_long, name_too_long (a component), each naming the limit.
 Result<void> check_key(std::string_view key);
+/// Likewise, of a key that may be below directories whose renaming made it longer than a key may be.
+Result<void> check_tree_key(std::string_view key);
 /// A tenant or collection name: 1..255 bytes, no '/' and no NUL, not "." nor "..", not ".kvfs", not beginning with
 /// "%:".
 Result<void> check_name(std::string_view name, std::string_view what);

@@ -123,17 +123,16 @@ Result<void> check_level(const Ends& ends, bool directory, std::string_view name
     return check_name(name, ends.to->depth == 0 ? "tenant" : "collection");
   }
   if (ends.to->depth < 2) return {Errc::not_permitted, "files live below collections only"};
-  if (ends.to->key_prefix.size() + name.size() > kKeyBytesMax)
-    return {Errc::key_too_long, fmt::format("the key would be longer than {} bytes", kKeyBytesMax)};
-  return {};
+  if (!directory || ends.to->key_prefix.size() + name.size() < kDirectoryPathBytesMax) return {};
+  return {Errc::key_too_long, fmt::format("the path would be longer than {} bytes", kDirectoryPathBytesMax)};
 }
 
 bool is_below(const ReadTxn& txn, DirId dir, DirId ancestor) {
   while (dir != kRootDir) {
     if (dir == ancestor) return true;
-    const Result<DirPathPtr> path = dir_path(txn, dir);
-    if (!path) return false;
-    dir = (*path)->parent;
+    const auto row = txn.rows().get(parent_row(dir));
+    if (!row || row->size() < sizeof(DirId)) return false;
+    dir = load_be64(row->data());
   }
   return false;
 }

@@ -6,6 +6,12 @@
 
 namespace kvfs {
 
+namespace {
+
+constexpr size_t kCachedPrefixBytes = 512;  // of each path that may be cached; longer ones are fewer
+
+}  // namespace
+
 Runtime::Runtime(ChunkStore& chunks, std::function<uint64_t()> clock_ns, const RuntimeOptions& options)
     : options_(options), chunks_(chunks), clock_ns_(std::move(clock_ns)), uses_(options.history_bytes_max) {
   set_eviction(options_.eviction, options_.keys_max);
@@ -53,7 +59,7 @@ void Runtime::committed(const WriteTxn::Effects& effects) {
     names_.clear();
     names_count_ = 0;
     if (effects.paths_changed)
-      paths_.clear();
+      forget_paths();
     else
       for (const DirId dir : effects.removed_paths) paths_.erase(dir);
   }
@@ -103,8 +109,15 @@ DirPathPtr Runtime::cached_path(DirId dir) const {
 void Runtime::cache_path(const DirPathPtr& path, uint64_t generation) {
   const std::unique_lock lock(cache_mutex_);
   if (generation_.load(std::memory_order_relaxed) != generation) return;
-  if (paths_.size() >= options_.cached_paths_max >> shrunk_) paths_.clear();
+  const size_t paths_max = options_.cached_paths_max >> shrunk_;
+  if (paths_.size() >= paths_max || paths_bytes_ >= paths_max * kCachedPrefixBytes) forget_paths();
   paths_[path->id] = path;
+  paths_bytes_ += path->key_prefix.size();  // of one that goes by itself it stays counted: the sooner all go
+}
+
+void Runtime::forget_paths() {
+  paths_.clear();
+  paths_bytes_ = 0;
 }
 
 DirId Runtime::cached_name(DirId parent, std::string_view name) const {
@@ -130,7 +143,7 @@ void Runtime::shrink_caches(unsigned level) {
   const bool less = level > shrunk_;
   shrunk_ = level;
   if (!less) return;
-  if (paths_.size() > options_.cached_paths_max >> level) paths_.clear();
+  if (paths_.size() > options_.cached_paths_max >> level) forget_paths();
   if (names_count_ > options_.cached_names_max >> level) {
     names_.clear();
     names_count_ = 0;

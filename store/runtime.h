@@ -137,6 +137,7 @@ class Runtime {
   };
 
   void apply_policy(DirId tenant, EvictionPolicy policy);
+  void forget_paths();  // under cache_mutex_
 
   const RuntimeOptions options_;
   ChunkStore& chunks_;
@@ -157,6 +158,7 @@ class Runtime {
   std::atomic<uint64_t> generation_{1};
   mutable std::shared_mutex cache_mutex_;
   std::unordered_map<DirId, DirPathPtr> paths_;                       // guarded by cache_mutex_
+  size_t paths_bytes_ = 0;                                            // of their prefixes; guarded by cache_mutex_
   std::map<DirId, std::map<std::string, DirId, std::less<>>> names_;  // guarded by cache_mutex_
   size_t names_count_ = 0;                                            // guarded by cache_mutex_
   unsigned shrunk_ = 0;                                               // guarded by cache_mutex_

@@ -79,22 +79,52 @@ DirPathPtr root_path() {
   return root;
 }
 
-std::shared_ptr<DirPath> child_path(const DirPath& parent, DirId dir, std::string_view name) {
-  auto path = std::make_shared<DirPath>(parent);
-  path->id = dir;
-  path->parent = parent.id;
-  path->name = name;
-  path->depth = parent.depth + 1;
-  if (path->depth == 1) {
-    path->tenant = dir;
-    path->tenant_name = name;
-  } else if (path->depth == 2) {
-    path->collection = dir;
-    path->collection_name = name;
+/// A directory on the way up to one whose path is known.
+struct Step {
+  DirId dir;
+  DirId parent;
+  std::string name;
+};
+
+/// Makes of the path of `step.parent` that of `step.dir`.
+void descend(const ReadTxn& txn, DirPath& path, const Step& step) {
+  const std::optional<Entry> entry = rows::load(txn.rows(), {step.parent, step.name, true});
+  if (!entry || entry->inode != step.dir)
+    throw StoreException({Errc::corrupt, fmt::format("directory {} is not where its parent row says", step.dir)});
+  path.id = step.dir;
+  path.parent = step.parent;
+  path.name = step.name;
+  path.depth += 1;
+  if (path.depth == 1) {
+    path.tenant = step.dir;
+    path.tenant_name = step.name;
+  } else if (path.depth == 2) {
+    path.collection = step.dir;
+    path.collection_name = step.name;
   } else {
-    path->key_prefix.append(name).push_back('/');
+    path.key_prefix.append(step.name).push_back('/');
   }
-  return path;
+  path.mode = entry->mode;
+  path.uid = entry->uid;
+  path.gid = entry->gid;
+  path.default_acl = Xattrs::find(entry->xattrs, kDefaultAclName).value_or(std::string_view());
+  if (entry->default_ttl_ms != 0) path.default_ttl_ms = entry->default_ttl_ms;
+}
+
+/// The steps from `dir` up to a directory whose path is known, which becomes `known`.
+Result<std::vector<Step>> steps_up(const ReadTxn& txn, DirId dir, DirPathPtr& known) {
+  std::vector<Step> steps;
+  for (size_t bytes = 0; known == nullptr;) {
+    const auto row = txn.rows().get(parent_row(dir));
+    if (!row || row->size() < sizeof(DirId)) return {Errc::stale, "the directory no longer exists"};
+    steps.push_back({dir, load_be64(row->data()), std::string(row->substr(sizeof(DirId)))});
+    bytes += steps.back().name.size() + 1;
+    if (bytes > kDirectoryPathBytesMax + kTenantNameBytesMax + kCollectionNameBytesMax)
+      return {Errc::key_too_long, fmt::format("the directory's path is longer than {} bytes", kDirectoryPathBytesMax)};
+    dir = steps.back().parent;
+    known = dir == kRootDir ? root_path() : txn.may_use_caches() ? txn.runtime().cached_path(dir) : nullptr;
+  }
+  return steps;
 }
 
 }  // namespace
@@ -107,21 +137,19 @@ Result<DirPathPtr> dir_path(const ReadTxn& txn, DirId dir) {
     if (last != nullptr && last->id == dir) return last;
     if (DirPathPtr path = txn.runtime().cached_path(dir)) return last = std::move(path);
   }
-  const auto row = txn.rows().get(parent_row(dir));
-  if (!row || row->size() < 8) return {Errc::stale, "the directory no longer exists"};
-  const DirId parent_dir = load_be64(row->data());
-  const std::string name(row->substr(8));
-  const Result<DirPathPtr> parent = dir_path(txn, parent_dir);
-  if (!parent) return parent;
-  const std::optional<Entry> entry = rows::load(txn.rows(), {parent_dir, name, true});
-  if (!entry || entry->inode != dir)
-    throw StoreException({Errc::corrupt, fmt::format("directory {} is not where its parent row says", dir)});
-  const std::shared_ptr<DirPath> path = child_path(**parent, dir, name);
-  path->mode = entry->mode;
-  path->uid = entry->uid;
-  path->gid = entry->gid;
-  path->default_acl = Xattrs::find(entry->xattrs, kDefaultAclName).value_or(std::string_view());
-  if (entry->default_ttl_ms != 0) path->default_ttl_ms = entry->default_ttl_ms;
+  // Not by recursion: renames of directories that have others below make trees that are deeper than any key is long.
+  DirPathPtr known;
+  Result<std::vector<Step>> steps = steps_up(txn, dir, known);
+  if (!steps) return steps.error();
+  const auto path = std::make_shared<DirPath>(*known);
+  for (auto step = steps->rbegin(); step != steps->rend(); ++step) {
+    descend(txn, *path, *step);
+    if (path->key_prefix.size() > kDirectoryPathBytesMax)
+      return {Errc::key_too_long, fmt::format("the directory's path is longer than {} bytes", kDirectoryPathBytesMax)};
+    const bool short_enough = path->key_prefix.size() <= kKeyBytesMax;
+    if (cached && short_enough && path->id != dir)
+      txn.runtime().cache_path(std::make_shared<DirPath>(*path), txn.cache_generation());
+  }
   if (cached) txn.runtime().cache_path(path, txn.cache_generation());
   return DirPathPtr(path);
 }

@@ -11,9 +11,8 @@ Result<void> rows::check_component(const DirPath& parent, std::string_view compo
     return {Errc::name_too_long,
             fmt::format("the name has {} bytes; at most {} are allowed", component.size(), kComponentBytesMax)};
   if (parent.depth >= 2) {
-    if (parent.key_prefix.size() + component.size() > kKeyBytesMax)
-      return {Errc::key_too_long, fmt::format("the key would be longer than {} bytes", kKeyBytesMax)};
-    return {};
+    if (kind != Kind::directory || parent.key_prefix.size() + component.size() < kDirectoryPathBytesMax) return {};
+    return {Errc::key_too_long, fmt::format("the path would be longer than {} bytes", kDirectoryPathBytesMax)};
   }
   if (kind != Kind::directory)
     return {Errc::not_permitted, parent.depth == 0 ? "only tenants (directories) can be made at the top"

@@ -189,7 +189,7 @@ class DeepPath {
   int directory_;
 };
 
-TEST_F(KeysTest, KeysOfTheGreatestLengthAreFilesAndOneByteMoreIsRefused) {
+TEST_F(KeysTest, KeysOfTheGreatestLengthAreFilesAndLongerOnesAreMadeInTheMountAlone) {
   output_of("mkdir -p " + kvfs.at(""));
   DeepPath path(kvfs.at(""));
   std::string key;
@@ -207,7 +207,11 @@ TEST_F(KeysTest, KeysOfTheGreatestLengthAreFilesAndOneByteMoreIsRefused) {
   EXPECT_EQ(path.read(longest), "by http");
   ASSERT_EQ(path.enter("d"), 0);
   EXPECT_EQ(path.write(std::string(253, 'x'), "fits"), 0);
-  EXPECT_EQ(path.write(std::string(254, 'x'), "does not"), ENAMETOOLONG);
+  const std::string beyond = key + "d/" + std::string(254, 'x');
+  EXPECT_EQ(http.put(target(beyond), "by http").status, 400);
+  EXPECT_EQ(path.write(std::string(254, 'x'), "by file"), 0);
+  EXPECT_EQ(http.get(target(beyond)).body, "by file");
+  EXPECT_EQ(http.put(target(beyond), "by http").status, 400);
   kvfs.restart();
   http = kvfs.http();
   EXPECT_EQ(http.get(target(key + "d/" + std::string(253, 'x'))).body, "fits");
