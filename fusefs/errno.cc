@@ -26,6 +26,8 @@ int to_errno(Errc code) {
       return EFBIG;
     case Errc::precondition_failed:
       return ESTALE;
+    case Errc::precondition_required:
+      return EPERM;
     case Errc::stale:
       return ESTALE;
     case Errc::not_permitted:

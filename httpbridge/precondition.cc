@@ -5,7 +5,6 @@
 
 #include "httpbridge/compression.h"
 #include "httpbridge/http_date.h"
-#include "httpbridge/status.h"
 #include "store/runtime.h"
 
 namespace kvfs::http {
@@ -91,7 +90,7 @@ Result<Precondition> precondition_of(const Headers& headers) {
 
 Result<void> check_demand(const ReadTxn& txn, DirId collection, bool conditional) {
   if (conditional || !txn.runtime().has_settings() || !settings_of(txn, collection).require_preconditions) return {};
-  return precondition_required();
+  return {Errc::precondition_required, "this collection takes changes only with If-Match or If-None-Match"};
 }
 
 Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime_ns) {

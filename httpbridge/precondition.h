@@ -24,7 +24,7 @@ inline bool has_precondition(const Headers& headers) {
 }
 
 /// Whether a change may do without a condition: settings of the collection (require_preconditions) may demand one.
-/// Errors: precondition_required().
+/// Errors: precondition_required.
 Result<void> check_demand(const ReadTxn& txn, DirId collection, bool conditional);
 
 /// What a GET or HEAD of an entry that is there must answer: 200, 304 or 412. Errors: invalid.

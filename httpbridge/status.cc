@@ -5,14 +5,6 @@
 
 namespace kvfs::http {
 
-namespace {
-
-constexpr std::string_view kDemand = "this collection takes changes only with If-Match or If-None-Match";
-
-}  // namespace
-
-Error precondition_required() { return {Errc::precondition_failed, std::string(kDemand)}; }
-
 int http_status(Errc code) {
   switch (code) {
     case Errc::not_found: return 404;
@@ -25,6 +17,7 @@ int http_status(Errc code) {
     case Errc::key_too_long: return 400;
     case Errc::value_too_large: return 413;
     case Errc::precondition_failed: return 412;
+    case Errc::precondition_required: return 428;
     case Errc::stale: return 409;
     case Errc::not_permitted: return 403;
     case Errc::access_denied: return 403;
@@ -113,8 +106,6 @@ void set_error(Response& response, ErrorStyle style, int status, std::string_vie
 }
 
 void set_error(Response& response, ErrorStyle style, const Error& error) {
-  if (error.code == Errc::precondition_failed && error.detail.ends_with(kDemand))
-    return set_error(response, style, 428, error.detail, "precondition_required");
   const int status = http_status(error.code);
   const std::string detail = error.detail.empty() ? std::string(reason_phrase(status)) : error.detail;
   set_error(response, style, status, detail, to_string(error.code));

@@ -11,10 +11,6 @@ namespace kvfs::http {
 class Response;
 
 int http_status(Errc code);
-
-/// A change that lacks the condition its collection demands: precondition_failed, and 428 here. More may be said before
-/// its detail.
-Error precondition_required();
 std::string_view reason_phrase(int status);
 
 /// How errors are told: RFC 9457 problem details, or {"error": "..."}.

@@ -21,6 +21,7 @@ std::string error_text(const Error& error) {
     case Errc::busy:
       return "BUSY " + text;
     case Errc::precondition_failed:
+    case Errc::precondition_required:
     case Errc::exists:
     case Errc::not_directory:
     case Errc::is_directory:

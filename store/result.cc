@@ -26,6 +26,8 @@ std::string_view to_string(Errc code) {
       return "value_too_large";
     case Errc::precondition_failed:
       return "precondition_failed";
+    case Errc::precondition_required:
+      return "precondition_required";
     case Errc::stale:
       return "stale";
     case Errc::not_permitted:

@@ -11,34 +11,35 @@
 namespace kvfs {
 
 enum class Errc {
-  not_found,            // no such key, entry, tenant, collection or snapshot
-  exists,               // the name is taken and the caller wanted it free
-  not_directory,        // a path component is not a directory
-  is_directory,         // a directory where a value is needed
-  not_empty,            // the directory has entries
-  invalid,              // malformed key, name, argument or option
-  name_too_long,        // a component longer than kComponentBytesMax
-  key_too_long,         // a key longer than kKeyBytesMax
-  value_too_large,      // a value beyond the limit named in the detail
-  precondition_failed,  // if_match / if_absent did not hold
-  stale,                // the inode or handle no longer exists
-  not_permitted,        // forbidden by a rule, whoever asks (EPERM)
-  access_denied,        // forbidden for this caller (EACCES)
-  no_space,             // disk or max_size reached
-  quota_exceeded,       // the tenant's quota reached
-  read_only,            // the store does not take writes now; the detail says why
-  cross_tenant,         // would span tenants (EXDEV)
-  loop,                 // a directory moved below itself
-  too_many_links,       // link count limit
-  wrong_type,           // operation against a value of another type
-  out_of_range,         // number overflow, bad offset
-  busy,                 // held by somebody else; the detail says by whom
-  limit_reached,        // a named limit, in the detail
-  timeout,              // took longer than its limit
-  corrupt,              // damaged data; the detail names where
-  io,                   // the operating system reported an error
-  unsupported,          // not offered by this engine or type
-  no_attribute,         // no such extended attribute
+  not_found,              // no such key, entry, tenant, collection or snapshot
+  exists,                 // the name is taken and the caller wanted it free
+  not_directory,          // a path component is not a directory
+  is_directory,           // a directory where a value is needed
+  not_empty,              // the directory has entries
+  invalid,                // malformed key, name, argument or option
+  name_too_long,          // a component longer than kComponentBytesMax
+  key_too_long,           // a key longer than kKeyBytesMax
+  value_too_large,        // a value beyond the limit named in the detail
+  precondition_failed,    // if_match / if_absent did not hold
+  precondition_required,  // the collection takes no change without a condition
+  stale,                  // the inode or handle no longer exists
+  not_permitted,          // forbidden by a rule, whoever asks (EPERM)
+  access_denied,          // forbidden for this caller (EACCES)
+  no_space,               // disk or max_size reached
+  quota_exceeded,         // the tenant's quota reached
+  read_only,              // the store does not take writes now; the detail says why
+  cross_tenant,           // would span tenants (EXDEV)
+  loop,                   // a directory moved below itself
+  too_many_links,         // link count limit
+  wrong_type,             // operation against a value of another type
+  out_of_range,           // number overflow, bad offset
+  busy,                   // held by somebody else; the detail says by whom
+  limit_reached,          // a named limit, in the detail
+  timeout,                // took longer than its limit
+  corrupt,                // damaged data; the detail names where
+  io,                     // the operating system reported an error
+  unsupported,            // not offered by this engine or type
+  no_attribute,           // no such extended attribute
 };
 
 /// A stable lower-case name such as "not_found".
