@@ -73,7 +73,6 @@ Result<void> answer_record(Context& context, const Request& request, Response& r
   if (!value) return value.error();
   const auto status = evaluate_read(request.headers, value->version, value->mtime_ns);
   if (!status) return status.error();
-  if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(value->version)};
   response.add_etag(value->version);
   response.text(*status, "application/json", "{");
   append_text_member(response.body, "key", request.key);

@@ -6,7 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include "httpbridge/net.h"
 #include "httpbridge/worker.h"
 #include "net/acceptor.h"
 #include "net/listen_address.h"

@@ -97,13 +97,14 @@ Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime
   const auto holds = [version](const TagList& tags) {
     return tags.any || std::find(tags.versions.begin(), tags.versions.end(), version) != tags.versions.end();
   };
+  const auto failed = [version] { return Error{Errc::precondition_failed, "the value's ETag is " + etag(version)}; };
   const int64_t modified = mtime_ns / 1'000'000'000;
   if (headers.if_match.data() != nullptr) {
     auto tags = parse_tags(headers.if_match, false);
     if (!tags) return tags.error();
-    if (!holds(*tags)) return 412;
+    if (!holds(*tags)) return failed();
   } else if (const auto since = parse_http_date(headers.if_unmodified_since); since && modified > *since) {
-    return 412;
+    return failed();
   }
   if (headers.if_none_match.data() != nullptr) {
     auto tags = parse_tags(headers.if_none_match, true);

@@ -27,7 +27,7 @@ inline bool has_precondition(const Headers& headers) {
 /// Errors: precondition_required.
 Result<void> check_demand(const ReadTxn& txn, DirId collection, bool conditional);
 
-/// What a GET or HEAD of an entry that is there must answer: 200, 304 or 412. Errors: invalid.
+/// What a GET or HEAD of an entry that is there must answer: 200 or 304. Errors: invalid, precondition_failed.
 Result<int> evaluate_read(const Headers& headers, Version version, int64_t mtime_ns);
 
 }  // namespace kvfs::http

@@ -1,8 +1,6 @@
 #include "httpbridge/server.h"
 
-#include <netinet/tcp.h>
 #include <sched.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <csignal>
@@ -158,8 +156,6 @@ void HttpServer::Impl::accept(Worker& worker, Descriptor connection, const Liste
     const std::lock_guard lock(tls_mutex_);
     tls = tls_;
   }
-  const int on_off = 1;
-  ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on_off, sizeof on_off);  // fails on Unix sockets
   const auto session =
       std::make_shared<Session>(worker, Transport(std::move(connection), tls.get()), std::move(peer), on.loopback());
   session->place = place;

@@ -38,7 +38,6 @@ bool wants_typed_json(const Request& request) {
 Result<void> answer_typed(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response) {
   const auto status = evaluate_read(request.headers, entry.version, entry.mtime_ns);
   if (!status) return status.error();
-  if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(entry.version)};
   response.add_etag(entry.version);
   response.add("Kvfs-Type", to_string(entry.type));
   response.add("Vary", "Accept");

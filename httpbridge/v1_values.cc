@@ -74,7 +74,6 @@ Result<void> fill_body(const ReadTxn& txn, const Entry& entry, ByteRange range, 
 Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request& request, Response& response) {
   const auto status = evaluate_read(request.headers, entry.version, entry.mtime_ns);
   if (!status) return status.error();
-  if (*status == 412) return {Errc::precondition_failed, "the value's ETag is " + etag(entry.version)};
   tell_entry(response, entry, txn.now_ms());
   response.status = *status;
   if (*status == 304) {

@@ -28,7 +28,9 @@ void stay_on(int cpu) {
 Worker::Worker(Shared& shared, MetricsShard& metrics)
     : shared_(shared),
       context_(shared.service, metrics, [this](std::function<void()> run) { loop_.post(std::move(run)); }),
-      scratch_(new char[kScratchBytes]) {}
+      scratch_(new char[kScratchBytes]) {
+  loop_.each_tick([this] { tick(); });
+}
 
 Worker::~Worker() {
   stop();
@@ -173,7 +175,6 @@ void Worker::tick() {
       spdlog::error("http: {}", e.what());
     }
   }
-  for (const auto& run : each_tick_) run();
   if (shared_.access_log != nullptr) shared_.access_log->flush();
 }
 

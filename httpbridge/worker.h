@@ -37,9 +37,6 @@ class Worker {
   void start(std::optional<int> cpu);
   void stop();
   void join();
-  /// Called now and then. REQUIRES: before start().
-  void each_tick(std::function<void()> run) { each_tick_.push_back(std::move(run)); }
-
   EventLoop& loop() { return loop_; }
   Shared& shared() { return shared_; }
   Service& service() { return shared_.service; }
@@ -90,9 +87,8 @@ class Worker {
   bool run_together(std::span<const std::shared_ptr<Session>> sessions);
 
   Shared& shared_;
-  EventLoop loop_{"http", {[this] { run_turns(); }, [this] { tick(); }}};
+  EventLoop loop_{"http", {[this] { run_turns(); }}};
   Context context_;
-  std::vector<std::function<void()>> each_tick_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::shared_ptr<Session> gone_;  // the last that was removed in this turn, and so on by gone_before
   std::unique_ptr<char[]> scratch_;

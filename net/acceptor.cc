@@ -1,5 +1,7 @@
 #include "net/acceptor.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
@@ -42,7 +44,10 @@ Acceptor::Acceptor(EventLoop& loop, Descriptor listening, std::string address, O
       address_(std::move(address)),
       on_connection_(std::move(on_connection)) {}
 
-bool Acceptor::start() { return loop_.add(listening_.get(), *this); }
+bool Acceptor::start() {
+  loop_.each_tick([this] { retry(); });
+  return loop_.add(listening_.get(), *this);
+}
 
 void Acceptor::retry() {
   if (std::exchange(failed_, false)) accept();
@@ -58,6 +63,9 @@ void Acceptor::accept() {
       if (failed_) warn(errno);
       return;
     }
+    const int on = 1;
+    ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on,
+                 sizeof on);  // fails on Unix sockets, which need it not
     try {
       on_connection_(std::move(connection));
     } catch (const std::exception& e) {  // no memory for this one

@@ -11,26 +11,26 @@
 
 namespace kvfs {
 
-/// Used by its loop's thread, or before that runs. What it throws drops that connection alone.
+/// The connection is non-blocking, and sends small packets at once (TCP_NODELAY). What this throws drops it alone.
 using OnConnection = std::function<void(Descriptor connection)>;
 
 /// All functions belong to the loop's thread, or come before it runs. REQUIRES: it outlives the loop's last turn.
 class Acceptor final : private EventLoop::Handler {
  public:
-  /// `listening`: a socket that listens; `address` is what the log calls it. Connections are non-blocking.
+  /// `listening`: a socket that listens, non-blocking; `address` is what the log calls it.
   Acceptor(EventLoop& loop, Descriptor listening, std::string address, OnConnection on_connection);
 
-  /// Begins to accept. False: out of resources (errno).
+  /// Begins to accept. False: out of resources (errno). REQUIRES: once, before the loop runs.
   bool start();
-  /// Where accept(2) has failed, tries again; trying at once would only fail again, and keep a CPU busy. For the loop's
-  /// ticks: those who hold descriptors get time to let go.
-  void retry();
   /// Takes no more connections.
   void close() { listening_.close(); }
 
  private:
   void on_ready(EventLoop::Event) override { accept(); }
   void accept();
+  /// Where accept(2) has failed, tries again. Doing so at once would only fail again, and keep a CPU busy: until the
+  /// next tick those who hold descriptors have time to let go.
+  void retry();
   void warn(int why);
 
   EventLoop& loop_;

@@ -86,7 +86,7 @@ void EventLoop::run() {
     unfailing(hooks_.settle);
     if (run_timers()) unfailing(hooks_.settle);
     if (coarse_now_ms() < next_tick_ms_) continue;
-    unfailing(hooks_.on_tick);
+    for (const auto& run : each_tick_) unfailing(run);
     unfailing(hooks_.settle);
     next_tick_ms_ = coarse_now_ms() + hooks_.tick.count();
   }

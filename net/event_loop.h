@@ -38,8 +38,6 @@ class EventLoop {
   struct Hooks {
     /// After all that was posted, was ready at once, or was due: what these have left to be done together.
     std::function<void()> settle;
-    /// Each `tick`, or a little later.
-    std::function<void()> on_tick;
     std::chrono::milliseconds tick{250};
   };
   /// Calls a function once. Ends with its destruction; must not outlive the loop.
@@ -73,6 +71,8 @@ class EventLoop {
   /// dropped with the loop.
   void post(std::function<void()> run);
 
+  /// `run` is called after each `tick`, or a little later. REQUIRES: before run().
+  void each_tick(std::function<void()> run) { each_tick_.push_back(std::move(run)); }
   /// The next turn comes at once: settle() has left something for it.
   void hurry() { hurries_ = true; }
 
@@ -93,6 +93,7 @@ class EventLoop {
 
   const std::string name_;
   const Hooks hooks_;
+  std::vector<std::function<void()>> each_tick_;
   int set_ = -1;
   int wake_fd_ = -1;  // an eventfd(2) in set_, readable anew with each wake()
   std::atomic<bool> stopped_{false};

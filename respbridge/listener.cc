@@ -2,16 +2,22 @@
 
 #include <unistd.h>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <utility>
 
 #include "net/transport.h"
-#include "respbridge/net.h"
 
 namespace kvfs::resp {
 
 namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using BoundSocket = asio::basic_socket_acceptor<asio::generic::stream_protocol, asio::io_context::executor_type>;
 
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
 constexpr std::string_view kDenied =

@@ -25,8 +25,6 @@ class Listener {
 
   /// False: out of resources (errno). REQUIRES: once.
   bool start() { return acceptor_->start(); }
-  /// Where accepting has failed, tries again.
-  void retry() { acceptor_->retry(); }
   void close();
   /// For connections from now on; no-op where the address is without TLS.
   void replace_tls(TlsContext tls) {

@@ -99,9 +99,6 @@ Result<void> RespServer::Impl::listen() {
 }
 
 void RespServer::Impl::run() {
-  workers_[0]->each_tick([this] {
-    for (const auto& listener : listeners_) listener->retry();
-  });
   for (const auto& worker : workers_) worker->run();
   notifier_.start();
 }

@@ -1,6 +1,5 @@
 #include "respbridge/worker.h"
 
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -16,14 +15,11 @@ namespace {
 constexpr size_t kGatheredBytesMax = 16 * 1024;  // larger write sets leave the caches
 constexpr uint64_t kTicksEach = 4;               // of the loop, about one second
 
-void set_option(int fd, int level, int option) {
-  const int on = 1;
-  ::setsockopt(fd, level, option, &on, sizeof on);  // fails on Unix sockets, which need it not
-}
-
 }  // namespace
 
-Worker::Worker(Service& service) : service_(service) {}
+Worker::Worker(Service& service) : service_(service) {
+  loop_.each_tick([this] { tick(); });
+}
 
 void Worker::run() {
   thread_ = std::thread([this] {
@@ -77,7 +73,6 @@ void Worker::run_job(const std::shared_ptr<Session>& session, std::function<Resu
 }
 
 void Worker::tick() {
-  for (const auto& run : each_tick_) run();
   if (++ticks_ % kTicksEach != 0) return;
   const bool first = service_.throughput().sample(service_.statistics(), std::chrono::steady_clock::now());
   if (const uint64_t bytes_max = service_.config().clients_bytes_max(); first && bytes_max != 0)
@@ -93,10 +88,9 @@ void Worker::adopt(Descriptor connection, TlsContext tls) {
 }
 
 void Worker::begin(Descriptor connection, const TlsContext& tls) {
-  const int fd = connection.get();
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY);
-  if (service_.options().tcp_keepalive_s != 0) set_option(fd, SOL_SOCKET, SO_KEEPALIVE);
-  const bool local = is_local(remote_address(fd));
+  const int on = service_.options().tcp_keepalive_s != 0;
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  const bool local = is_local(remote_address(connection.get()));
   const auto session = std::make_shared<Session>(service_, *this, Transport(std::move(connection), tls.get()), local);
   sessions_.insert(session);
   session->start();

@@ -25,8 +25,6 @@ class Worker : public SessionOwner {
 
   EventLoop& loop() override { return loop_; }
   void run();
-  /// Called now and then by its thread. REQUIRES: before run().
-  void each_tick(std::function<void()> run) { each_tick_.push_back(std::move(run)); }
   /// Any thread: takes a connection, `tls` null: plain.
   void adopt(Descriptor connection, TlsContext tls);
   /// Any thread: closes all sessions and ends the thread.
@@ -50,9 +48,8 @@ class Worker : public SessionOwner {
   void tick();
 
   Service& service_;
-  EventLoop loop_{"resp", {[this] { settle(); }, [this] { tick(); }}};
+  EventLoop loop_{"resp", {[this] { settle(); }}};
   // Of the worker's thread only:
-  std::vector<std::function<void()>> each_tick_;
   uint64_t ticks_ = 0;
   std::set<std::shared_ptr<Session>> sessions_;
   std::set<std::shared_ptr<Session>> gone_;  // events of this turn may still point to them

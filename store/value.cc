@@ -153,6 +153,8 @@ void for_each_chunk(const Snapshot& rows, Inode inode, uint32_t first, Visit&& v
   }
 }
 
+uint32_t chunk_at(uint64_t offset) { return static_cast<uint32_t>(offset / kChunkBytes); }
+
 /// Reads [offset, offset + length) out of chunks; what is in none is zeros. `ref_of(index)`: the chunk, if there is
 /// one.
 template <class RefOf>
@@ -161,7 +163,7 @@ Result<void> read_chunks(const ChunkStore& chunks, uint64_t offset, size_t lengt
   for (uint64_t at = offset; at < end;) {
     const auto within = static_cast<uint32_t>(at % kChunkBytes);
     const auto part = static_cast<uint32_t>(std::min<uint64_t>(kChunkBytes - within, end - at));
-    const Result<std::optional<ChunkRef>> ref = ref_of(static_cast<uint32_t>(at / kChunkBytes));
+    const Result<std::optional<ChunkRef>> ref = ref_of(chunk_at(at));
     if (!ref) return ref.error();
     uint32_t present = 0;  // of the part; the rest is a hole
     if (*ref && within < (*ref)->length) {
@@ -175,8 +177,6 @@ Result<void> read_chunks(const ChunkStore& chunks, uint64_t offset, size_t lengt
 }
 
 using ReadAhead = boost::container::small_vector<ChunkRef, 2 * kReadAheadBytes / kChunkBytes>;
-
-uint32_t chunk_at(uint64_t offset) { return static_cast<uint32_t>(offset / kChunkBytes); }
 
 }  // namespace
 

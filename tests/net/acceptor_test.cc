@@ -43,7 +43,7 @@ class AcceptorTest : public ::testing::Test {
 
 TEST_F(AcceptorTest, TakesAllThatWaitHoweverManyTheyAre) {
   constexpr size_t kClients = 200;
-  EventLoop loop("test", {[] {}, [] {}, kNever});
+  EventLoop loop("test", {[] {}, kNever});
   size_t taken = 0;
   Acceptor acceptor(loop, std::move(listening_), "here", [&](Descriptor connection) {
     EXPECT_NE(::fcntl(connection.get(), F_GETFL) & O_NONBLOCK, 0);
@@ -57,7 +57,7 @@ TEST_F(AcceptorTest, TakesAllThatWaitHoweverManyTheyAre) {
 }
 
 TEST_F(AcceptorTest, AConnectionThatCannotBeServedIsDroppedAlone) {
-  EventLoop loop("test", {[] {}, [] {}, kNever});
+  EventLoop loop("test", {[] {}, kNever});
   size_t taken = 0;
   Acceptor acceptor(loop, std::move(listening_), "here", [&](Descriptor) {
     if (++taken == 1) throw std::runtime_error("no memory for this one");
@@ -77,18 +77,14 @@ TEST_F(AcceptorTest, GoesOnWhenThereAreDescriptorsAgain) {
   const rlimit usual = limit;
   size_t taken = 0;
   size_t ticks = 0;
-  Acceptor* at_tick = nullptr;
-  EventLoop loop("test", {[] {},
-                          [&] {
-                            if (++ticks == 1) ::setrlimit(RLIMIT_NOFILE, &usual);
-                            at_tick->retry();
-                          },
-                          std::chrono::milliseconds(1)});
+  EventLoop loop("test", {[] {}, std::chrono::milliseconds(1)});
+  loop.each_tick([&] {
+    if (++ticks == 1) ::setrlimit(RLIMIT_NOFILE, &usual);
+  });
   Acceptor acceptor(loop, std::move(listening_), "here", [&](Descriptor) {
     ++taken;
     loop.stop();
   });
-  at_tick = &acceptor;
   ASSERT_TRUE(acceptor.start());
   connect(1);
   const Descriptor next(::dup(0));  // the lowest that is free
@@ -101,7 +97,7 @@ TEST_F(AcceptorTest, GoesOnWhenThereAreDescriptorsAgain) {
 
 TEST_F(AcceptorTest, TakesNoneAfterItsEnd) {
   size_t taken = 0;
-  EventLoop loop("test", {[&] { loop.stop(); }, [] {}, kNever});
+  EventLoop loop("test", {[&] { loop.stop(); }, kNever});
   Acceptor acceptor(loop, std::move(listening_), "here", [&](Descriptor) { ++taken; });
   ASSERT_TRUE(acceptor.start());
   connect(1);

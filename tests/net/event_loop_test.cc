@@ -39,9 +39,8 @@ class Recorder final : public EventLoop::Handler {
   const char mark_;
 };
 
-EventLoop::Hooks hooks(
-    std::function<void()> settle, std::chrono::milliseconds tick = kNever, std::function<void()> on_tick = [] {}) {
-  return {std::move(settle), std::move(on_tick), tick};
+EventLoop::Hooks hooks(std::function<void()> settle, std::chrono::milliseconds tick = kNever) {
+  return {std::move(settle), tick};
 }
 
 TEST(EventLoop, RunsWhatIsPostedInItsOrderOnItsThread) {
@@ -174,10 +173,10 @@ TEST(EventLoop, ATimerMayEndItself) {
 
 TEST(EventLoop, TicksWithoutEvents) {
   int ticks = 0;
-  EventLoop loop("test", hooks([] {}, std::chrono::milliseconds(1),
-                               [&] {
-                                 if (++ticks == 3) loop.stop();
-                               }));
+  EventLoop loop("test", hooks([] {}, std::chrono::milliseconds(1)));
+  loop.each_tick([&] {
+    if (++ticks == 3) loop.stop();
+  });
   loop.run();
   EXPECT_EQ(ticks, 3);
 }
