@@ -27,7 +27,9 @@ inline constexpr std::array kHttpRows = {
               .key = "pin_threads",
               .type = ConfigType::boolean,
               .default_value = "yes",
-              .help = "Where there are as many threads as CPUs, each stays on one of its own."},
+              .help =
+                  "Where there are as many threads as CPUs, each stays on one of its own, and serves the connections "
+                  "whose packets arrive there, as long as it has not many more than the others."},
     ConfigKey{.section = "http",
               .key = "anonymous",
               .type = ConfigType::boolean,

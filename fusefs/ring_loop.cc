@@ -5,7 +5,6 @@
 #include <fuse_lowlevel.h>
 #include <liburing.h>
 #include <linux/fuse.h>
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -20,6 +19,7 @@
 
 #include "fusefs/newer_requests.h"
 #include "fusefs/request_threads.h"
+#include "store/cpus.h"
 
 namespace kvfs {
 namespace {
@@ -172,10 +172,7 @@ void RingLoop::stop() {
 
 void RingLoop::run(Server& server) {
   block_other_signals();
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(server.cpu, &here);
-  (void)sched_setaffinity(0, sizeof here, &here);  // slower elsewhere, no more
+  stay_on_cpu(static_cast<int>(server.cpu));
 
   io_uring_params parameters{};
   parameters.flags = IORING_SETUP_SQE128 | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;

@@ -1,145 +1,81 @@
 #include "httpbridge/listener.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace kvfs::http {
 
 namespace {
 
-namespace asio = boost::asio;
-using ErrorCode = boost::system::error_code;
-using Executor = asio::io_context::executor_type;
-using Tcp = asio::ip::tcp;
-using Local = asio::local::stream_protocol;
-template <class Protocol>
-using BoundSocket = asio::basic_socket_acceptor<Protocol, Executor>;
+/// A worker is given no further connections for being near to them when it has twice as many as the one with fewest,
+/// and so many more: clients of one thread are all near to the same one.
+constexpr size_t kAhead = 16;
 
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
-/// The address of a host name, numeric or "localhost".
-Result<asio::ip::address> resolve(const ListenAddress& address) {
-  if (address.host == "*") return asio::ip::address(asio::ip::address_v6::any());
-  if (address.host == "localhost") return asio::ip::address(asio::ip::address_v4::loopback());
-  ErrorCode error;
-  auto parsed = asio::ip::make_address(address.host, error);
-  if (!error) return parsed;
-  asio::io_context io;
-  Tcp::resolver resolver(io);
-  const auto found = resolver.resolve(address.host, "", error);
-  if (error || found.empty())
-    return {Errc::invalid, "cannot listen on " + address.text + ": no address for the name '" + address.host + "'"};
-  return found.begin()->endpoint().address();
-}
-
-ErrorCode open_and_bind(BoundSocket<Tcp>& acceptor, const Tcp::endpoint& endpoint, bool both_families, bool share) {
-  ErrorCode error;
-  acceptor.open(endpoint.protocol(), error);
-  if (error) return error;
-  acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (share) acceptor.set_option(ReusePort(true), error);
-  if (endpoint.protocol() == Tcp::v6()) acceptor.set_option(asio::ip::v6_only(!both_families), error);
-  acceptor.bind(endpoint, error);
-  return error;
+/// The CPU that brought the connection's last packet. Of a client on this machine it is the client's own; of others the
+/// one that their network card chose. -1: unknown, as with Unix sockets.
+int incoming_cpu(const Descriptor& connection) {
+  int cpu = -1;
+  socklen_t size = sizeof cpu;
+  return ::getsockopt(connection.get(), SOL_SOCKET, SO_INCOMING_CPU, &cpu, &size) == 0 ? cpu : -1;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::bind(ListenAddress address, std::vector<Worker*> workers,
+size_t best_place(std::span<const Place> workers, int cpu) {
+  size_t fewest = 0;
+  std::optional<size_t> near;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    if (workers[i].connections < workers[fewest].connections) fewest = i;
+    if (workers[i].cpu == cpu) near = i;
+  }
+  const size_t many = 2 * workers[fewest].connections + kAhead;
+  return near && workers[*near].connections < many ? *near : fewest;
+}
+
+Result<std::unique_ptr<Listener>> Listener::bind(ResolvedAddress address, std::vector<Worker*> workers,
                                                  OnAccept on_accept) {
+  auto listening = listen_on(address, workers.front()->options().backlog, workers.size());
+  if (!listening) return listening.error();
+  address.port = listening->port;
   std::unique_ptr<Listener> listener(new Listener(std::move(address), std::move(workers), std::move(on_accept)));
-  const auto bound = listener->address_.unix_path.empty() ? listener->bind_tcp() : listener->bind_unix();
-  if (!bound) return bound.error();
+  listener->path_ = std::move(listening->path);
+  for (auto& sockets : listening->sockets)
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      Worker& worker = *listener->workers_[i];
+      listener->doors_.push_back(
+          {worker, std::make_unique<Acceptor>(worker.loop(), std::move(sockets[i]), listener->address_.text,
+                                              [self = listener.get(), &worker](Descriptor connection) {
+                                                self->place(worker, std::move(connection));
+                                              })});
+    }
   return listener;
 }
 
-Listener::~Listener() {
-  if (bound_) ::unlink(address_.unix_path.c_str());
-}
-
-Result<void> Listener::bind_tcp() {
-  auto resolved = resolve(address_);
-  if (!resolved) return resolved.error();
-  const bool everywhere = address_.host == "*";
-  if (everywhere && !machine_has_ipv6()) *resolved = asio::ip::address_v4::any();
-  loopback_ = resolved->is_loopback();
-  Tcp::endpoint endpoint(*resolved, address_.port);
-  asio::io_context unused;  // of sockets that are bound here, and watched by the workers' loops
-  if (address_.port != 0) {
-    // Sockets that share a port would also share it with another server: a probe that does not share finds that one.
-    BoundSocket<Tcp> probe(unused);
-    ErrorCode error = open_and_bind(probe, endpoint, everywhere, false);
-    if (!error) probe.listen(1, error);
-    if (error) return listen_error(address_, error);
-  }
-  for (Worker* worker : workers_) {
-    BoundSocket<Tcp> acceptor(unused);
-    ErrorCode error = open_and_bind(acceptor, endpoint, everywhere, true);
-    if (!error) acceptor.listen(worker->options().backlog, error);
-    if (!error) endpoint = acceptor.local_endpoint(error);
-    if (!error) acceptor.native_non_blocking(true, error);
-    if (error) return listen_error(address_, error);
-    address_.port = endpoint.port();
-    acceptors_.push_back(std::make_unique<Acceptor>(
-        worker->loop(), Descriptor(acceptor.release()), address_.text,
-        [this, worker](Descriptor connection) { on_accept_(*worker, std::move(connection), *this); }));
-  }
-  return {};
-}
-
-Result<void> Listener::bind_unix() {
-  loopback_ = true;
-  const std::string& path = address_.unix_path;
-  asio::io_context unused;
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) == 0) {
-    if (!S_ISSOCK(status.st_mode))
-      return {Errc::exists, "cannot listen on " + path + ": it exists and is not a socket"};
-    asio::basic_stream_socket<Local, Executor> probe(unused);
-    ErrorCode refused;
-    probe.connect(Local::endpoint(path), refused);
-    if (!refused) return listen_error(address_, asio::error::address_in_use);
-    ::unlink(path.c_str());  // of a server that is no more
-  }
-  BoundSocket<Local> acceptor(unused);
-  ErrorCode error;
-  acceptor.open(Local(), error);
-  if (!error) acceptor.bind(Local::endpoint(path), error);
-  if (!error) acceptor.listen(workers_.front()->options().backlog, error);
-  if (!error) acceptor.native_non_blocking(true, error);
-  if (error) return listen_error(address_, error);
-  bound_ = true;
-  acceptors_.push_back(std::make_unique<Acceptor>(workers_.front()->loop(), Descriptor(acceptor.release()),
-                                                  address_.text,
-                                                  [this](Descriptor connection) { hand_on(std::move(connection)); }));
-  return {};
-}
-
 void Listener::start() {
-  for (const auto& acceptor : acceptors_)
-    if (!acceptor->start()) throw std::system_error(errno, std::generic_category(), address_.text);
+  for (const Door& door : doors_)
+    if (!door.acceptor->start()) throw std::system_error(errno, std::generic_category(), address_.text);
 }
 
-void Listener::hand_on(Descriptor connection) {
-  Worker& worker = *workers_[next_worker_++ % workers_.size()];
-  worker.loop().post([this, &worker, held = std::make_shared<Descriptor>(std::move(connection))] {
-    on_accept_(worker, std::move(*held), *this);
+void Listener::place(Worker& by, Descriptor connection) {
+  std::vector<Place> places;
+  for (const Worker* const worker : workers_) places.push_back({worker->cpu(), worker->seats()});
+  Worker& worker = *workers_[best_place(places, incoming_cpu(connection))];
+  Worker::Seat seat(worker);
+  if (&worker == &by) return on_accept_(std::move(seat), std::move(connection), *this);
+  struct Placed {
+    Worker::Seat seat;
+    Descriptor connection;
+  };
+  worker.loop().post([this, placed = std::make_shared<Placed>(Placed{std::move(seat), std::move(connection)})] {
+    on_accept_(std::move(placed->seat), std::move(placed->connection), *this);
   });
 }
 
 void Listener::stop() {
-  for (size_t i = 0; i < acceptors_.size(); ++i)
-    workers_[i]->loop().post([acceptor = acceptors_[i].get()] { acceptor->close(); });
+  for (const Door& door : doors_) door.worker.loop().post([acceptor = door.acceptor.get()] { acceptor->close(); });
 }
 
 }  // namespace kvfs::http

@@ -1,29 +1,38 @@
-// Listening sockets: bound once, then accepted from by every worker's own socket (SO_REUSEPORT) or, for Unix sockets,
-// by one worker that hands connections out in turn.
+// An address to listen on: each worker accepts from a socket of its own, and connections go where they are served best.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "httpbridge/worker.h"
 #include "net/acceptor.h"
-#include "net/listen_address.h"
+#include "net/listening_socket.h"
 
 namespace kvfs::http {
 
 class Listener;
 
-/// Takes a connection on `worker`'s thread.
-using OnAccept = std::function<void(Worker& worker, Descriptor connection, const Listener& on)>;
+/// Takes a connection on the thread of `seat`'s worker.
+using OnAccept = std::function<void(Worker::Seat seat, Descriptor connection, const Listener& on)>;
+
+/// A worker as one that connections are placed with.
+struct Place {
+  std::optional<int> cpu;  // where alone it runs
+  size_t connections = 0;
+};
+/// Which of `workers` serves a connection whose packets arrive at `cpu` (-1: unknown): the one there, so that a request
+/// wakes no other CPU and finds the caches warm; the one with fewest connections where that one has too many, or is
+/// none. REQUIRES: there are some.
+size_t best_place(std::span<const Place> workers, int cpu);
 
 class Listener {
  public:
-  /// Binds the address for all workers. Errors: busy (in use), access_denied, invalid (no such address), io; each says
-  /// what to do. REQUIRES: the workers have not started.
-  static Result<std::unique_ptr<Listener>> bind(ListenAddress address, std::vector<Worker*> workers,
+  /// Binds the address for all workers. Errors: those of listen_on(). REQUIRES: the workers have not started.
+  static Result<std::unique_ptr<Listener>> bind(ResolvedAddress address, std::vector<Worker*> workers,
                                                 OnAccept on_accept);
-  ~Listener();
 
   /// Throws std::system_error where the system is out of resources. REQUIRES: the workers have not started.
   void start();
@@ -31,23 +40,23 @@ class Listener {
   void stop();
 
   uint16_t port() const { return address_.port; }
-  const ListenAddress& address() const { return address_; }
-  bool loopback() const { return loopback_; }
+  const ResolvedAddress& address() const { return address_; }
 
  private:
-  Listener(ListenAddress address, std::vector<Worker*> workers, OnAccept on_accept)
-      : address_(std::move(address)), workers_(std::move(workers)), on_accept_(std::move(on_accept)) {}
-  Result<void> bind_tcp();
-  Result<void> bind_unix();
-  void hand_on(Descriptor connection);
+  struct Door {
+    Worker& worker;
+    std::unique_ptr<Acceptor> acceptor;
+  };
 
-  ListenAddress address_;
+  Listener(ResolvedAddress address, std::vector<Worker*> workers, OnAccept on_accept)
+      : address_(std::move(address)), workers_(std::move(workers)), on_accept_(std::move(on_accept)) {}
+  void place(Worker& by, Descriptor connection);
+
+  ResolvedAddress address_;  // with the port it has
   const std::vector<Worker*> workers_;
   const OnAccept on_accept_;
-  bool loopback_ = false;
-  bool bound_ = false;                                // the Unix socket is this listener's
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // one for each worker, or the first one's for all
-  size_t next_worker_ = 0;
+  SocketPath path_;
+  std::vector<Door> doors_;  // those of a Unix socket: one, of the first worker
 };
 
 }  // namespace kvfs::http

@@ -1,7 +1,5 @@
 #include "httpbridge/server.h"
 
-#include <sched.h>
-
 #include <chrono>
 #include <csignal>
 #include <mutex>
@@ -14,6 +12,7 @@
 #include "httpbridge/worker.h"
 #include "net/socket_address.h"
 #include "net/tls.h"
+#include "store/cpus.h"
 
 namespace kvfs::http {
 
@@ -60,17 +59,6 @@ class AddressPlace {
   bool taken_ = false;
 };
 
-/// Those that this process may use.
-std::vector<int> usable_cpus() {
-  cpu_set_t usable;
-  CPU_ZERO(&usable);
-  std::vector<int> cpus;
-  if (::sched_getaffinity(0, sizeof usable, &usable) != 0) return cpus;  // more of them than a cpu_set_t has
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &usable)) cpus.push_back(cpu);
-  return cpus;
-}
-
 }  // namespace
 
 class HttpServer::Impl {
@@ -83,7 +71,7 @@ class HttpServer::Impl {
   ~Impl() { stop(); }
 
   Result<void> open(size_t threads);
-  void accept(Worker& worker, Descriptor connection, const Listener& on);
+  void accept(Worker::Seat seat, Descriptor connection, const Listener& on);
   Result<void> reload(const HttpOptions& options);
   void stop();
 
@@ -101,28 +89,31 @@ class HttpServer::Impl {
 
 Result<void> HttpServer::Impl::open(size_t threads) {
   const HttpOptions& options = service_->options();
+  const std::vector<int> cpus = options.pin_threads ? usable_cpus() : std::vector<int>();
   std::vector<Worker*> workers;
   for (size_t i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<Worker>(shared_, service_->shard(i)));
+    workers_.push_back(std::make_unique<Worker>(shared_, service_->shard(i),
+                                                cpus.size() == threads ? std::optional(cpus[i]) : std::nullopt));
     workers.push_back(workers_.back().get());
   }
   for (const std::string& text : options.listen) {
-    auto address = ListenAddress::parse(text);
-    if (!address) return address.error();
-    if (address->tls && !tls_) {
+    const auto parsed = ListenAddress::parse(text);
+    if (!parsed) return parsed.error();
+    if (parsed->tls && !tls_) {
       auto tls = make_tls_context(options.tls);
       if (!tls) return tls.error();
       tls_ = std::move(*tls);
       offer_http_1_1(*tls_);
     }
-    const bool optional = address->optional;
-    auto listener =
-        Listener::bind(std::move(*address), workers, [this](Worker& worker, Descriptor connection, const Listener& on) {
-          accept(worker, std::move(connection), on);
-        });
-    if (!listener && optional && listener.error().code == Errc::invalid) continue;
+    auto address = resolve(*parsed);
+    auto listener = !address ? Result<std::unique_ptr<Listener>>(address.error())
+                             : Listener::bind(std::move(*address), workers,
+                                              [this](Worker::Seat seat, Descriptor connection, const Listener& on) {
+                                                accept(std::move(seat), std::move(connection), on);
+                                              });
+    if (!listener && parsed->optional && listener.error().code == Errc::invalid) continue;
     if (!listener) return listener.error();
-    if (!(*listener)->loopback() && options.keys.empty() && !options.anonymous)
+    if (!(*listener)->address().local && options.keys.empty() && !options.anonymous)
       return {
           Errc::invalid,
           "refusing to listen on " + text +
@@ -132,13 +123,12 @@ Result<void> HttpServer::Impl::open(size_t threads) {
   }
   std::signal(SIGPIPE, SIG_IGN);  // TLS writes by itself, without MSG_NOSIGNAL
   for (const auto& listener : listeners_) listener->start();
-  const std::vector<int> cpus = options.pin_threads ? usable_cpus() : std::vector<int>();
-  for (size_t i = 0; i < workers_.size(); ++i)
-    workers_[i]->start(cpus.size() == workers_.size() ? std::optional(cpus[i]) : std::nullopt);
+  for (const auto& worker : workers_) worker->start();
   return {};
 }
 
-void HttpServer::Impl::accept(Worker& worker, Descriptor connection, const Listener& on) {
+void HttpServer::Impl::accept(Worker::Seat seat, Descriptor connection, const Listener& on) {
+  Worker& worker = seat.worker();
   const bool full = shared_.connections.load(std::memory_order_relaxed) >= worker.options().connections_max;
   std::string peer = host_text(remote_address(connection.get()));
   // Given back when the session is gone, wherever that happens.
@@ -156,8 +146,8 @@ void HttpServer::Impl::accept(Worker& worker, Descriptor connection, const Liste
     const std::lock_guard lock(tls_mutex_);
     tls = tls_;
   }
-  const auto session =
-      std::make_shared<Session>(worker, Transport(std::move(connection), tls.get()), std::move(peer), on.loopback());
+  const auto session = std::make_shared<Session>(std::move(seat), Transport(std::move(connection), tls.get()),
+                                                 std::move(peer), on.address().local);
   session->place = place;
   session->start();
 }
@@ -171,7 +161,7 @@ Result<void> HttpServer::Impl::reload(const HttpOptions& options) {
     offer_http_1_1(*tls);
   }
   for (const auto& listener : listeners_)
-    if (!listener->loopback() && options.keys.empty() && !service_->options().anonymous)
+    if (!listener->address().local && options.keys.empty() && !service_->options().anonymous)
       return {Errc::invalid, "the last API key cannot be removed while listening on " + listener->address().text};
   if (auto r = service_->reload(options); !r) return r;
   if (log_) log_->reopen();

@@ -38,8 +38,8 @@ bool token_begins(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= '
 
 }  // namespace
 
-Session::Session(Worker& worker, Transport transport, std::string peer, bool loopback)
-    : worker_(worker), transport_(std::move(transport)) {
+Session::Session(Worker::Seat seat, Transport transport, std::string peer, bool loopback)
+    : seat_(std::move(seat)), worker_(seat_.worker()), transport_(std::move(transport)) {
   connection_.peer = std::move(peer);
   connection_.loopback = loopback;
 }

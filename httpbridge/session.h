@@ -19,7 +19,7 @@ namespace kvfs::http {
 /// been made, and `head_` does not move in between.
 class Session final : public std::enable_shared_from_this<Session>, private EventLoop::Handler {
  public:
-  Session(Worker& worker, Transport transport, std::string peer, bool loopback);
+  Session(Worker::Seat seat, Transport transport, std::string peer, bool loopback);
 
   void start();
   /// Called by the worker now and then: ends what is overdue.
@@ -89,6 +89,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Even
   void account();
   void log_request(uint64_t duration_us);
 
+  const Worker::Seat seat_;
   Worker& worker_;
   Transport transport_;
   Connection connection_;

@@ -1,7 +1,6 @@
 #include "httpbridge/worker.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -9,24 +8,18 @@
 #include <utility>
 
 #include "httpbridge/session.h"
+#include "store/cpus.h"
 
 namespace kvfs::http {
 
 namespace {
 constexpr size_t kPutsAtOnceMax = 64;     // larger write sets leave the processor's caches
 constexpr size_t kAnswersAtOnceMax = 64;  // likewise the answers that wait for being sent together
-/// Threads that wander between CPUs leave their caches behind, and meet each other on one of them.
-void stay_on(int cpu) {
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(cpu, &here);
-  (void)pthread_setaffinity_np(pthread_self(), sizeof here, &here);  // slower elsewhere, no more
-}
-
 }  // namespace
 
-Worker::Worker(Shared& shared, MetricsShard& metrics)
+Worker::Worker(Shared& shared, MetricsShard& metrics, std::optional<int> cpu)
     : shared_(shared),
+      cpu_(cpu),
       context_(shared.service, metrics, [this](std::function<void()> run) { loop_.post(std::move(run)); }),
       scratch_(new char[kScratchBytes]) {
   loop_.each_tick([this] { tick(); });
@@ -37,10 +30,10 @@ Worker::~Worker() {
   join();
 }
 
-void Worker::start(std::optional<int> cpu) {
-  thread_ = std::thread([this, cpu] {
+void Worker::start() {
+  thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-http");
-    if (cpu) stay_on(*cpu);
+    if (cpu_) stay_on_cpu(*cpu_);
     loop_.run();
   });
 }

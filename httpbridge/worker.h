@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "httpbridge/access_log.h"
@@ -30,11 +31,29 @@ class Worker {
  public:
   static constexpr size_t kScratchBytes = 256 * 1024;
 
-  Worker(Shared& shared, MetricsShard& metrics);
+  /// `cpu`: where alone its thread runs, where the system allows it; none: anywhere.
+  Worker(Shared& shared, MetricsShard& metrics, std::optional<int> cpu);
   ~Worker();
 
-  /// `cpu`: where alone its thread runs, where the system allows it; none: anywhere.
-  void start(std::optional<int> cpu);
+  /// A place for one connection, counted as long as it lasts.
+  class Seat {
+   public:
+    explicit Seat(Worker& worker) : worker_(&worker) { worker.seats_.fetch_add(1, std::memory_order_relaxed); }
+    ~Seat() {
+      if (worker_ != nullptr) worker_->seats_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    Seat(Seat&& other) noexcept : worker_(std::exchange(other.worker_, nullptr)) {}
+    Seat& operator=(Seat&&) = delete;
+    Worker& worker() const { return *worker_; }
+
+   private:
+    Worker* worker_;
+  };
+  /// Those that are taken. Any thread.
+  size_t seats() const { return seats_.load(std::memory_order_relaxed); }
+
+  std::optional<int> cpu() const { return cpu_; }
+  void start();
   void stop();
   void join();
   EventLoop& loop() { return loop_; }
@@ -87,6 +106,8 @@ class Worker {
   bool run_together(std::span<const std::shared_ptr<Session>> sessions);
 
   Shared& shared_;
+  const std::optional<int> cpu_;
+  std::atomic<size_t> seats_{0};  // outlives the loop, whose posted functions hold some
   EventLoop loop_{"http", {[this] { run_turns(); }}};
   Context context_;
   std::vector<std::shared_ptr<Session>> sessions_;

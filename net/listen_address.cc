@@ -1,9 +1,5 @@
 #include "net/listen_address.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <charconv>
 
 namespace kvfs {
@@ -38,30 +34,6 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   if (port.empty() || error != std::errc() || stop != port.data() + port.size()) return malformed;
   return address;
-}
-
-bool machine_has_ipv6() {
-  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  ::close(fd);
-  return true;
-}
-
-Error listen_error(const ListenAddress& address, const boost::system::error_code& error) {
-  const std::string what = "cannot listen on " + address.text + ": ";
-  switch (error.value()) {
-    case EADDRINUSE:
-      return {Errc::busy,
-              what + "the address is in use. Stop what uses it (ss -ltnp shows it), or choose another with listen"};
-    case EACCES:
-      return {Errc::access_denied,
-              what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-      return {Errc::invalid, what + "this machine has no such address"};
-    default:
-      return {Errc::io, what + error.message()};
-  }
 }
 
 }  // namespace kvfs

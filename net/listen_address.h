@@ -2,7 +2,6 @@
 // "tls:...", "-...".
 #pragma once
 
-#include <boost/system/error_code.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,12 +21,5 @@ struct ListenAddress {
   /// Errors: invalid, saying what is wrong and how an address looks.
   static Result<ListenAddress> parse(std::string_view text);
 };
-
-/// Where it has not, "*" means all IPv4 addresses.
-bool machine_has_ipv6();
-
-/// Why one cannot listen on an address, and what to do: busy (in use), access_denied, invalid (no such
-/// address, or no such protocol), io.
-Error listen_error(const ListenAddress& address, const boost::system::error_code& error);
 
 }  // namespace kvfs

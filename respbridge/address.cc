@@ -2,17 +2,14 @@
 
 #include <sys/un.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <cstddef>
 #include <cstring>
+
+#include "net/socket_address.h"
 
 namespace kvfs::resp {
 
 namespace {
-
-namespace asio = boost::asio;
-using asio::ip::tcp;
 
 /// Clients of a Unix socket have no name: both ends are told by the server's path.
 std::string unix_text(const SocketAddress& server) {
@@ -31,33 +28,6 @@ std::string text_of(const SocketAddress& end, int fd) {
 }
 
 }  // namespace
-
-Result<ResolvedAddress> resolve_listen_address(std::string_view text) {
-  const Result<ListenAddress> parsed = ListenAddress::parse(text);
-  if (!parsed) return parsed.error();
-  ResolvedAddress out{*parsed, true, {}};
-  if (!out.unix_path.empty()) {
-    out.endpoints.emplace_back(asio::local::stream_protocol::endpoint(out.unix_path));
-    return out;
-  }
-  if (out.host == "*") {
-    out.local = false;
-    // IPv6's takes IPv4, too.
-    out.endpoints.emplace_back(tcp::endpoint(machine_has_ipv6() ? tcp::v6() : tcp::v4(), out.port));
-    return out;
-  }
-  boost::system::error_code error;
-  asio::io_context io;
-  const auto found = tcp::resolver(io).resolve(out.host, std::to_string(out.port), tcp::resolver::passive, error);
-  if (error || found.empty())
-    return {Errc::invalid, "cannot listen on " + out.text + ": " + (error ? error.message() : "no such host")};
-  for (const auto& entry : found) {
-    out.local = out.local && entry.endpoint().address().is_loopback();
-    out.endpoints.emplace_back(entry.endpoint());
-    if (out.port == 0) break;  // one port for the address, not one for each family
-  }
-  return out;
-}
 
 std::string peer_text(int fd) { return text_of(remote_address(fd), fd); }
 std::string own_text(int fd) { return text_of(local_address(fd), fd); }

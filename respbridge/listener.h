@@ -1,13 +1,13 @@
-// One listening socket: accepts, refuses what is too much, hands connections to the workers in turn.
+// An address to listen on: accepts, refuses what is too much, hands connections to the workers in turn.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "net/acceptor.h"
+#include "net/listening_socket.h"
 #include "net/tls.h"
-#include "respbridge/address.h"
 #include "respbridge/worker.h"
 
 namespace kvfs::resp {
@@ -17,19 +17,18 @@ class Listener {
  public:
   using NextWorker = std::function<Worker&()>;
 
-  /// Errors: busy, access_denied, invalid, io; each says what to do.
-  static Result<std::unique_ptr<Listener>> open(EventLoop& loop, Service& service, const ListenAddress& address,
-                                                const SocketAddress& endpoint, TlsContext tls, NextWorker next_worker);
-  /// REQUIRES: its loop does not run any more.
-  ~Listener();
+  /// Errors: those of listen_on().
+  static Result<std::unique_ptr<Listener>> open(EventLoop& loop, Service& service, const ResolvedAddress& address,
+                                                TlsContext tls, NextWorker next_worker);
 
   /// False: out of resources (errno). REQUIRES: once.
-  bool start() { return acceptor_->start(); }
+  bool start();
   void close();
   /// For connections from now on; no-op where the address is without TLS.
   void replace_tls(TlsContext tls) {
     if (tls_) tls_ = std::move(tls);
   }
+  /// 0: a Unix socket.
   uint16_t port() const { return port_; }
 
  private:
@@ -40,8 +39,8 @@ class Listener {
   Service& service_;
   TlsContext tls_;
   NextWorker next_worker_;
-  std::unique_ptr<Acceptor> acceptor_;
-  std::string unix_path_;  // empty: none, or removed
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // of each endpoint
+  SocketPath path_;
   uint16_t port_ = 0;
 };
 

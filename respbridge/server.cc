@@ -62,7 +62,10 @@ Result<void> RespServer::Impl::listen() {
   TlsContext tls_of_all;
   const auto next = [this]() -> Worker& { return *workers_[next_worker_++ % workers_.size()]; };
   for (const std::string& text : options.listen) {
-    const Result<ResolvedAddress> address = resolve_listen_address(text);
+    const Result<ListenAddress> parsed = ListenAddress::parse(text);
+    if (!parsed) return parsed.error();
+    const Result<ResolvedAddress> address = resolve(*parsed);
+    if (!address && parsed->optional) continue;
     if (!address) return address.error();
     if (!address->local && service_->keys()->empty() && !options.anonymous)
       return {Errc::invalid, "refusing to listen on " + text +
@@ -78,17 +81,12 @@ Result<void> RespServer::Impl::listen() {
       }
       tls = tls_of_all;
     }
-    uint16_t port = 0;
-    for (const auto& endpoint : address->endpoints) {
-      Result<std::unique_ptr<Listener>> listener =
-          Listener::open(workers_[0]->loop(), *service_, *address, endpoint, tls, next);
-      if (!listener && address->optional && listener.error().code == Errc::invalid) continue;
-      if (!listener) return listener.error();
-      if (!(*listener)->start()) return {Errc::io, text + ": " + std::strerror(errno)};
-      port = (*listener)->port();
-      listeners_.push_back(std::move(*listener));
-    }
-    if (port == 0 && address->optional && address->unix_path.empty()) continue;
+    Result<std::unique_ptr<Listener>> listener = Listener::open(workers_[0]->loop(), *service_, *address, tls, next);
+    if (!listener && address->optional && listener.error().code == Errc::invalid) continue;
+    if (!listener) return listener.error();
+    if (!(*listener)->start()) return {Errc::io, text + ": " + std::strerror(errno)};
+    const uint16_t port = (*listener)->port();
+    listeners_.push_back(std::move(*listener));
     ports_.push_back(port);
     const std::string scheme = address->unix_path.empty() ? (address->tls ? "rediss://" : "redis://") : "unix://";
     const std::string plain = address->tls ? address->text.substr(4) : address->text;

@@ -1,5 +1,9 @@
 // Where the Redis door listens.
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "respbridge/server.h"
 #include "store/store.h"
@@ -43,6 +47,16 @@ TEST_F(ListenTest, AnAddressInUseIsRefusedAlsoWhereItMayBeMissing) {
   const auto second = start({"-127.0.0.1:" + std::to_string((*first)->ports().front())});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::busy);
+}
+
+TEST_F(ListenTest, AFileInTheSocketsPlaceIsKept) {
+  const std::string path = testing::TempDir() + "kvfs_listen_test_" + std::to_string(getpid());
+  std::ofstream(path) << "somebody's data";
+  const auto server = start({"unix:" + path});
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().code, Errc::exists);
+  EXPECT_EQ(std::filesystem::file_size(path), 15u);
+  std::filesystem::remove(path);
 }
 
 }  // namespace
