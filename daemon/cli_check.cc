@@ -7,7 +7,7 @@
 #include "daemon/control_client.h"
 #include "daemon/progress_bar.h"
 #include "store/check.h"
-#include "store/engine/journal_check.h"
+#include "store/engine/files_check.h"
 
 namespace kvfs {
 
@@ -19,10 +19,10 @@ struct CheckCommand {
   bool quick = false;
 };
 
-void print_summary(const std::string& path, const JournalCheck& journal, const CheckReport& report) {
+void print_summary(const std::string& path, const FilesCheck& files, const CheckReport& report) {
   fmt::print("{}: {} rows, {} directories, {} values, {} chunks ({}), {} commits in the journal ({})\n", path,
              report.rows, report.directories, report.values, report.chunks, readable_bytes(report.chunk_bytes),
-             journal.records, readable_bytes(journal.bytes));
+             files.records, readable_bytes(files.bytes));
   if (report.found == 0)
     fmt::print("{}: no problems\n", path);
   else
@@ -30,26 +30,26 @@ void print_summary(const std::string& path, const JournalCheck& journal, const C
                report.found - report.mended);
 }
 
-void print_journal(const JournalCheck& journal) {
-  for (const JournalCheck::Damage& damage : journal.damages)
-    fmt::print("{}: damaged at offset {}: {}\n", damage.file, damage.offset, damage.what);
-  if (journal.records_torn != 0)
+void print_files(const FilesCheck& files) {
+  for (const FilesCheck::Damage& damage : files.damages) fmt::print("{}: {}\n", damage.where, damage.what);
+  if (files.records_torn != 0)
     fmt::print("journal: {} commits behind a torn one were lost in a power failure; nothing had promised them\n",
-               journal.records_torn);
+               files.records_torn);
 }
 
-/// Before the store is opened, which would change the journal.
-std::variant<JournalCheck, Failure> check_journal_first(const EngineOptions& engine) {
-  const Result<JournalCheck> journal = check_journal(engine.path);
-  if (!journal) return failure_of(journal.error());
-  print_journal(*journal);
-  if (!journal->damages.empty() && !engine.salvage) {
+/// Before the store is opened, which would change them.
+std::variant<FilesCheck, Failure> check_files_first(const EngineOptions& engine) {
+  const Result<FilesCheck> files = check_files(engine.path);
+  if (!files) return failure_of(files.error());
+  print_files(*files);
+  if (!files->damages.empty() && !engine.salvage) {
     std::fflush(stdout);
-    return Failure{ExitCode::damaged, engine.path +
-                                          ": the journal is damaged, so the rest was not checked; kvfs check --salvage "
-                                          "keeps what is readable of it"};
+    return Failure{ExitCode::damaged,
+                   engine.path +
+                       ": its files are damaged, so the rest was not checked; kvfs check --salvage keeps "
+                       "what is readable"};
   }
-  return *journal;
+  return *files;
 }
 
 /// By the kvfs that has the store open: nothing is repaired then.
@@ -74,8 +74,8 @@ int run_check(const CheckCommand& command, const CommonOptions& common) {
   auto chosen = choose_present_store(common, command.store);
   if (const auto* failure = std::get_if<Failure>(&chosen)) return report(*failure);
   EngineOptions& engine_options = std::get<StoreOptions>(chosen).engine;
-  const auto journal = check_journal_first(engine_options);
-  if (const auto* failure = std::get_if<Failure>(&journal)) {
+  const auto files = check_files_first(engine_options);
+  if (const auto* failure = std::get_if<Failure>(&files)) {
     if (failure->code == ExitCode::store_locked) return check_by_running(command, engine_options.path, *failure);
     return report(*failure);
   }
@@ -94,7 +94,7 @@ int run_check(const CheckCommand& command, const CommonOptions& common) {
   if (command.repair)
     if (const Result<void> synced = (*engine)->sync(); !synced) return report(failure_of(synced.error()));
   bar.clear();
-  print_summary(engine_options.path, std::get<JournalCheck>(journal), checked);
+  print_summary(engine_options.path, std::get<FilesCheck>(files), checked);
   return static_cast<int>(checked.sound() ? ExitCode::ok : ExitCode::damaged);
 }
 

@@ -86,9 +86,10 @@ inline constexpr std::array kStoreRows = {
               .key = "salvage",
               .type = ConfigType::boolean,
               .default_value = "no",
-              .help = "Open a store whose journal is damaged with all of it that is readable; the log says what was "
-                      "left out. Otherwise such a store is not opened. The same as --salvage of mount, serve and "
-                      "check: for once, not for good."},
+              .help =
+                  "Open a store whose journal is damaged with all of it that is readable, and leave out damaged rows; "
+                  "the log says what. Otherwise such a journal keeps the store from opening, and such rows are errors "
+                  "to who reads them. The same as --salvage of mount, serve and check: for once, not for good."},
     ConfigKey{.section = "store",
               .key = "snapshots_max",
               .type = ConfigType::integer,

@@ -12,11 +12,12 @@
 
 namespace kvfs {
 
-/// For such a thread: other signals are the daemon's.
+/// For such a thread: other signals are the daemon's, but for faults of its own, which somebody may expect
+/// (store/fault_guard.h).
 inline void block_other_signals() {
   sigset_t others;
   sigfillset(&others);
-  sigdelset(&others, SIGRTMIN);
+  for (const int own : {SIGRTMIN, SIGBUS, SIGSEGV}) sigdelset(&others, own);
   pthread_sigmask(SIG_SETMASK, &others, nullptr);
 }
 

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "store/fault_guard.h"
 
 namespace kvfs::lmdb {
 namespace {
@@ -53,6 +56,26 @@ Error to_error(const char* what, int code) {
   return Error{to_errc(code), std::string("lmdb: ") + what + ": " + mdb_strerror(code)};
 }
 
+/// What LMDB's `call` returns, which reads pages. Throws StoreException where they cannot be read: LMDB's frames own
+/// nothing that is not its transaction's.
+template <class Call>
+int guarded(const Call& call) {
+  int rc = 0;
+  if (!survives_faults([&] { rc = call(); }))
+    throw StoreException(Error{Errc::corrupt, "lmdb: the file is damaged, or the disk cannot read it"});
+  return rc;
+}
+
+/// Zeros where the file cannot be read: who reads or writes it is told.
+std::pair<MDB_envinfo, MDB_stat> described(MDB_env* env) {
+  std::pair<MDB_envinfo, MDB_stat> out{};
+  (void)survives_faults([&] {
+    mdb_env_info(env, &out.first);
+    mdb_env_stat(env, &out.second);
+  });
+  return out;
+}
+
 /// Of `call`, which may write pages. LMDB answers EIO also where a full disk cut a write short, which sets no errno.
 /// The file is as it was before the transaction: nothing that its last commit refers to has been written over, so all
 /// can be tried again in a new one.
@@ -61,7 +84,7 @@ Result<void> written(const char* what, const Call& call) {
   errno = 0;
   int rc = 0;
   try {
-    rc = call();
+    rc = guarded(call);
   } catch (const StoreException& damage) {
     return damage.error();
   }
@@ -97,7 +120,9 @@ Result<std::unique_ptr<Env>> Env::open(const EnvOptions& options) {
     mdb_env_set_maxreaders(env->env_, options.readers_max);
     mdb_env_set_maxdbs(env->env_, kTablesMax);
     const unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options.read_only ? MDB_RDONLY : 0U);
-    const int rc = mdb_env_open(env->env_, options.path.c_str(), flags, 0600);
+    catch_faults();
+    int rc = MDB_CORRUPTED;
+    (void)survives_faults([&] { rc = mdb_env_open(env->env_, options.path.c_str(), flags, 0600); });
     if (rc == 0) {
       mdb_env_set_assert(env->env_, raise_damage);
       if (auto whole = env->check_length(options.path + "/data.mdb"); !whole) return whole.error();
@@ -119,7 +144,8 @@ Result<Table> Env::open_table(const char* name) {
   MDB_txn* txn = nullptr;
   if (int rc = mdb_txn_begin(env_, nullptr, read_only ? MDB_RDONLY : 0, &txn)) return to_error("begin", rc);
   MDB_dbi table = 0;
-  int rc = mdb_dbi_open(txn, name, 0, &table);
+  int rc = MDB_CORRUPTED;
+  (void)survives_faults([&] { rc = mdb_dbi_open(txn, name, 0, &table); });
   if (rc == MDB_NOTFOUND && !read_only) rc = mdb_dbi_open(txn, name, MDB_CREATE, &table);
   if (rc != 0) {
     mdb_txn_abort(txn);
@@ -156,12 +182,9 @@ Result<void> Env::check_length(const std::string& file) const {
   mdb_filehandle_t fd = -1;
   struct stat data {};
   if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &data) != 0) return {};
-  MDB_envinfo info{};
-  MDB_stat stat{};
-  mdb_env_info(env_, &info);
-  mdb_env_stat(env_, &stat);
+  const auto [info, stat] = described(env_);
   const uint64_t pages = info.me_last_pgno + 1;
-  const uint64_t present = static_cast<uint64_t>(data.st_size) / stat.ms_psize;
+  const uint64_t present = stat.ms_psize == 0 ? 0 : static_cast<uint64_t>(data.st_size) / stat.ms_psize;
   if (present >= pages) return {};
   // As long as it takes to look at the list of free pages, which may be among the missing ones, those are zeros.
   bool whole = false;
@@ -185,21 +208,21 @@ uint64_t Env::free_pages_from(uint64_t first) const {
   uint64_t free = 0;
   for (cursor.seek(""); cursor.valid(); cursor.next()) {
     const std::string_view list = cursor.value();
-    for (size_t at = sizeof(size_t); at + sizeof(size_t) <= list.size(); at += sizeof(size_t)) {
-      size_t page = 0;
-      std::memcpy(&page, list.data() + at, sizeof page);
-      free += page >= first ? 1 : 0;
-    }
+    guarded([&] {
+      for (size_t at = sizeof(size_t); at + sizeof(size_t) <= list.size(); at += sizeof(size_t)) {
+        size_t page = 0;
+        std::memcpy(&page, list.data() + at, sizeof page);
+        free += page >= first ? 1 : 0;
+      }
+      return 0;
+    });
   }
   return free;
 }
 
 Usage Env::usage() const {
   Usage usage;
-  MDB_envinfo info{};
-  MDB_stat stat{};
-  mdb_env_info(env_, &info);
-  mdb_env_stat(env_, &stat);
+  const auto [info, stat] = described(env_);
   usage.map_bytes = info.me_mapsize;
   usage.file_bytes = (info.me_last_pgno + 1) * uint64_t{stat.ms_psize};
   try {
@@ -221,7 +244,7 @@ Txn::~Txn() {
 std::optional<std::string_view> Txn::get(Table table, std::string_view key) const {
   MDB_val k = to_val(key);
   MDB_val v{};
-  const int rc = mdb_get(txn_, table, &k, &v);
+  const int rc = guarded([&] { return mdb_get(txn_, table, &k, &v); });
   if (rc == MDB_NOTFOUND) return std::nullopt;
   if (rc != 0) raise("get", rc);
   return to_view(v);
@@ -229,23 +252,27 @@ std::optional<std::string_view> Txn::get(Table table, std::string_view key) cons
 
 uint64_t Txn::rows(Table table) const {
   MDB_stat stat{};
-  if (int rc = mdb_stat(txn_, table, &stat)) raise("stat", rc);
+  if (int rc = guarded([&] { return mdb_stat(txn_, table, &stat); })) raise("stat", rc);
   return stat.ms_entries;
 }
 
 uint64_t Txn::id() const { return mdb_txn_id(txn_); }
 
 ReadTxn::ReadTxn(const Env& env) {
-  if (int rc = mdb_txn_begin(env.env_, nullptr, MDB_RDONLY, &txn_)) raise("begin", rc);
+  if (int rc = guarded([&] { return mdb_txn_begin(env.env_, nullptr, MDB_RDONLY, &txn_); })) raise("begin", rc);
 }
 
 void ReadTxn::reset() { mdb_txn_reset(txn_); }
 
 void ReadTxn::renew() {
-  if (int rc = mdb_txn_renew(txn_)) raise("renew", rc);
+  if (int rc = guarded([&] { return mdb_txn_renew(txn_); })) raise("renew", rc);
 }
 
 Result<std::unique_ptr<WriteTxn>> WriteTxn::begin(Env& env) {
+  // It must not fail on the pages that it begins with while it holds the lock.
+  MDB_envinfo info{};
+  if (auto readable = written("begin", [&] { return mdb_env_info(env.env_, &info); }); !readable)
+    return readable.error();
   std::unique_ptr<WriteTxn> txn(new WriteTxn);
   if (int rc = mdb_txn_begin(env.env_, nullptr, 0, &txn->txn_)) return to_error("begin", rc);
   return txn;
@@ -272,11 +299,15 @@ Result<void> WriteTxn::erase(Table table, std::string_view key) {
 }
 
 Result<void> WriteTxn::commit() {
-  MDB_txn* txn = std::exchange(txn_, nullptr);
-  return written("commit", [&] { return mdb_txn_commit(txn); });
+  return written("commit", [&] {
+    const int rc = mdb_txn_commit(txn_);
+    txn_ = nullptr;  // where it came to an end, and not upon damage
+    return rc;
+  });
 }
 
 WriteCursor::WriteCursor(WriteTxn& txn, Table table) {
+  (void)txn.rows(table);  // reads what opening a cursor would read, without memory that would be lost on damage
   if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
 }
 
@@ -296,7 +327,21 @@ Result<void> WriteCursor::erase(std::string_view key) {
   });
 }
 
+Result<void> WriteCursor::erase_if(const std::function<bool(std::string_view, std::string_view)>& condemned) {
+  return written("delete", [&] {
+    MDB_val k{};
+    MDB_val v{};
+    int rc = mdb_cursor_get(cursor_, &k, &v, MDB_FIRST);
+    while (rc == 0) {
+      if (condemned(to_view(k), to_view(v))) rc = mdb_cursor_del(cursor_, 0);
+      if (rc == 0) rc = mdb_cursor_get(cursor_, &k, &v, MDB_NEXT);  // after a deletion the row that took the place
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+  });
+}
+
 Cursor::Cursor(const Txn& txn, Table table) {
+  (void)txn.rows(table);  // reads what opening a cursor would read, without memory that would be lost on damage
   if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
 }
 
@@ -305,7 +350,7 @@ Cursor::~Cursor() { mdb_cursor_close(cursor_); }
 void Cursor::move(int op) {
   MDB_val k{};
   MDB_val v{};
-  const int rc = mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(op));
+  const int rc = guarded([&] { return mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(op)); });
   valid_ = rc == 0;
   if (rc != 0 && rc != MDB_NOTFOUND) raise("scan", rc);
   if (!valid_) return;
@@ -317,7 +362,7 @@ void Cursor::seek(std::string_view key) {
   if (key.empty()) return move(MDB_FIRST);  // LMDB has no empty keys
   MDB_val k = to_val(key);
   MDB_val v{};
-  const int rc = mdb_cursor_get(cursor_, &k, &v, MDB_SET_RANGE);
+  const int rc = guarded([&] { return mdb_cursor_get(cursor_, &k, &v, MDB_SET_RANGE); });
   valid_ = rc == 0;
   if (rc != 0 && rc != MDB_NOTFOUND) raise("seek", rc);
   if (!valid_) return;

@@ -1,8 +1,10 @@
 // LMDB behind RAII types: the only place that knows <lmdb.h>. Safe mode always (no MDB_NOSYNC, no MDB_WRITEMAP), so a
-// power loss cannot corrupt the file. Knows nothing of engines.
+// power loss cannot corrupt the file. Pages that are damaged, or that the disk cannot read, are errors, and not the end
+// of the process (fault_guard.h). Knows nothing of engines.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -123,6 +125,8 @@ class WriteCursor {
   Result<void> put(std::string_view key, std::string_view value);
   /// No-op where absent.
   Result<void> erase(std::string_view key);
+  /// Erases the rows that `condemned` says of all that there are, in order; found by their place, not by their key.
+  Result<void> erase_if(const std::function<bool(std::string_view key, std::string_view value)>& condemned);
 
  private:
   MDB_cursor* cursor_ = nullptr;

@@ -19,7 +19,7 @@ LAYERS = {
     "tests": ["store", "net", "fusefs", "httpbridge", "respbridge", "daemon"],
 }
 # Inside the store: the engine knows rows as bytes only, so it may include nothing above it but these.
-ENGINE_MAY_INCLUDE = re.compile(r"store/(engine/.*|result\.h|lmdb\.h|byte_order\.h|patience\.h)")
+ENGINE_MAY_INCLUDE = re.compile(r"store/(engine/.*|result\.h|lmdb\.h|byte_order\.h|patience\.h|text\.h|fault_guard\.h)")
 
 # A pattern, where it may occur, and why.
 ONLY_IN = [

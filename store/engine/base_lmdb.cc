@@ -1,6 +1,12 @@
 #include "store/engine/base_lmdb.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "store/engine/coding.h"
+#include "store/engine/crc32c.h"
+#include "store/fault_guard.h"
+#include "store/text.h"
 
 namespace kvfs {
 namespace {
@@ -10,25 +16,31 @@ constexpr const char* kRowsTable = "rows";
 constexpr const char* kMetaTable = "meta";
 constexpr std::string_view kSequenceKey = "sequence";
 constexpr std::string_view kFormatKey = "format";
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormatWithoutChecksums = 1;
 constexpr const char* kDataFile = "data.mdb";  // LMDB's name
 constexpr const char* kUnfinishedDirectory = "new";
+constexpr size_t kLmdbKeyBytesMax = 511;
 
-Result<void> check_format(lmdb::Env& env, lmdb::Table meta) {
-  {
-    const lmdb::ReadTxn txn(env);
-    if (const auto format = txn.get(meta, kFormatKey)) {
-      if (format->size() != sizeof kFormat || load_fixed<uint32_t>(format->data()) != kFormat)
-        return Error{Errc::corrupt, "the base's format is not one that this version of kvfs knows"};
-      return {};
-    }
-  }
-  auto txn = lmdb::WriteTxn::begin(env);
-  if (!txn) return txn.error();
-  std::string format;
-  append_fixed(format, kFormat);
-  if (auto put = (*txn)->put(meta, kFormatKey, format); !put) return put;
-  return (*txn)->commit();
+using Checksum = uint32_t;  // CRC-32C of key and value, behind the value
+
+Checksum checksum_of(std::string_view key, std::string_view value) { return crc32c_extend(crc32c(key), value); }
+
+/// Nullopt: the row is damaged, or the disk cannot read it.
+std::optional<std::string_view> checked_value(std::string_view key, std::string_view stored) {
+  if (stored.size() < sizeof(Checksum)) return std::nullopt;
+  const std::string_view value = stored.substr(0, stored.size() - sizeof(Checksum));
+  bool intact = false;
+  (void)survives_faults(
+      [&] { intact = load_fixed<Checksum>(stored.data() + value.size()) == checksum_of(key, value); });
+  return intact ? std::optional(value) : std::nullopt;
+}
+
+/// The key of a damaged row, as far as it can be read.
+std::string damaged_key(std::string_view key) {
+  std::string copy(std::min(key.size(), kLmdbKeyBytesMax), '?');
+  (void)survives_faults([&] { std::memcpy(copy.data(), key.data(), copy.size()); });
+  return copy;
 }
 
 }  // namespace
@@ -86,16 +98,82 @@ Result<std::unique_ptr<Base>> Base::open_made(const std::string& path) {
   auto meta = base->env_->open_table(kMetaTable);
   if (!meta) return meta.error();
   base->meta_ = *meta;
-  if (auto known = check_format(*base->env_, *meta); !known) return known.error();
+  if (auto loaded = base->load_format(); !loaded) return loaded.error();
   const lmdb::ReadTxn txn(*base->env_);
   base->sequence_ = base->sequence_in(txn);
   base->measure();
   return base;
 }
 
+Result<void> Base::load_format() {
+  {
+    const lmdb::ReadTxn txn(*env_);
+    if (const auto bytes = txn.get(meta_, kFormatKey)) {
+      const uint32_t format = bytes->size() == sizeof kFormat ? load_fixed<uint32_t>(bytes->data()) : 0;
+      if (format != kFormat && format != kFormatWithoutChecksums)
+        return Error{Errc::corrupt, "the base's format is not one that this version of kvfs knows"};
+      has_checksums_ = format == kFormat;
+      return {};
+    }
+  }
+  auto txn = lmdb::WriteTxn::begin(*env_);
+  if (!txn) return txn.error();
+  std::string format;
+  append_fixed(format, kFormat);
+  if (auto put = (*txn)->put(meta_, kFormatKey, format); !put) return put;
+  return (*txn)->commit();
+}
+
+std::optional<std::string_view> Base::View::get(std::string_view key) const {
+  const auto stored = txn_.get(base_.rows_, key);
+  if (!stored) return std::nullopt;
+  return base_.verified(key, *stored);
+}
+
+void Base::seal(std::string_view key, std::string& value) const {
+  if (has_checksums_) append_fixed(value, checksum_of(key, value));
+}
+
+std::string_view Base::verified(std::string_view key, std::string_view stored) const {
+  if (!has_checksums_) return stored;
+  if (const auto value = checked_value(key, stored)) return *value;
+  throw StoreException(Error{Errc::corrupt, "the base: row " + printable(damaged_key(key)) + " is damaged"});
+}
+
+Result<Base::RowsCheck> Base::check_rows() const {
+  RowsCheck out;
+  try {
+    const lmdb::ReadTxn txn(*env_);
+    lmdb::Cursor row(txn, rows_);
+    uint64_t present = 0;
+    for (row.seek({}); row.valid(); row.next(), ++present)
+      if (has_checksums_ && !checked_value(row.key(), row.value())) out.damaged.push_back(damaged_key(row.key()));
+    out.missing = txn.rows(rows_) - std::min(present, txn.rows(rows_));
+  } catch (const StoreException& damage) {
+    return damage.error();
+  }
+  return out;
+}
+
+Result<void> Base::remove_damaged_rows() {
+  auto begun = lmdb::WriteTxn::begin(*env_);
+  if (!begun) return begun.error();
+  lmdb::WriteTxn& txn = **begun;
+  const auto damaged = [](std::string_view key, std::string_view stored) { return !checked_value(key, stored); };
+  try {
+    if (auto erased = lmdb::WriteCursor(txn, rows_).erase_if(damaged); !erased) return erased;
+  } catch (const StoreException& damage) {
+    return damage.error();
+  }
+  return txn.commit();
+}
+
 Sequence Base::sequence_in(const lmdb::Txn& txn) const {
-  const auto bytes = txn.get(meta_, kSequenceKey);
-  return bytes && bytes->size() == sizeof(Sequence) ? load_fixed<Sequence>(bytes->data()) : 0;
+  const auto stored = txn.get(meta_, kSequenceKey);
+  if (!stored) return 0;
+  const std::string_view bytes = verified(kSequenceKey, *stored);
+  if (bytes.size() != sizeof(Sequence)) throw StoreException(Error{Errc::corrupt, "the base: its sequence is damaged"});
+  return load_fixed<Sequence>(bytes.data());
 }
 
 Result<void> Base::fold(const Memtable& memtable, Sequence sequence) {
@@ -109,9 +187,14 @@ Result<void> Base::write(const Memtable& memtable, Sequence sequence) {
   auto begun = lmdb::WriteTxn::begin(*env_);
   if (!begun) return begun.error();
   lmdb::WriteTxn& txn = **begun;
-  if (auto written = write_rows(txn, memtable, sequence); !written) return written;
+  try {
+    if (auto written = write_rows(txn, memtable, sequence); !written) return written;
+  } catch (const StoreException& damage) {
+    return damage.error();
+  }
   std::string bytes;
   append_fixed(bytes, sequence);
+  seal(kSequenceKey, bytes);
   if (auto put = txn.put(meta_, kSequenceKey, bytes); !put) return put;
   return txn.commit();
 }
@@ -119,8 +202,11 @@ Result<void> Base::write(const Memtable& memtable, Sequence sequence) {
 Result<void> Base::write_rows(lmdb::WriteTxn& txn, const Memtable& memtable, Sequence sequence) {
   lmdb::WriteCursor at(txn, rows_);
   Memtable::Iterator row(memtable, sequence);
+  std::string stored;
   for (row.seek_to_first(); row.valid(); row.next()) {
-    const auto done = row.erased() ? at.erase(row.key()) : at.put(row.key(), row.value());
+    stored = row.value();
+    seal(row.key(), stored);
+    const auto done = row.erased() ? at.erase(row.key()) : at.put(row.key(), stored);
     if (!done) return done;
   }
   return {};

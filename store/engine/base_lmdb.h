@@ -1,5 +1,5 @@
-// The base: the checkpointed rows, in LMDB. Changed only by folding whole memtables, each in one durable transaction
-// that also stores the sequence number it reaches.
+// The base: the checkpointed rows, in LMDB, each with a checksum that is verified whenever the row is read. Changed
+// only by folding whole memtables, each in one durable transaction that also stores the sequence number it reaches.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/engine/engine.h"
 #include "store/engine/file.h"
@@ -22,11 +23,29 @@ class Base {
   /// Opens or makes the base in directory `path`. Errors: as lmdb::Env::open().
   static Result<std::unique_ptr<Base>> open(const std::string& path);
 
+  /// As an lmdb::Cursor over the rows. A row that is damaged throws StoreException (corrupt) when its value is asked
+  /// for.
+  class RowCursor : private lmdb::Cursor {
+   public:
+    RowCursor(const Base& base, const lmdb::Txn& txn) : Cursor(txn, base.rows_), base_(base) {}
+    using Cursor::key;
+    using Cursor::next;
+    using Cursor::prev;
+    using Cursor::seek;
+    using Cursor::seek_before;
+    using Cursor::valid;
+    std::string_view value() const { return base_.verified(key(), Cursor::value()); }
+
+   private:
+    const Base& base_;
+  };
+
   /// One consistent state of the base. Used by one thread at a time.
   class View {
    public:
     explicit View(const Base& base) : base_(base), txn_(*base.env_) {}
-    std::optional<std::string_view> get(std::string_view key) const { return txn_.get(base_.rows_, key); }
+    /// Throws StoreException (corrupt) where the row is damaged.
+    std::optional<std::string_view> get(std::string_view key) const;
     /// Grows by one with each fold.
     uint64_t id() const { return txn_.id(); }
     void renew() {
@@ -37,7 +56,7 @@ class Base {
     void reset() { txn_.reset(); }
     Sequence sequence() const { return base_.sequence_in(txn_); }
     uint64_t rows() const { return txn_.rows(base_.rows_); }
-    lmdb::Cursor cursor() const { return lmdb::Cursor(txn_, base_.rows_); }
+    RowCursor cursor() const { return RowCursor(base_, txn_); }
 
    private:
     const Base& base_;
@@ -47,6 +66,16 @@ class Base {
   /// Writes the newest version of every key of `memtable` and `sequence`, durably or not at all.
   /// Errors: no_space, io, corrupt.
   Result<void> fold(const Memtable& memtable, Sequence sequence);
+
+  struct RowsCheck {
+    std::vector<std::string> damaged;  // keys, as they are now, of rows that are not what was written
+    uint64_t missing = 0;              // rows that were written and that nothing leads to any more
+    bool sound() const { return damaged.empty() && missing == 0; }
+  };
+  /// Reads all rows. Errors: corrupt (LMDB's own pages are damaged). A base without checksums has no damaged rows.
+  Result<RowsCheck> check_rows() const;
+  /// Removes damaged rows, durably, all or none. Errors: as fold().
+  Result<void> remove_damaged_rows();
 
   /// The sequence that the last fold reached.
   Sequence sequence() const { return sequence_.load(); }
@@ -59,6 +88,11 @@ class Base {
 
  private:
   Base() = default;
+  /// Makes of a row's value what is stored of it.
+  void seal(std::string_view key, std::string& value) const;
+  /// The value of a row, of what is stored. Throws StoreException (corrupt).
+  std::string_view verified(std::string_view key, std::string_view stored) const;
+  Result<void> load_format();
   static Result<void> make(const std::string& path, Directory& directory);
   static Result<std::unique_ptr<Base>> open_made(const std::string& path);
   Result<void> write(const Memtable& memtable, Sequence sequence);
@@ -69,6 +103,7 @@ class Base {
   std::unique_ptr<lmdb::Env> env_;
   lmdb::Table rows_ = 0;
   lmdb::Table meta_ = 0;
+  bool has_checksums_ = true;  // constant once open
   std::atomic<Sequence> sequence_{0};
   std::atomic<uint64_t> file_bytes_{0};
   std::atomic<uint64_t> free_bytes_{0};

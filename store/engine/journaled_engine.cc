@@ -11,6 +11,7 @@
 #include "store/engine/store_parts.h"
 #include "store/engine/used_chunks.h"
 #include "store/patience.h"
+#include "store/text.h"
 
 namespace kvfs {
 namespace {
@@ -65,6 +66,8 @@ Result<void> JournaledEngine::open_files() {
   auto base = Base::open(options_.path + "/base");
   if (!base) return base.error();
   base_ = std::move(*base);
+  if (options_.salvage)
+    if (auto left = leave_out_damaged_rows(); !left) return left;
   if (base_->sequence() != 0 && !options_.salvage && !options_.open_directory) {
     if (auto there = require_journal_and_chunks(options_.path); !there) return there;
   }
@@ -104,6 +107,16 @@ Result<void> JournaledEngine::open_files() {
   active_ = std::move(recovered->memtable);
   visible_ = durable_ = unnoted_chunks_ = recovered->last;
   return {};
+}
+
+Result<void> JournaledEngine::leave_out_damaged_rows() {
+  const auto rows = base_->check_rows();
+  if (!rows) return rows.error();
+  for (const std::string& key : rows->damaged)
+    notice("salvage: " + options_.path + "/base: row " + printable(key) + " is damaged and left out");
+  if (rows->missing != 0)
+    notice("salvage: " + options_.path + "/base: " + std::to_string(rows->missing) + " rows cannot be found any more");
+  return rows->damaged.empty() ? Result<void>() : base_->remove_damaged_rows();
 }
 
 void JournaledEngine::start() {

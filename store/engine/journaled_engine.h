@@ -52,6 +52,7 @@ class JournaledEngine final : public Engine {
  private:
   explicit JournaledEngine(EngineOptions options);
   Result<void> open_files();
+  Result<void> leave_out_damaged_rows();
   void start();
 
   // Those named *_locked need commit_mutex_.

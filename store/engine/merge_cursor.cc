@@ -7,7 +7,7 @@ template <class Iterator>
 bool erased_at(const Iterator& iterator) {
   return iterator.erased();
 }
-bool erased_at(const lmdb::Cursor&) { return false; }
+bool erased_at(const Base::RowCursor&) { return false; }
 
 }  // namespace
 

@@ -48,7 +48,7 @@ class MergeCursor final : public Cursor {
   std::optional<WriteSetIterator> own_;
   std::optional<Memtable::Iterator> active_;
   std::optional<Memtable::Iterator> frozen_;
-  lmdb::Cursor base_;
+  Base::RowCursor base_;
   std::array<Head, kLayers> heads_;
   size_t current_ = kNone;
   bool only_base_ = false;  // forwards, nothing but the base has rows any more: the heads do not count

@@ -16,8 +16,10 @@ class StoreCommandsTest : public testing::Test {
   void SetUp() override {
     write_file(files_ / "dump",
                "{\"kind\":\"kvfs-dump\",\"format\":1}\n"
-               "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"a/b\",\"value\":\"1\"}\n"
-               "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"big\",\"value\":\"" +
+               "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"a/b\",\"value\":\"" +
+                   kSmallValue +
+                   "\"}\n"
+                   "{\"kind\":\"file\",\"tenant\":\"t\",\"collection\":\"c\",\"key\":\"big\",\"value\":\"" +
                    std::string(100'000, 'x') +
                    "\"}\n"
                    "{\"kind\":\"end\"}\n");
@@ -42,6 +44,7 @@ class StoreCommandsTest : public testing::Test {
     return options;
   }
 
+  inline static const std::string kSmallValue = "a small value";
   const TempDir files_;
 };
 
@@ -82,6 +85,23 @@ TEST_F(StoreCommandsTest, CheckFindsDamageInTheJournalAndChangesNothing) {
   EXPECT_EQ(run("dump").exit_code, 4);
   const ShellResult salvaged = run("check --salvage --repair");
   EXPECT_NE(salvaged.err.find("salvage: "), std::string::npos) << salvaged.err;
+  expect_done(run("check"), "no problems");
+}
+
+TEST_F(StoreCommandsTest, CheckFindsDamagedRowsAndSalvageLeavesThemOut) {
+  expect_done(run("compact"), "the base was ");  // all is in the base now
+  const std::string base = files_ / "store/base/data.mdb";
+  std::string bytes = read_file(base);
+  const size_t at = bytes.find(kSmallValue);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  write_file(base, bytes);
+  const ShellResult found = run("check");
+  EXPECT_EQ(found.exit_code, 9);
+  EXPECT_NE(found.out.find(base + ": row "), std::string::npos) << found.out;
+  EXPECT_NE(found.err.find("--salvage"), std::string::npos) << found.err;
+  const ShellResult salvaged = run("check --salvage --repair");
+  EXPECT_NE(salvaged.err.find("is damaged and left out"), std::string::npos) << salvaged.err;
   expect_done(run("check"), "no problems");
 }
 

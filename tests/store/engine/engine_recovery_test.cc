@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "store/engine/engine.h"
-#include "store/engine/journal_check.h"
+#include "store/engine/files_check.h"
 #include "tests/store/engine/temporary_directory.h"
 
 namespace kvfs {
@@ -257,7 +257,7 @@ TEST_F(EngineRecoveryTest, APartThatIsMissingIsNotMadeAnew) {
     SCOPED_TRACE(part);
     const std::string path = options_.path + part;
     std::filesystem::rename(path, directory_.path() + "/away");
-    const auto checked = check_journal(options_.path);
+    const auto checked = check_files(options_.path);
     const auto engine = open_engine(options_);
     ASSERT_FALSE(checked);
     ASSERT_FALSE(engine);

@@ -1,4 +1,4 @@
-#include "store/engine/journal_check.h"
+#include "store/engine/files_check.h"
 
 #include <memory>
 #include <utility>
@@ -9,6 +9,7 @@
 #include "store/engine/journal_segment.h"
 #include "store/engine/store_lock.h"
 #include "store/engine/store_parts.h"
+#include "store/text.h"
 
 namespace kvfs {
 namespace {
@@ -21,6 +22,10 @@ class Ignore final : public BatchVisitor {
   void release_chunk(const ChunkRef&) override {}
 };
 
+std::string at_offset(const std::string& file, uint64_t offset) {
+  return file + ": damaged at offset " + std::to_string(offset);
+}
+
 std::string describe(const JournalOpening::Gap& gap) {
   const std::string commits =
       gap.last_missing != 0
@@ -30,7 +35,7 @@ std::string describe(const JournalOpening::Gap& gap) {
 }
 
 /// The scan has verified the checksums of a segment's records; this looks at the operations in them.
-Result<void> check_batches(Directory& directory, const ScannedSegment& segment, JournalCheck& check) {
+Result<void> check_batches(Directory& directory, const ScannedSegment& segment, FilesCheck& check) {
   auto file = directory.open(segment.name, Directory::Open::existing);
   if (!file) return file.error();
   auto bytes = read_whole(**file);
@@ -46,7 +51,7 @@ Result<void> check_batches(Directory& directory, const ScannedSegment& segment, 
       const auto payload = record_payload(rest, *header, segment.salt);
       const auto decoded = payload ? decode_batch(*payload, visitor) : Result<void>();
       if (!decoded)
-        check.damages.push_back({directory.path() + "/" + segment.name, at,
+        check.damages.push_back({at_offset(directory.path() + "/" + segment.name, at),
                                  "commit " + std::to_string(header->first) + ": " + decoded.error().message()});
       at += header->record_bytes();
     }
@@ -56,7 +61,7 @@ Result<void> check_batches(Directory& directory, const ScannedSegment& segment, 
 
 }  // namespace
 
-Result<JournalCheck> check_journal(const std::string& path) {
+Result<FilesCheck> check_files(const std::string& path) {
   auto lock = StoreLock::acquire(path);
   if (!lock) return lock.error();
   if (auto there = require_base(path); !there) return there.error();
@@ -73,10 +78,18 @@ Result<JournalCheck> check_journal(const std::string& path) {
   auto scan = scan_journal(**directory, reached, false);
   if (!scan && scan.error().code == Errc::corrupt) scan = scan_journal(**directory, reached, true);
   if (!scan) return scan.error();
-  JournalCheck check;
+  const auto rows = (*base)->check_rows();
+  if (!rows) return rows.error();
+  FilesCheck check;
   check.records = scan->opening.records;
   check.records_torn = scan->opening.records_cut;
-  for (const auto& gap : scan->opening.left_out) check.damages.push_back({gap.file, gap.offset, describe(gap)});
+  for (const std::string& key : rows->damaged)
+    check.damages.push_back({path + "/base/data.mdb", "row " + printable(key) + " is damaged"});
+  if (rows->missing != 0)
+    check.damages.push_back(
+        {path + "/base/data.mdb", std::to_string(rows->missing) + " rows cannot be found any more"});
+  for (const auto& gap : scan->opening.left_out)
+    check.damages.push_back({at_offset(gap.file, gap.offset), describe(gap)});
   for (const ScannedSegment& segment : scan->segments)
     if (auto checked = check_batches(**directory, segment, check); !checked) return checked.error();
   return check;

@@ -1,5 +1,5 @@
-// Verifies the journal of a store that is not in use: every record, and the operations in it. Changes nothing, so that
-// a journal too damaged to be opened can be looked at.
+// Verifies the files of a store that is not in use: every row of the base, every record of the journal, and the
+// operations in it. Changes nothing, so that a store too damaged to be opened can be looked at.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,12 @@
 
 namespace kvfs {
 
-struct JournalCheck {
+struct FilesCheck {
   struct Damage {
-    std::string file;
-    uint64_t offset = 0;
+    std::string where;  // a file, and where in it
     std::string what;
   };
-  std::vector<Damage> damages;  // of what was durable: the store opens only to be salvaged
+  std::vector<Damage> damages;  // of what was durable: it is left out where the store is opened to be salvaged
   uint64_t segments = 0;        // with something that the base does not have
   uint64_t records = 0;         // likewise
   uint64_t bytes = 0;           // of these records
@@ -25,6 +24,6 @@ struct JournalCheck {
 
 /// Of the store in directory `path`. Errors: busy (it is in use), unsupported (written by a later version), and as
 /// Base::open().
-Result<JournalCheck> check_journal(const std::string& path);
+Result<FilesCheck> check_files(const std::string& path);
 
 }  // namespace kvfs
