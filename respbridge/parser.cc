@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "respbridge/numbers.h"
 
@@ -33,6 +34,18 @@ char unescaped(char c) {
     default:
       return c;
   }
+}
+
+/// A number of up to four digits before a CR, which nearly all headers are, and where that CR stands.
+std::optional<std::pair<int64_t, size_t>> brief_number(std::string_view input, size_t at) {
+  constexpr size_t kDigitsMax = 4;
+  int64_t number = 0;
+  size_t end = at;
+  for (; end < input.size() && end - at < kDigitsMax && input[end] >= '0' && input[end] <= '9'; ++end)
+    number = number * 10 + (input[end] - '0');
+  const bool whole = end > at && end + 1 < input.size() && input[end] == '\r';
+  if (!whole || (input[at] == '0' && end - at > 1)) return std::nullopt;
+  return std::pair(number, end);
 }
 
 /// Takes a double-quoted part; `at` stands behind its opening quote and ends behind the closing one.
@@ -130,14 +143,27 @@ bool Parser::split_inline(std::string_view line) {
   }
 }
 
-Parser::Status Parser::parse_array_header(std::string_view input) {
+/// The number behind the first byte of the line at at_. `too_long`: what to say of a line that does not end.
+Parser::Status Parser::parse_header(std::string_view input, const char* too_long, Header& header) {
+  if (const auto brief = brief_number(input, at_ + 1)) {
+    header = {brief->first, brief->second};
+    return Status::command;
+  }
   const size_t end = input.find('\r', scanned_);
-  if (std::min(end, input.size()) > limits_.inline_bytes_max) return fail("too big mbulk count string");
+  if (std::min(end, input.size()) - at_ > limits_.inline_bytes_max) return fail(too_long);
   if (end == input.npos || end + 1 >= input.size()) {
     scanned_ = std::min(end, input.size());
     return Status::incomplete;
   }
-  const std::optional<int64_t> count = parse_integer(input.substr(1, end - 1));
+  header = {parse_integer(input.substr(at_ + 1, end - at_ - 1)), end};
+  return Status::command;
+}
+
+Parser::Status Parser::parse_array_header(std::string_view input) {
+  Header header;
+  if (const Status status = parse_header(input, "too big mbulk count string", header); status != Status::command)
+    return status;
+  const auto [count, end] = header;
   if (!count || (*count > 0 && static_cast<uint64_t>(*count) > limits_.arguments_max))
     return fail("invalid multibulk length");
   if (restricted_ && *count > static_cast<int64_t>(kUnauthenticatedArgumentsMax))
@@ -153,18 +179,15 @@ Parser::Status Parser::parse_array_header(std::string_view input) {
 
 Parser::Status Parser::parse_length(std::string_view input) {
   if (at_ >= input.size()) return Status::incomplete;
-  const size_t end = input.find('\r', scanned_);
-  if (std::min(end, input.size()) - at_ > limits_.inline_bytes_max) return fail("too big bulk count string");
-  if (end == input.npos || end + 1 >= input.size()) {
-    scanned_ = std::min(end, input.size());
-    return Status::incomplete;
-  }
+  Header header;
+  if (const Status status = parse_header(input, "too big bulk count string", header); status != Status::command)
+    return status;
+  const auto [length, end] = header;
   if (input[at_] != '$') {
     std::string text = "expected '$', got '";
     text.push_back(input[at_]);
     return fail(text + "'");
   }
-  const std::optional<int64_t> length = parse_integer(input.substr(at_ + 1, end - at_ - 1));
   if (!length || *length < 0 || static_cast<uint64_t>(*length) > limits_.bulk_bytes_max)
     return fail("invalid bulk length");
   if (restricted_ && static_cast<uint64_t>(*length) > kUnauthenticatedBulkBytesMax)

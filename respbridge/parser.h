@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,7 +57,13 @@ class Parser {
     size_t length;
   };
 
+  struct Header {
+    std::optional<int64_t> number;
+    size_t end = 0;  // of its line: where the CR stands
+  };
+
   Status parse_inline(std::string_view input);
+  Status parse_header(std::string_view input, const char* too_long, Header& header);
   Status parse_array_header(std::string_view input);
   Status parse_parts(std::string_view input);
   Status parse_length(std::string_view input);
