@@ -1,5 +1,8 @@
 #include "store/fault_guard.h"
 
+#include <pthread.h>
+#include <ucontext.h>
+
 #include <csignal>
 #include <mutex>
 
@@ -24,7 +27,11 @@ void pass_on(const struct sigaction& before, int signal, siginfo_t* info, void* 
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   const bool by_kernel = info->si_code > 0;
-  if (FaultGuard* const guard = innermost; guard != nullptr && by_kernel) siglongjmp(guard->point, signal);
+  if (FaultGuard* const guard = innermost; guard != nullptr && by_kernel) {
+    // As the return from here would have done; whoever stands between the kernel and this may have blocked more.
+    ::pthread_sigmask(SIG_SETMASK, &static_cast<const ucontext_t*>(context)->uc_sigmask, nullptr);
+    siglongjmp(guard->point, signal);
+  }
   pass_on(signal == SIGBUS ? bus_before : segv_before, signal, info, context);
 }
 
@@ -38,7 +45,7 @@ void catch_faults() {
   std::call_once(once, [] {
     struct sigaction action {};
     action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;  // siglongjmp() leaves the mask of signals as it is
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
     ::sigaction(SIGBUS, &action, &bus_before);
     ::sigaction(SIGSEGV, &action, &segv_before);

@@ -39,10 +39,12 @@ class FaultGuardTest : public testing::Test {
 
 TEST_F(FaultGuardTest, AFaultIsToldAndTheProcessGoesOn) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(survives_faults([&] { lost_.read(); })) << i;
-  const volatile int* volatile wild = nullptr;
-  int read = 0;
-  EXPECT_FALSE(survives_faults([&] { read = *wild; }));
-  EXPECT_EQ(read, 0);
+  void* const closed = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(closed, MAP_FAILED);
+  char read = 'x';
+  EXPECT_FALSE(survives_faults([&] { read = *static_cast<const volatile char*>(closed); }));
+  EXPECT_EQ(read, 'x');
+  ::munmap(closed, 4096);
 }
 
 TEST_F(FaultGuardTest, WithoutFaultsAllIsDone) {
