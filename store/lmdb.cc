@@ -101,6 +101,21 @@ Result<void> written(const char* what, const Call& call) {
   throw StoreException(Error{Errc::corrupt, std::string("lmdb: the file is damaged: ") + said});
 }
 
+/// Throws StoreException.
+MDB_stat stat_of(MDB_txn* txn, Table table) {
+  MDB_stat stat{};
+  if (int rc = guarded([&] { return mdb_stat(txn, table, &stat); })) raise("stat", rc);
+  return stat;
+}
+
+/// Throws StoreException.
+MDB_cursor* open_cursor(MDB_txn* txn, Table table) {
+  (void)stat_of(txn, table);  // reads what opening a cursor would read, without memory that would be lost on damage
+  MDB_cursor* cursor = nullptr;
+  if (int rc = mdb_cursor_open(txn, table, &cursor)) raise("cursor", rc);
+  return cursor;
+}
+
 MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
 
@@ -250,11 +265,7 @@ std::optional<std::string_view> Txn::get(Table table, std::string_view key) cons
   return to_view(v);
 }
 
-uint64_t Txn::rows(Table table) const {
-  MDB_stat stat{};
-  if (int rc = guarded([&] { return mdb_stat(txn_, table, &stat); })) raise("stat", rc);
-  return stat.ms_entries;
-}
+uint64_t Txn::rows(Table table) const { return stat_of(txn_, table).ms_entries; }
 
 uint64_t Txn::id() const { return mdb_txn_id(txn_); }
 
@@ -306,23 +317,25 @@ Result<void> WriteTxn::commit() {
   });
 }
 
-WriteCursor::WriteCursor(WriteTxn& txn, Table table) {
-  (void)txn.rows(table);  // reads what opening a cursor would read, without memory that would be lost on damage
-  if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
+WriteCursor::~WriteCursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
 }
 
-WriteCursor::~WriteCursor() { mdb_cursor_close(cursor_); }
+MDB_cursor* WriteCursor::cursor() {
+  if (cursor_ == nullptr) cursor_ = open_cursor(txn_, table_);
+  return cursor_;
+}
 
 Result<void> WriteCursor::put(std::string_view key, std::string_view value) {
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
-  return written("put", [&] { return mdb_cursor_put(cursor_, &k, &v, 0); });
+  return written("put", [&] { return mdb_cursor_put(cursor(), &k, &v, 0); });
 }
 
 Result<void> WriteCursor::erase(std::string_view key) {
   MDB_val k = to_val(key);
   return written("delete", [&] {
-    const int rc = mdb_cursor_get(cursor_, &k, nullptr, MDB_SET);
+    const int rc = mdb_cursor_get(cursor(), &k, nullptr, MDB_SET);
     return rc == 0 ? mdb_cursor_del(cursor_, 0) : rc == MDB_NOTFOUND ? 0 : rc;
   });
 }
@@ -331,7 +344,7 @@ Result<void> WriteCursor::erase_if(const std::function<bool(std::string_view, st
   return written("delete", [&] {
     MDB_val k{};
     MDB_val v{};
-    int rc = mdb_cursor_get(cursor_, &k, &v, MDB_FIRST);
+    int rc = mdb_cursor_get(cursor(), &k, &v, MDB_FIRST);
     while (rc == 0) {
       if (condemned(to_view(k), to_view(v))) rc = mdb_cursor_del(cursor_, 0);
       if (rc == 0) rc = mdb_cursor_get(cursor_, &k, &v, MDB_NEXT);  // after a deletion the row that took the place
@@ -340,10 +353,7 @@ Result<void> WriteCursor::erase_if(const std::function<bool(std::string_view, st
   });
 }
 
-Cursor::Cursor(const Txn& txn, Table table) {
-  (void)txn.rows(table);  // reads what opening a cursor would read, without memory that would be lost on damage
-  if (int rc = mdb_cursor_open(txn.txn_, table, &cursor_)) raise("cursor", rc);
-}
+Cursor::Cursor(const Txn& txn, Table table) : cursor_(open_cursor(txn.txn_, table)) {}
 
 Cursor::~Cursor() { mdb_cursor_close(cursor_); }
 

@@ -115,8 +115,7 @@ class WriteTxn : public Txn {
 /// Changes rows in any order, neighbours cheaply: it stays where the last row was. Must end before its transaction.
 class WriteCursor {
  public:
-  /// Throws StoreException.
-  WriteCursor(WriteTxn& txn, Table table);
+  WriteCursor(WriteTxn& txn, Table table) : txn_(txn.txn_), table_(table) {}
   ~WriteCursor();
   WriteCursor(const WriteCursor&) = delete;
   WriteCursor& operator=(const WriteCursor&) = delete;
@@ -129,7 +128,12 @@ class WriteCursor {
   Result<void> erase_if(const std::function<bool(std::string_view key, std::string_view value)>& condemned);
 
  private:
-  MDB_cursor* cursor_ = nullptr;
+  /// Throws StoreException.
+  MDB_cursor* cursor();
+
+  MDB_txn* const txn_;
+  const Table table_;
+  MDB_cursor* cursor_ = nullptr;  // since the first change
 };
 
 /// Moves in byte order; starts invalid. Must not outlive its transaction. Damage throws StoreException.

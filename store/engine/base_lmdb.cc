@@ -160,11 +160,7 @@ Result<void> Base::remove_damaged_rows() {
   if (!begun) return begun.error();
   lmdb::WriteTxn& txn = **begun;
   const auto damaged = [](std::string_view key, std::string_view stored) { return !checked_value(key, stored); };
-  try {
-    if (auto erased = lmdb::WriteCursor(txn, rows_).erase_if(damaged); !erased) return erased;
-  } catch (const StoreException& damage) {
-    return damage.error();
-  }
+  if (auto erased = lmdb::WriteCursor(txn, rows_).erase_if(damaged); !erased) return erased;
   return txn.commit();
 }
 
@@ -187,11 +183,7 @@ Result<void> Base::write(const Memtable& memtable, Sequence sequence) {
   auto begun = lmdb::WriteTxn::begin(*env_);
   if (!begun) return begun.error();
   lmdb::WriteTxn& txn = **begun;
-  try {
-    if (auto written = write_rows(txn, memtable, sequence); !written) return written;
-  } catch (const StoreException& damage) {
-    return damage.error();
-  }
+  if (auto written = write_rows(txn, memtable, sequence); !written) return written;
   std::string bytes;
   append_fixed(bytes, sequence);
   seal(kSequenceKey, bytes);

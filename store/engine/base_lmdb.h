@@ -70,7 +70,6 @@ class Base {
   struct RowsCheck {
     std::vector<std::string> damaged;  // keys, as they are now, of rows that are not what was written
     uint64_t missing = 0;              // rows that were written and that nothing leads to any more
-    bool sound() const { return damaged.empty() && missing == 0; }
   };
   /// Reads all rows. Errors: corrupt (LMDB's own pages are damaged). A base without checksums has no damaged rows.
   Result<RowsCheck> check_rows() const;

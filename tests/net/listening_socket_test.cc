@@ -6,9 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "tests/store/engine/temporary_directory.h"
 
 namespace kvfs {
 namespace {
@@ -28,18 +29,13 @@ bool takes_connections(const SocketAddress& server) {
 
 class SocketPathTest : public testing::Test {
  protected:
-  SocketPathTest() {
-    char name[] = "/tmp/kvfs_listen_XXXXXX";
-    directory_ = ::mkdtemp(name);
-  }
-  ~SocketPathTest() override { std::filesystem::remove_all(directory_); }
-  std::string path() const { return directory_ + "/socket"; }
+  std::string path() const { return directory_.path() + "/socket"; }
   std::string address() const { return "unix:" + path(); }
   bool is_socket() const {
     struct stat status {};
     return ::lstat(path().c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
   }
-  std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(SocketPathTest, IsRemovedAtTheEnd) {
