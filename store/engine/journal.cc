@@ -63,6 +63,7 @@ class LocalJournal final : public Journal {
   Result<void> adopt(const JournalScan& scan);
   Result<void> rewrite(Segment& segment);
   Result<void> seal(Segment& segment, bool ends_marked);
+  Result<void> begin_first();
   Result<void> discard(const JournalScan& scan);
   Result<void> begin_segment_locked(uint64_t record_bytes, Sequence first);
   static Result<void> zero_ahead(Segment& segment, uint64_t until);
@@ -128,11 +129,11 @@ Result<void> LocalJournal::open(Sequence base, JournalOpening* opening) {
   last_ = durable_ = scan->last;
   next_number_ = scan->number_max + 1;
   if (auto adopted = adopt(*scan); !adopted) return adopted;
+  if (auto begun = begin_first(); !begun) return begun;
   if (auto discarded = discard(*scan); !discarded) return discarded;
-  // Also the names of segments found may not be durable yet: their maker may have been killed before its first sync.
-  if (auto synced = directory_->sync(); !synced) return synced;
   if (opening != nullptr) *opening = std::move(scan->opening);
-  return {};
+  // Also the names of segments found may not be durable yet: their maker may have been killed before its first sync.
+  return directory_->sync();
 }
 
 // Opens the segments that count and makes them durable; the end of the last one is sealed.
@@ -174,6 +175,15 @@ Result<void> LocalJournal::seal(Segment& segment, bool ends_marked) {
   segment.file_bytes = segment.end + (written ? kJournalHeaderBytes : 0);
   if (auto cut = segment.file->truncate(segment.file_bytes); !cut) return cut;
   return segment.file->sync();
+}
+
+// There is always a segment: the header of the newest one tells how far the history went, even if nothing was written
+// since, should the base turn out to be older. Only a disk without room for it goes without.
+Result<void> LocalJournal::begin_first() {
+  if (options_.salvage) return {};
+  const std::lock_guard lock(mutex_);
+  if (auto begun = begin_segment_locked(0, last_ + 1); !begun) return passes(begun.error()) ? Result<void>() : begun;
+  return segments_.back().file->sync();
 }
 
 // Removes what is not needed; a salvaging opening keeps segments. Spare files go, too: one may hold a segment of before
@@ -362,12 +372,12 @@ Result<void> LocalJournal::sync_files(Sequence target) {
 
 void LocalJournal::rotate() {
   const std::lock_guard lock(mutex_);
-  rotate_ = true;
+  rotate_ = in_use_ && segments_.back().last != 0;
 }
 
 Result<void> LocalJournal::replay(Sequence from, const Visit& visit) {
   const std::lock_guard lock(mutex_);
-  assert(!in_use_);
+  assert(!in_use_ || segments_.back().last == 0);
   for (const Segment& segment : segments_) {
     if (segment.last < from) continue;
     auto bytes = read_whole(*segment.file);
@@ -395,16 +405,26 @@ Result<void> LocalJournal::release(Sequence up_to) {
   const std::lock_guard one_at_a_time(release_mutex_);
   for (;;) {
     Segment segment;
+    std::shared_ptr<File> begun_file;
     {
       const std::lock_guard lock(mutex_);
       if (failure_) return *refusal_locked();
       if (segments_.empty() || segments_.front().last > up_to) return {};
       if (segments_.size() == 1 && in_use_) {
         if (!rotate_ || partial_ || segments_.front().last == 0) return {};
-        in_use_ = false;
+        if (auto begun = begin_segment_locked(0, last_ + 1)) {  // see begin_first()
+          begun_file = segments_.back().file;
+        } else if (passes(begun.error())) {
+          in_use_ = false;  // room is what a release may be for
+        } else {
+          return begun;
+        }
       }
       segment = std::move(segments_.front());
       segments_.pop_front();
+    }
+    if (begun_file) {
+      if (auto synced = begun_file->sync(); !synced) return fail(synced.error());
     }
     if (auto given = give_up(segment); !given) return given;
   }

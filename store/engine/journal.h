@@ -47,7 +47,8 @@ struct JournalOpening {
 /// Durability: a record is in the page cache when append() returns (survives the process), and on the disk when a
 /// sync() that began later has succeeded. After power loss the journal opens to a prefix of the appended records that
 /// holds at least all synced ones. Each record tells how far the journal was synced when it was written, so that a
-/// torn tail (unsynced, cut) and damage (was synced, an error) are told apart.
+/// torn tail (unsynced, cut) and damage (was synced, an error) are told apart. There is always a segment that tells so,
+/// with or without records, unless the disk has no room for one.
 ///
 /// Thread safety: append(), rotate() and close() by one thread at a time; all else from any thread, also beside them.
 /// A failed sync, or a write that failed for another reason than space, makes the journal read-only for good: all
@@ -73,8 +74,8 @@ class Journal {
   using Visit = std::function<Result<void>(Sequence first, uint32_t count, std::string_view payload)>;
   virtual Result<void> replay(Sequence from, const Visit& visit) = 0;
 
-  /// Gives up all segments whose records are all <= `up_to`, but for the one in use. REQUIRES: `up_to` is durable
-  /// elsewhere. They are recycled or unlinked.
+  /// Gives up all segments whose records are all <= `up_to`, but for the one in use; after rotate() that one, too, once
+  /// the next one is begun. They are recycled or unlinked. REQUIRES: `up_to` is durable elsewhere.
   virtual Result<void> release(Sequence up_to) = 0;
 
   /// Fills the next segment with zeros and syncs it, if there is none to recycle: call it off the write path, so that

@@ -79,6 +79,11 @@ class JournalTest : public testing::Test {
   }
 
   std::vector<std::string> files() { return disk_->model.names("/d"); }
+  size_t segments() {
+    size_t count = 0;
+    for (const std::string& name : files()) count += parse_segment_name(name).has_value();
+    return count;
+  }
   void flip(const std::string& name, uint64_t offset, int bit = 0) {
     const auto file = disk_->model.find("/d/" + name).value();
     std::string byte = disk_->model.read(file, offset, 1);
@@ -93,12 +98,32 @@ class JournalTest : public testing::Test {
   std::vector<Record> history_;
 };
 
-TEST_F(JournalTest, ANewJournalIsEmptyAndHasNoFiles) {
+TEST_F(JournalTest, ANewJournalIsEmptyAndHasOneSegment) {
   open();
   EXPECT_EQ(journal_->last_sequence(), 0u);
-  EXPECT_EQ(journal_->bytes_on_disk(), 0u);
+  EXPECT_EQ(journal_->bytes_on_disk(), options_.segment_bytes);
+  EXPECT_EQ(journal_->bytes_live(), 0u);
   EXPECT_TRUE(replay(*journal_).empty());
-  EXPECT_TRUE(files().empty());
+  EXPECT_EQ(files().size(), 1u);
+}
+
+// Without any record: after a release, and after an opening that found nothing to replay.
+TEST_F(JournalTest, ABaseThatIsOlderThanWhatWasReleasedIsDamage) {
+  open();
+  append_many(20);
+  ASSERT_TRUE(journal_->sync());
+  journal_->rotate();
+  ASSERT_TRUE(journal_->release(20));
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(segments(), 1u);
+    auto directory = fake_directory(disk_);
+    const auto scan = scan_journal(*directory, 10, false);
+    ASSERT_FALSE(scan);
+    EXPECT_NE(scan.error().detail.find("records from 11 on were synced, at least up to 20"), std::string::npos)
+        << scan.error().detail;
+    open(20);
+    EXPECT_TRUE(replay(*journal_, 21).empty());
+  }
 }
 
 TEST_F(JournalTest, ReplaysWhatWasAppendedAcrossSegmentsAndReopenings) {
@@ -275,9 +300,13 @@ TEST_F(JournalTest, PreparedSegmentIsUsedNext) {
   open();
   ASSERT_TRUE(journal_->prepare());
   ASSERT_TRUE(journal_->prepare());  // one is enough
-  EXPECT_EQ(files().size(), 1u);
+  const std::string prepared = files().back();
+  EXPECT_TRUE(parse_spare_name(prepared)) << prepared;
   append_many(1);
-  EXPECT_EQ(files().size(), 1u);
+  journal_->rotate();
+  append_many(1);
+  EXPECT_EQ(files().size(), 2u);
+  EXPECT_EQ(segments(), 2u);
   open();
   EXPECT_EQ(replay(*journal_), history_);
 }
@@ -470,8 +499,8 @@ TEST_F(JournalTest, WhereNoDescriptorIsLeftAppendMayBeTriedAgain) {
       return operation == FakeDisk::Operation::create || operation == FakeDisk::Operation::open ? EMFILE : 0;
     };
   };
-  open();
   lack_descriptors();
+  open();
   for (int i = 0; i < 2; ++i) EXPECT_EQ(append(std::string(100, 'x')).error().code, Errc::limit_reached);
   disk_->fault = [](FakeDisk::Operation) { return 0; };
   append_many(100);
