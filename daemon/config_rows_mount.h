@@ -87,6 +87,16 @@ inline constexpr std::array kMountRows = {
         .choices = "auto, yes, no"},
     ConfigKey{
         .section = "mount",
+        .key = "read_ahead",
+        .type = ConfigType::size,
+        .default_value = "256K",
+        .help = "How far the kernel reads ahead of programs that read a file in order. More makes reading large files "
+                "faster, and faults all over a mapped file dearer. 0: as kernels come (128K), which is so, too, where "
+                "the daemon is "
+                "not root.",
+        .maximum = 1 << 30},
+    ConfigKey{
+        .section = "mount",
         .key = "entry_timeout",
         .type = ConfigType::duration,
         .default_value = "1d",

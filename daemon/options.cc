@@ -75,6 +75,7 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   options.loop.threads_max = static_cast<unsigned>(config.integer("mount", "threads"));
   const std::string io_uring = config.text("mount", "io_uring");
   options.io_uring = io_uring == "yes" ? IoUring::yes : io_uring == "no" ? IoUring::no : IoUring::automatic;
+  options.read_ahead_bytes = config.size("mount", "read_ahead");
   auto& files = options.filesystem;
   files.entry_timeout_s = seconds(config.duration_ms("mount", "entry_timeout"));
   files.attribute_timeout_s = seconds(config.duration_ms("mount", "attribute_timeout"));

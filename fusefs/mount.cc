@@ -1,10 +1,12 @@
 #include "fusefs/mount.h"
 
 #define FUSE_USE_VERSION 314
+#include <fmt/format.h>
 #include <fuse_log.h>
 #include <fuse_lowlevel.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -149,6 +152,16 @@ Result<std::unique_ptr<RingLoop>> make_rings(fuse_session* session, unsigned thr
   return std::unique_ptr<RingLoop>();
 }
 
+// How far the kernel reads ahead is an attribute of the mount's "backing device" (sysfs-class-bdi), which only root may
+// set; a file system can but lower it. Each request of a long read is a round trip, so that longer ones are faster.
+void set_read_ahead(const MountOptions& options) {
+  if (options.read_ahead_bytes == 0) return;
+  struct stat root {};
+  if (::stat(options.mount_point.c_str(), &root) != 0) return;
+  const std::string path = fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", major(root.st_dev), minor(root.st_dev));
+  std::ofstream(path) << options.read_ahead_bytes / 1024;
+}
+
 }  // namespace
 
 struct Mount::State : OpsContext {
@@ -267,6 +280,7 @@ Result<std::unique_ptr<Mount>> Mount::start(Store& store, MountOptions options) 
     if (!state->init_answered.wait_for(lock, kInitTimeout, [&] { return state->answered; }))
       return Error{Errc::timeout, "the kernel did not accept the mount on " + options.mount_point + " within 10 s"};
   }
+  set_read_ahead(options);
   if (io_uring_required && !state->init_patch.io_uring_agreed())
     return Error{Errc::unsupported, "mount.io_uring = yes: the kernel did not agree"};
   if (state->init_patch.io_uring_agreed()) spdlog::info("mount: requests come over io_uring");

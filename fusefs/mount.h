@@ -23,6 +23,7 @@ struct MountOptions {
   FilesystemOptions filesystem;
   SessionLoopOptions loop;
   IoUring io_uring = IoUring::automatic;
+  uint64_t read_ahead_bytes = 256 * 1024;  // of whole pages; 0: as the kernel has it
 };
 
 /// Thread safety: stop() and wait() may be called from any thread. Signals are left to the caller: the mount's threads

@@ -17,6 +17,7 @@
 #include "fusefs/errno.h"
 #include "fusefs/filesystem.h"
 #include "fusefs/newer_requests.h"
+#include "fusefs/ring_loop.h"
 
 namespace kvfs {
 namespace {
@@ -243,19 +244,21 @@ void op_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
   });
 }
 
-/// The thread's buffer for replies; grows to the largest one (max_write, max_readahead).
-std::vector<char>& reply_buffer(size_t bytes) {
+/// Where the reply to a request is made that carried nothing behind its parameters: where the kernel takes it from, or
+/// the thread's buffer, which grows to the largest one (max_write, max_readahead).
+char* reply_buffer(size_t bytes) {
+  if (const auto room = RingLoop::reply_room(); room.size() >= bytes) return room.data();
   thread_local std::vector<char> buffer;
   if (buffer.size() < bytes) buffer.resize(bytes);
-  return buffer;
+  return buffer.data();
 }
 
 void op_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info* info) {
   answer(req, "read", [&](Filesystem& fs) {
-    std::vector<char>& buffer = reply_buffer(size);
-    const auto got = fs.read(file_of(info), static_cast<uint64_t>(offset), size, buffer.data());
+    char* const buffer = reply_buffer(size);
+    const auto got = fs.read(file_of(info), static_cast<uint64_t>(offset), size, buffer);
     if (!got) return fail(req, "read", inode, got.error());
-    fuse_reply_buf(req, buffer.data(), *got);
+    fuse_reply_buf(req, buffer, *got);
   });
 }
 
@@ -330,12 +333,12 @@ void op_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
 void read_directory(fuse_req_t req, const char* request, fuse_ino_t inode, size_t size, off_t offset,
                     fuse_file_info* info, bool plus) {
   answer(req, request, [&](Filesystem& fs) {
-    std::vector<char>& buffer = reply_buffer(size);
+    char* const buffer = reply_buffer(size);
     size_t used = 0;
     std::string terminated;
     const auto sink = [&](std::string_view name, const Node& node, uint64_t next) {
       terminated = name;
-      char* const at = buffer.data() + used;
+      char* const at = buffer + used;
       const size_t room = size - used;
       size_t bytes = 0;
       if (plus) {
@@ -351,7 +354,7 @@ void read_directory(fuse_req_t req, const char* request, fuse_ino_t inode, size_
     };
     const auto done = fs.read_directory(directory_of(info), static_cast<uint64_t>(offset), plus, sink);
     if (!done && used == 0) return fail(req, request, inode, done.error());
-    fuse_reply_buf(req, buffer.data(), used);
+    fuse_reply_buf(req, buffer, used);
   });
 }
 

@@ -47,7 +47,11 @@ struct RingCommand {
 enum : uint32_t { kRegister = 1, kCommitAndFetch = 2 };
 
 constexpr unsigned kRingEntries = 4;
-constexpr size_t kHeadRoom = 4096;  // before the payload, for the headers that belong before it
+// Requests come to the CPU of who makes them, which is where small ones are answered soonest. Long reads take so much
+// work that who reads on is better served from another CPU meanwhile.
+constexpr uint32_t kLongRead = 64 * 1024;
+constexpr unsigned kLongReadsToRoam = 4;  // one after the other
+constexpr size_t kHeadRoom = 4096;        // before the payload, for the headers that belong before it
 constexpr const char* kSwitch = "/sys/module/fuse/parameters/enable_uring";
 
 std::string message_of(int error) { return std::generic_category().message(error); }
@@ -68,6 +72,8 @@ struct RingLoop::Server {
   std::thread thread;
   std::atomic<bool> waiting{false};
   bool waits_for_others = false;  // guarded by mutex_
+  unsigned long_reads = 0;        // one after the other
+  bool roams = false;             // from CPU to CPU
   io_uring ring{};
   RingHeader header{};
   char* memory = nullptr;  // kHeadRoom bytes, then the payload
@@ -172,7 +178,7 @@ void RingLoop::stop() {
 
 void RingLoop::run(Server& server) {
   block_other_signals();
-  stay_on_cpu(static_cast<int>(server.cpu));
+  stay_on_cpus({static_cast<int>(server.cpu)});
 
   io_uring_params parameters{};
   parameters.flags = IORING_SETUP_SQE128 | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
@@ -250,10 +256,22 @@ void RingLoop::process(Server& server) {
   buffer.mem = request;
   buffer.size = in.len;
   server.unique = in.unique;
+  choose_cpu(server, in.opcode);
   serving = &server;
   fuse_session_process_buf(session_, &buffer);
   serving = nullptr;
   works_again(server);
+}
+
+void RingLoop::choose_cpu(Server& server, uint32_t opcode) {
+  fuse_read_in read;
+  std::memcpy(&read, server.header.op_in, sizeof read);
+  const bool is_long = opcode == FUSE_READ && read.size >= kLongRead;
+  server.long_reads = is_long ? server.long_reads + 1 : 0;
+  const bool roams = server.long_reads >= kLongReadsToRoam;
+  if (roams == server.roams) return;
+  server.roams = roams;
+  stay_on_cpus(roams ? cpus_ : std::vector{static_cast<int>(server.cpu)});
 }
 
 bool RingLoop::reply(const iovec* parts, int count) {
@@ -270,13 +288,19 @@ bool RingLoop::reply(const iovec* parts, int count) {
       used = 0;
       break;
     }
-    std::memcpy(server.payload() + used, parts[i].iov_base, parts[i].iov_len);
+    if (parts[i].iov_base != server.payload() + used)
+      std::memcpy(server.payload() + used, parts[i].iov_base, parts[i].iov_len);
     used += parts[i].iov_len;
   }
   std::memcpy(server.header.in_out, &out, sizeof out);
   server.header.entry.payload_size = static_cast<uint32_t>(used);
   server.push(kCommitAndFetch);
   return true;
+}
+
+std::span<char> RingLoop::reply_room() {
+  if (serving == nullptr) return {};
+  return {serving->payload(), serving->payload_bytes()};
 }
 
 void RingLoop::about_to_block() {

@@ -11,8 +11,10 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <span>
 #include <vector>
 
+#include "store/cpus.h"
 #include "store/result.h"
 
 struct fuse_session;
@@ -59,6 +61,9 @@ class RingLoop {
 
   /// Answers the request that the calling thread has taken from a ring. False: it has taken none, or not this one.
   static bool reply(const iovec* parts, int count);
+  /// Where reply() has the bytes behind the reply's header without copying them. Whatever the request of this thread
+  /// carried behind its parameters (names, bytes to write) lies there. Empty for a thread that has taken none.
+  static std::span<char> reply_room();
   /// As those of SessionLoop, for requests taken from a ring. No-op elsewhere.
   static void about_to_block();
   static void about_to_wait_for_requests();
@@ -71,6 +76,7 @@ class RingLoop {
   void run(Server& server);
   void serve(Server& server);
   void process(Server& server);
+  void choose_cpu(Server& server, uint32_t opcode);
   /// `server` takes no further request.
   void lost(Server& server, int error);
   void make_up_for(Server& server, bool in_any_case);
@@ -78,6 +84,7 @@ class RingLoop {
 
   fuse_session* const session_;
   const unsigned threads_max_;
+  const std::vector<int> cpus_ = usable_cpus();
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -33,7 +33,7 @@ Worker::~Worker() {
 void Worker::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "kvfs-http");
-    if (cpu_) stay_on_cpu(*cpu_);
+    if (cpu_) stay_on_cpus({*cpu_});
     loop_.run();
   });
 }

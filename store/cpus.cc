@@ -14,10 +14,10 @@ std::vector<int> usable_cpus() {
   return cpus;
 }
 
-void stay_on_cpu(int cpu) {
+void stay_on_cpus(const std::vector<int>& cpus) {
   cpu_set_t here;
   CPU_ZERO(&here);
-  CPU_SET(cpu, &here);
+  for (const int cpu : cpus) CPU_SET(cpu, &here);
   (void)::sched_setaffinity(0, sizeof here, &here);  // of the calling thread
 }
 

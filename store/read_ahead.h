@@ -8,7 +8,7 @@
 namespace kvfs {
 
 /// Two of it may be on their way for each reader.
-inline constexpr uint64_t kReadAheadBytes = 2 * 1024 * 1024;
+inline constexpr uint64_t kReadAheadBytes = 1024 * 1024;
 /// Smaller reads are at random, for all that is known.
 inline constexpr uint64_t kReadAheadFrom = 64 * 1024;
 

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <string>
@@ -12,6 +14,7 @@
 #include "tests/support/files.h"
 #include "tests/support/kvfs_process.h"
 #include "tests/support/mounts.h"
+#include "tests/support/wait.h"
 
 namespace kvfs::test {
 namespace {
@@ -91,6 +94,22 @@ TEST(FileSizeLimitTest, IsToldAsAFullDiskIsAndPassesWithTheLimit) {
   limit_to(RLIM_INFINITY);
   EXPECT_EQ(http.put("/v1/default/large", value).status, 201);
   EXPECT_EQ(try_write_file(kvfs.at("file"), value), 0);
+}
+
+TEST(ReadAheadTest, TheKernelReadsAheadAsFarAsIsConfigured) {
+  const auto kilobytes = [](Environment environment) {
+    KvfsOptions options;
+    options.environment = std::move(environment);
+    const KvfsProcess kvfs(options);
+    wait_until([&] { return kvfs.log().find("mounted at") != std::string::npos; });
+    struct stat root {};
+    EXPECT_EQ(::stat(kvfs.mount_point().c_str(), &root), 0);
+    return std::stoi(read_file("/sys/class/bdi/" + std::to_string(major(root.st_dev)) + ":" +
+                               std::to_string(minor(root.st_dev)) + "/read_ahead_kb"));
+  };
+  EXPECT_EQ(kilobytes({}), 256);
+  EXPECT_EQ(kilobytes({{"KVFS_MOUNT_READ_AHEAD", "1M"}}), 1024);
+  EXPECT_LT(kilobytes({{"KVFS_MOUNT_READ_AHEAD", "0"}}), 256) << "the kernel's own";
 }
 
 TEST(StaleMountTest, IsClearedByTheNextStart) {
