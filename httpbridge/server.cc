@@ -129,11 +129,10 @@ Result<void> HttpServer::Impl::open(size_t threads) {
 
 void HttpServer::Impl::accept(Worker::Seat seat, Descriptor connection, const Listener& on) {
   Worker& worker = seat.worker();
-  const bool full = shared_.connections.load(std::memory_order_relaxed) >= worker.options().connections_max;
   std::string peer = host_text(remote_address(connection.get()));
   // Given back when the session is gone, wherever that happens.
   const auto place = std::make_shared<AddressPlace>(addresses_, peer);
-  if (full || !place->take()) {
+  if (!seat.admitted() || !place->take()) {
     worker.context().metrics.connections_refused.add();
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nServer: kvfs\r\nContent-Type: application/json\r\nContent-Length: 32\r\n"

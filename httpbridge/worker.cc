@@ -86,7 +86,6 @@ void Worker::send_held() {
 void Worker::add(std::shared_ptr<Session> session) {
   session->worker_slot = sessions_.size();
   sessions_.push_back(std::move(session));
-  shared_.connections.fetch_add(1, std::memory_order_relaxed);
   context_.metrics.connections_opened.add();
 }
 
@@ -99,7 +98,6 @@ void Worker::remove(Session& session) {
   sessions_.back()->gone_before = std::move(gone_);
   gone_ = std::move(sessions_.back());
   sessions_.pop_back();
-  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   context_.metrics.connections_closed.add();
 }
 

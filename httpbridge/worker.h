@@ -22,8 +22,8 @@ class Session;
 /// What all workers of a server share.
 struct Shared {
   Service& service;
-  AccessLog* access_log = nullptr;  // may be null
-  std::atomic<size_t> connections{0};
+  AccessLog* access_log = nullptr;     // may be null
+  std::atomic<size_t> connections{0};  // seats that are taken
 };
 
 /// All functions but stop() and join() run on the worker's own thread (or before start()).
@@ -38,16 +38,24 @@ class Worker {
   /// A place for one connection, counted as long as it lasts.
   class Seat {
    public:
-    explicit Seat(Worker& worker) : worker_(&worker) { worker.seats_.fetch_add(1, std::memory_order_relaxed); }
-    ~Seat() {
-      if (worker_ != nullptr) worker_->seats_.fetch_sub(1, std::memory_order_relaxed);
+    explicit Seat(Worker& worker)
+        : worker_(&worker), admitted_(worker.shared_.connections.fetch_add(1) < worker.options().connections_max) {
+      worker.seats_.fetch_add(1, std::memory_order_relaxed);
     }
-    Seat(Seat&& other) noexcept : worker_(std::exchange(other.worker_, nullptr)) {}
+    ~Seat() {
+      if (worker_ == nullptr) return;
+      worker_->seats_.fetch_sub(1, std::memory_order_relaxed);
+      worker_->shared_.connections.fetch_sub(1);
+    }
+    Seat(Seat&& other) noexcept : worker_(std::exchange(other.worker_, nullptr)), admitted_(other.admitted_) {}
     Seat& operator=(Seat&&) = delete;
     Worker& worker() const { return *worker_; }
+    /// False: it is beyond connections_max.
+    bool admitted() const { return admitted_; }
 
    private:
     Worker* worker_;
+    bool admitted_;
   };
   /// Those that are taken. Any thread.
   size_t seats() const { return seats_.load(std::memory_order_relaxed); }

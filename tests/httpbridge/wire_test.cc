@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <regex>
 #include <thread>
+#include <vector>
 
 #include "tests/store/engine/temporary_directory.h"
 #include "tests/support/wait.h"
@@ -220,6 +223,35 @@ TEST(Wire, ConnectionsBeyondTheLimitAreTold) {
   Wire three(server.port());
   EXPECT_EQ(three.receive().status, 503);
   EXPECT_TRUE(three.closed());
+}
+
+TEST(Wire, AsManyConnectionsAsMayBeAreServedHoweverManyComeAtOnce) {
+  constexpr size_t kMax = 8, kClients = 4, kEach = 10;
+  HttpOptions options;
+  options.connections_max = kMax;
+  options.threads = 4;
+  for (int round = 0; round < 5; ++round) {
+    WireServer server(options);
+    std::vector<std::unique_ptr<Wire>> wires(kClients * kEach);
+    std::vector<std::thread> clients;
+    for (size_t client = 0; client < kClients; ++client)
+      clients.emplace_back([&, client] {
+        for (size_t i = 0; i < kEach; ++i) wires[client * kEach + i] = std::make_unique<Wire>(server.port());
+      });
+    for (std::thread& client : clients) client.join();
+    // Those beyond the limit are told so unasked.
+    const auto served = [&] {
+      return std::count_if(wires.begin(), wires.end(), [](auto& wire) { return wire->silent(); });
+    };
+    ASSERT_TRUE(test::wait_until([&] { return served() <= static_cast<std::ptrdiff_t>(kMax); })) << served();
+    for (const auto& wire : wires) {
+      const bool is_served = wire->silent();
+      if (is_served) wire->send("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      const Wire::Reply reply = wire->receive();
+      EXPECT_EQ(reply.status, is_served ? 200 : 503) << reply.body;
+      EXPECT_TRUE(wire->closed());
+    }
+  }
 }
 
 TEST(Watch, TellsChangesAsTheyHappenAndGoesOnAfterAnId) {
