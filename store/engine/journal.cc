@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cassert>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -15,6 +16,7 @@ namespace kvfs {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
+constexpr Sequence kBehindAll = std::numeric_limits<Sequence>::max() / 2;
 // Zeros that are written at once. They may become one folio of the page cache, and ext4 walks all blocks of a folio for
 // each record that is written into it later: 1 MiB makes records three times as dear.
 constexpr size_t kZeroBytes = 16 * 1024;
@@ -124,13 +126,22 @@ std::optional<Error> LocalJournal::refusal_locked() const {
 }
 
 Result<void> LocalJournal::open(Sequence base, JournalOpening* opening) {
-  auto scan = scan_journal(*directory_, base, options_.salvage);
+  auto scan = scan_journal(*directory_, options_.anew ? kBehindAll : base, options_.salvage);
   if (!scan) return scan.error();
-  last_ = durable_ = scan->last;
+  if (options_.needs_segment && scan->begun == 0)
+    return Error{Errc::corrupt, directory_->path() + " has no segment, and so lacks all commits after " +
+                                    std::to_string(base) + ", if there were any; salvage does without"};
+  last_ = durable_ = options_.anew ? base : scan->last;
+  if (options_.anew) scan->durable = base;
   next_number_ = scan->number_max + 1;
   if (auto adopted = adopt(*scan); !adopted) return adopted;
-  if (auto begun = begin_first(); !begun) return begun;
-  if (auto discarded = discard(*scan); !discarded) return discarded;
+  if (!options_.salvage) {
+    auto begun = begin_first();
+    if (!begun && !passes(begun.error())) return begun;
+    if (auto discarded = discard(*scan); !discarded) return discarded;
+    if (!begun) begun = begin_first();  // in the room of what has gone
+    if (!begun && !passes(begun.error())) return begun;
+  }
   if (opening != nullptr) *opening = std::move(scan->opening);
   // Also the names of segments found may not be durable yet: their maker may have been killed before its first sync.
   return directory_->sync();
@@ -177,25 +188,23 @@ Result<void> LocalJournal::seal(Segment& segment, bool ends_marked) {
   return segment.file->sync();
 }
 
-// There is always a segment: the header of the newest one tells how far the history went, even if nothing was written
-// since, should the base turn out to be older. Only a disk without room for it goes without.
+// There is always a segment, durable before those are given up that it follows: its header tells how far the history
+// went, even if nothing was written since, should the base turn out to be older. Only a disk without room for it goes
+// without.
 Result<void> LocalJournal::begin_first() {
-  if (options_.salvage) return {};
   const std::lock_guard lock(mutex_);
-  if (auto begun = begin_segment_locked(0, last_ + 1); !begun) return passes(begun.error()) ? Result<void>() : begun;
-  return segments_.back().file->sync();
+  if (auto begun = begin_segment_locked(0, last_ + 1); !begun) return begun;
+  if (auto synced = segments_.back().file->sync(); !synced) return synced;
+  return directory_->sync();
 }
 
-// Removes what is not needed; a salvaging opening keeps segments. Spare files go, too: one may hold a segment of before
-// a power loss, whose new name was lost, and which would come to life if it got that name again.
+// Removes what is not needed. Spare files go, too: one may hold a segment of before a power loss, whose new name was
+// lost, and which would come to life if it got that name again.
 Result<void> LocalJournal::discard(const JournalScan& scan) {
-  if (!options_.salvage) {
-    for (const std::string& name : scan.useless) {
+  for (const auto* names : {&scan.useless, &scan.spares}) {
+    for (const std::string& name : *names) {
       if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
     }
-  }
-  for (const std::string& name : scan.spares) {
-    if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
   }
   return {};
 }
@@ -412,19 +421,17 @@ Result<void> LocalJournal::release(Sequence up_to) {
       if (segments_.empty() || segments_.front().last > up_to) return {};
       if (segments_.size() == 1 && in_use_) {
         if (!rotate_ || partial_ || segments_.front().last == 0) return {};
-        if (auto begun = begin_segment_locked(0, last_ + 1)) {  // see begin_first()
-          begun_file = segments_.back().file;
-        } else if (passes(begun.error())) {
-          in_use_ = false;  // room is what a release may be for
-        } else {
-          return begun;
-        }
+        // See begin_first(). Where there is no room for it, the old one goes on.
+        if (auto begun = begin_segment_locked(0, last_ + 1); !begun)
+          return passes(begun.error()) ? Result<void>() : begun;
+        begun_file = segments_.back().file;
       }
       segment = std::move(segments_.front());
       segments_.pop_front();
     }
     if (begun_file) {
       if (auto synced = begun_file->sync(); !synced) return fail(synced.error());
+      if (auto synced = directory_->sync(); !synced) return fail(synced.error());
     }
     if (auto given = give_up(segment); !given) return given;
   }

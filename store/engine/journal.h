@@ -25,6 +25,8 @@ struct JournalOptions {
   /// Opens a damaged journal: keeps every readable record and lists the rest in JournalOpening::left_out. The damage
   /// stays on disk until it is released, so checkpoint and release before anything else.
   bool salvage = false;
+  bool needs_segment = false;  // a journal without any segment is damage: it had one
+  bool anew = false;           // gives up all records that are there: the base has what is kept of them
 };
 
 /// What open_journal() found.
@@ -97,8 +99,8 @@ class Journal {
 
 /// Opens or makes the journal in `directory`, of which it owns all files named *.journal and *.spare, after a
 /// checkpoint that holds all up to `base`: older records are not needed, and a damaged one among them is no error.
-/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset), unsupported (written
-/// by a later version), io, no_space.
+/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset, or tells that there
+/// is no segment), unsupported (written by a later version), io, no_space.
 Result<std::unique_ptr<Journal>> open_journal(std::unique_ptr<Directory> directory, Sequence base,
                                               const JournalOptions& options = {}, JournalOpening* opening = nullptr);
 

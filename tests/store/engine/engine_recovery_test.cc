@@ -230,6 +230,32 @@ TEST_F(EngineRecoveryTest, ABaseThatFellBackByOneCheckpointIsNotServed) {
   EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
 }
 
+// Of a process that was killed: one that was closed has told how far it came.
+TEST_F(EngineRecoveryTest, AJournalWhoseFilesAreGoneIsMissed) {
+  in_killed_process([](Engine& engine) {
+    put(engine, "key", "1");
+    EXPECT_TRUE(engine.checkpoint());
+    put(engine, "key", "2", {Durability::Mode::strict, 0});
+  });
+  for (const auto& item : std::filesystem::directory_iterator(options_.path + "/journal"))
+    std::filesystem::remove(item.path());
+  for (int round = 0; round < 2; ++round) {
+    const auto refused = open_engine(options_);
+    ASSERT_FALSE(refused) << "serves " << get(**refused, "key").value_or("nothing");
+    EXPECT_EQ(refused.error().code, Errc::corrupt);
+    EXPECT_NE(refused.error().detail.find("/journal has no segment"), std::string::npos) << refused.error().detail;
+    const auto checked = check_files(options_.path);
+    ASSERT_TRUE(checked);
+    ASSERT_EQ(checked->damages.size(), 1u);
+    EXPECT_NE(checked->damages[0].what.find("from 2 on"), std::string::npos) << checked->damages[0].what;
+  }
+  options_.salvage = true;
+  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
+  options_.salvage = false;
+  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
+  EXPECT_TRUE(check_files(options_.path)->damages.empty());
+}
+
 TEST_F(EngineRecoveryTest, CheckpointEmptiesTheJournalAndSurvivesAKill) {
   in_killed_process([](Engine& engine) {
     for (int i = 0; i < 100; ++i) put(engine, "key" + std::to_string(i), "1");

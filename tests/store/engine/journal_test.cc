@@ -244,6 +244,55 @@ TEST_F(JournalTest, ReleaseGivesUpWholeSegmentsAndRecyclesSome) {
   EXPECT_EQ(replay(*journal_, 62).size(), 1u);
 }
 
+TEST_F(JournalTest, OnAFullDiskTheFirstSegmentTakesTheRoomOfThoseThatAreNoLongerNeeded) {
+  open();
+  append_many(20);
+  const Sequence base = journal_->last_sequence();
+  const std::string before = files().back();
+  bool full = true;
+  disk_->fault = [&](FakeDisk::Operation operation) {
+    if (operation == FakeDisk::Operation::unlink) full = false;
+    return full && operation == FakeDisk::Operation::allocate ? ENOSPC : 0;
+  };
+  open(base);
+  EXPECT_EQ(segments(), 1u);
+  EXPECT_GT(files().back(), before);
+  full = true;  // nothing to remove this time
+  open(base);
+  append_many(1);
+  open(base);
+  EXPECT_EQ(replay(*journal_, base + 1).size(), 1u);
+}
+
+TEST_F(JournalTest, WhereNoneCanBeBegunTheOneInUseIsNotReleased) {
+  open();
+  append_many(3);
+  journal_->rotate();
+  disk_->fault = [](FakeDisk::Operation operation) { return operation == FakeDisk::Operation::allocate ? ENOSPC : 0; };
+  ASSERT_TRUE(journal_->release(3));
+  EXPECT_EQ(segments(), 1u);
+  append_many(1);
+  disk_->fault = [](FakeDisk::Operation) { return 0; };
+  open(3);
+  EXPECT_EQ(replay(*journal_, 4), (std::vector<Record>{history_.back()}));
+}
+
+TEST_F(JournalTest, BegunAnewItHasNoneOfItsRecordsButKnowsHowFarItWent) {
+  open();
+  append_many(30);
+  ASSERT_TRUE(journal_->sync());
+  options_.anew = true;
+  open(17);
+  EXPECT_EQ(journal_->last_sequence(), 17u);
+  EXPECT_TRUE(replay(*journal_).empty());
+  EXPECT_EQ(files().size(), 1u);
+  ASSERT_TRUE(append("next"));
+  options_.anew = false;
+  open(17);
+  EXPECT_EQ(replay(*journal_, 18), (std::vector<Record>{{18, 1, "next"}}));
+  EXPECT_EQ(try_open(16).error().code, Errc::corrupt);
+}
+
 TEST_F(JournalTest, ABaseBeyondTheJournalsEndStartsBehindIt) {
   open();
   append_many(5);
