@@ -156,6 +156,8 @@ Result<void> move_directory(WriteTxn& txn, const Ends& ends, const Slot& from, c
     const Result<Load> below = load_below(txn, entry.inode);
     if (!below) return below.error();
     load = *below;
+    if (const auto own = rows::load(txn.rows(), {from.dir, from.name, false}); own && own->by_inode)
+      return {Errc::cross_tenant, "hard-linked files stay in their collection"};
   }
   const Inode inode = entry.inode;
   const std::string raw = encode_entry(entry);
@@ -201,14 +203,7 @@ Result<void> exchange_values(WriteTxn& txn, const Ends& ends, const Slot& from, 
 }
 
 /// Exchanges by way of a third name, which holds a version and so is nobody's.
-Result<void> exchange_mixed(WriteTxn& txn, const Slot& from, const Slot& to) {
-  const std::string aside_name = fmt::format(".exchange-{}", txn.next_version());
-  const Slot aside{from.dir, aside_name, false};
-  if (const auto ok = rename(txn, from, aside, RenameMode::replace); !ok) return ok.error();
-  if (const auto ok = rename(txn, to, from, RenameMode::no_replace); !ok) return ok.error();
-  if (const auto ok = rename(txn, aside, to, RenameMode::no_replace); !ok) return ok.error();
-  return {};
-}
+Result<void> exchange_mixed(WriteTxn& txn, const Slot& from, const Slot& to);
 
 /// The value `source` at `from` to `to`, where `target` is now. `shadowed`: a directory stands there, too.
 Result<void> move_value(WriteTxn& txn, const Ends& ends, const Slot& from, const Slot& to, RenameMode mode,
@@ -242,7 +237,6 @@ Result<void> move_value(WriteTxn& txn, const Ends& ends, const Slot& from, const
   Entry moved = value.resolved;
   moved.version = txn.next_version();
   txn.record(describe_move(txn, ends, from, to, moved, replaced));
-  rows::prune_implicit(txn, from);
   return {};
 }
 
@@ -258,10 +252,14 @@ Result<Renamed> rename_value(WriteTxn& txn, const Slot& from, const Slot& to, Re
   const Renamed moved{source->inode, false};
   const bool shadowed = rows::is_shadowed(txn, *ends->to, to);
   if (auto ok = move_value(txn, *ends, from, to, mode, *source, target, shadowed); !ok) return ok.error();
+  rows::prune_implicit(txn, from);
   return moved;
 }
 
-Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
+namespace {
+
+/// As rename(), but implicit directories stay, also if they are left empty: something may come to them yet.
+Result<Renamed> rename_only(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
   const Result<Ends> ends = resolve(txn, from, to);
   if (!ends) return ends.error();
   const Slot to_value{to.dir, to.name, false};
@@ -293,12 +291,28 @@ Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMo
     if (!to_directory) return Errc::not_directory;
     if (target->entry.inode == source->entry.inode) return renamed;
     if (is_below(txn, to.dir, source->entry.inode)) return {Errc::invalid, "a directory cannot move below itself"};
-    if (Result<void> ok = remove_directory(txn, to.dir, to.name); !ok) return ok.error();
+    if (Result<void> ok = rows::remove_empty_directory(txn, to.dir, to.name); !ok) return ok.error();
     source = find_name(txn, from.dir, from.name);
     if (!source) return source.error();
   }
   if (Result<void> ok = move_directory(txn, *ends, from, to, source->entry); !ok) return ok.error();
-  rows::prune_implicit(txn, from);
+  return renamed;
+}
+
+Result<void> exchange_mixed(WriteTxn& txn, const Slot& from, const Slot& to) {
+  const std::string aside_name = fmt::format(".exchange-{}", txn.next_version());
+  const Slot aside{from.dir, aside_name, false};
+  if (const auto ok = rename_only(txn, from, aside, RenameMode::replace); !ok) return ok.error();
+  if (const auto ok = rename_only(txn, to, from, RenameMode::no_replace); !ok) return ok.error();
+  if (const auto ok = rename_only(txn, aside, to, RenameMode::no_replace); !ok) return ok.error();
+  return {};
+}
+
+}  // namespace
+
+Result<Renamed> rename(WriteTxn& txn, const Slot& from, const Slot& to, RenameMode mode) {
+  const Result<Renamed> renamed = rename_only(txn, from, to, mode);
+  if (renamed) rows::prune_implicit(txn, from);
   return renamed;
 }
 

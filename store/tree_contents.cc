@@ -153,8 +153,6 @@ Result<Entry> set_type(WriteTxn& txn, const Located& node, ValueType type) {
   entry.xattrs = xattrs;
   rows::TypedStorage storage;
   if (type == ValueType::bytes && text->size() > kInlineBytesMax) {
-    if (target->path) rows::count(txn, *target->path, 0, -static_cast<int64_t>(entry.bytes_charged()));
-    rows::drop_value(txn, entry);
     if (!target->path) return {Errc::invalid, "the file has no name"};
     if (Result<void> ok = rows::write_chunks(txn, *target->path, entry, *text); !ok) return ok.error();
   } else {

@@ -129,7 +129,7 @@ void erase_expired(WriteTxn& txn, const DirPath& path) {
 
 }  // namespace
 
-Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view component) {
+Result<void> rows::remove_empty_directory(WriteTxn& txn, DirId dir, std::string_view component) {
   const Slot slot{dir, component, true};
   const std::optional<Entry> entry = rows::load(txn.rows(), slot);
   if (!entry) return rows::load(txn.rows(), {dir, component, false}) ? Errc::not_directory : Errc::not_found;
@@ -144,7 +144,12 @@ Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view compone
     directory = *rows::load(txn.rows(), slot);
   }
   rows::erase_directory(txn, **path, directory);
-  rows::prune_implicit(txn, slot);
+  return {};
+}
+
+Result<void> remove_directory(WriteTxn& txn, DirId dir, std::string_view component) {
+  if (auto done = rows::remove_empty_directory(txn, dir, component); !done) return done;
+  rows::prune_implicit(txn, {dir, component, true});
   return {};
 }
 

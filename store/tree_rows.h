@@ -82,6 +82,8 @@ Result<Entry> make_directory(WriteTxn& txn, const DirPath& parent, std::string_v
 
 /// Removes directories upwards from that of `gone`, whose row has just gone, as long as they are implicit and empty.
 void prune_implicit(WriteTxn& txn, const Slot& gone);
+/// As kvfs::remove_directory(), but the directory it was in stays.
+Result<void> remove_empty_directory(WriteTxn& txn, DirId dir, std::string_view component);
 /// Whether the directory has rows, be they of values that have expired and were not swept yet. `near` is a row of it,
 /// or one that was there: the search begins there.
 bool has_rows(const WriteTxn& txn, DirId dir, std::string_view near);

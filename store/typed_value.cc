@@ -430,7 +430,7 @@ Result<std::string> text_of(WriteTxn& txn, const Entry& entry, const StagedValue
   for (const auto& [index, ref] : value.chunks()) {
     const uint64_t start = uint64_t{index} * kChunkBytes;
     const uint64_t end = std::min(start + kChunkBytes, value.size);
-    if (end <= from) continue;
+    if (end <= std::max(start, from)) continue;  // also what a truncation has left beyond the end
     if (const auto got = value.read_chunk(index, chunk.data()); !got) return got.error();
     const uint64_t begin = std::max(start, from);
     std::memcpy(text.data() + (begin - from), chunk.data() + (begin - start), end - begin);

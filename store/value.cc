@@ -445,6 +445,7 @@ Result<void> apply_value(WriteTxn& txn, const DirPath* path, Entry& entry, const
 
 Result<void> write_chunks(WriteTxn& txn, const DirPath& path, Entry& entry, std::string_view bytes) {
   const uint64_t before = entry.bytes_charged();
+  if (entry.type != ValueType::bytes) drop_value(txn, entry);
   if (entry.chunked) erase_chunks(txn, entry.inode);
   entry.inline_value = {};
   entry.chunked = true;

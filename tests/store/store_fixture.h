@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "store/check.h"
 #include "store/store.h"
 
 namespace kvfs {
@@ -104,6 +105,13 @@ class StoreTest : public testing::Test {
 
   CollectionInfo info() {
     return store_->read([&](const ReadTxn& txn) { return list_collections(txn, tenant_).at(0); });
+  }
+
+  /// What a check of the store finds, a line each.
+  std::string findings() {
+    std::string out;
+    for (const CheckFinding& finding : check_store(*store_).findings) out += finding.where + ": " + finding.what + "\n";
+    return out;
   }
 
   std::atomic<uint64_t> clock_ns_{kStartNs};

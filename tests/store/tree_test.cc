@@ -266,5 +266,51 @@ TEST_F(TreeTest, AStreamingReaderSeesTheValueItOpened) {
   EXPECT_EQ(got, old_value);
 }
 
+// An implicit directory goes with its last entry; not while a rename is about to bring the next one.
+TEST_F(TreeTest, ADirectoryComesToTheImplicitOneWhoseOnlyEntryItReplaces) {
+  ASSERT_TRUE(put("p/x", "1"));
+  const DirId p = directory(collection_, "p");
+  mkdir(p, "q");
+  ASSERT_TRUE(remove("p/x"));
+  ASSERT_TRUE(put("a/f", "precious"));
+  EXPECT_EQ(rename(collection_, "a", p, "q"), "ok");
+  EXPECT_EQ(value("p/q/f"), "precious");
+  EXPECT_EQ(keys(), "p/q/f");
+  EXPECT_EQ(findings(), "");
+}
+
+TEST_F(TreeTest, ExchangesDoNotDependOnTheirOrder) {
+  for (const bool turned : {false, true}) {
+    SCOPED_TRACE(turned);
+    ASSERT_TRUE(put("h/i", "1"));
+    ASSERT_TRUE(put("a/x", "2"));
+    const DirId h = directory(collection_, "h");
+    EXPECT_EQ(turned ? rename(h, "i", collection_, "a", RenameMode::exchange)
+                     : rename(collection_, "a", h, "i", RenameMode::exchange),
+              "ok");
+    EXPECT_EQ(value("a"), "1");
+    EXPECT_EQ(value("h/i/x"), "2");
+    EXPECT_EQ(findings(), "");
+    ASSERT_TRUE(remove("a") && remove("h/i/x"));
+    (void)rmdir(h, "i");
+    (void)rmdir(collection_, "h");
+  }
+}
+
+TEST_F(TreeTest, ADirectoryWhoseOwnValueHasAnotherNameStaysInItsCollection) {
+  ASSERT_TRUE(put("a", "own"));
+  ASSERT_TRUE(put("a/b", "x"));
+  const Result<DirId> other = store_->write([&](WriteTxn& txn) { return ensure_collection(txn, tenant_, "other"); });
+  const auto own = store_->read([&](const ReadTxn& txn) {
+    const Slot slot{collection_, "a", false};
+    return Located{slot, "a", *find_entry(txn, slot)};
+  });
+  ASSERT_EQ(write([&](WriteTxn& txn) { return link(txn, own, collection_, "z"); }), "ok");
+  EXPECT_EQ(rename(collection_, "a", *other, "a"), "cross_tenant");
+  EXPECT_EQ(rename(collection_, "a", collection_, "moved"), "ok");
+  EXPECT_EQ(value("moved"), "own");
+  EXPECT_EQ(findings(), "");
+}
+
 }  // namespace
 }  // namespace kvfs

@@ -67,11 +67,6 @@ class TypedValueTest : public StoreTest {
       return count;
     });
   }
-  std::string findings() {
-    std::string out;
-    for (const CheckFinding& finding : check_store(*store_).findings) out += finding.where + ": " + finding.what + "\n";
-    return out;
-  }
   static std::vector<std::string> numbered(size_t count, const std::string& prefix = "member:") {
     std::vector<std::string> out;
     for (size_t i = 0; i < count; ++i) out.push_back(prefix + std::to_string(i));
@@ -388,6 +383,40 @@ TEST_F(TypedValueTest, CopiesAndRenamesKeepTypeAndMembers) {
   EXPECT_EQ(entry("moved").keys, 499U);
   EXPECT_EQ(add_number("c2", 1), "10");
   EXPECT_EQ(add_number("counter", 1), "10");
+  EXPECT_EQ(findings(), "");
+}
+
+TEST_F(TypedValueTest, LargeBytesTakeThePlaceOfACounterOrSet) {
+  const std::string large(kInlineBytesMax + 1000, 'x');
+  ASSERT_TRUE(put("large", large));
+  add_number("counter", 5);
+  add("small", {"x"});
+  add("many", numbered(500));
+  for (const char* to : {"counter", "small", "many"}) {
+    ASSERT_EQ(write([&](WriteTxn& txn) { return copy_key(txn, collection_, "large", collection_, to); }), "ok") << to;
+    EXPECT_EQ(value(to), large) << to;
+    EXPECT_EQ(findings(), "") << to;
+  }
+  EXPECT_EQ(info().bytes, 4 * large.size());
+  for (const char* key : {"counter", "small", "many", "large"}) EXPECT_TRUE(remove(key));
+  EXPECT_EQ(info().bytes, 0U);
+}
+
+// A truncated file still has what was staged beyond its end, as holes.
+TEST_F(TypedValueTest, AStagedTextThatWasCutHasNothingBeyondItsEnd) {
+  add("set", {"x"});
+  const Result<Located> node = locate(collection_, "set");
+  const std::string line = "0123456\n";
+  std::string text;
+  while (text.size() < 100'000) text += line;
+  StagedValue staged(store_->chunks());
+  staged.size = text.size();
+  for (uint32_t index = 0; index * kChunkBytes < text.size(); ++index)
+    ASSERT_TRUE(staged.stage_chunk(index, std::string_view(text).substr(index * kChunkBytes, kChunkBytes)));
+  for (uint32_t index = 2; index < 300; ++index) staged.stage_hole(index);
+  EXPECT_EQ(write([&](WriteTxn& txn) { return set_value(txn, *node, staged, ValueChange{}); }), "ok");
+  staged.published();
+  EXPECT_EQ(value("set"), line);
   EXPECT_EQ(findings(), "");
 }
 
