@@ -1,15 +1,13 @@
 #include "daemon/api_keys.h"
 
 #include <fmt/format.h>
-#include <string.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <set>
 #include <sstream>
 
 #include "daemon/config_value.h"
+#include "daemon/text_file.h"
 #include "store/key.h"
 
 namespace kvfs {
@@ -68,12 +66,9 @@ class Collector {
 
 /// Lines of a file without comments, each with its number.
 Result<std::vector<std::pair<int, std::string>>> read_lines(const std::string& path, const std::string& origin) {
-  errno = 0;
-  std::ifstream in(path);
-  if (!in) {
-    const Errc code = errno == ENOENT ? Errc::not_found : errno == EACCES ? Errc::access_denied : Errc::io;
-    return {code, fmt::format("{}: keys_file {}: {}", origin, path, ::strerror(errno))};
-  }
+  const auto text = read_text_file(path);
+  if (!text) return {text.error().code, fmt::format("{}: keys_file {}", origin, text.error().detail)};
+  std::istringstream in(*text);
   std::vector<std::pair<int, std::string>> lines;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {

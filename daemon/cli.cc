@@ -6,6 +6,8 @@
 
 #include "daemon/api_keys.h"
 #include "daemon/mount_options.h"
+#include "net/listen_address.h"
+#include "store/key.h"
 
 namespace kvfs {
 
@@ -24,8 +26,29 @@ void add_salvage_flag(CLI::App& app, CommonOptions& options) {
       "Open a store with a damaged journal, with what is readable of it");
 }
 
+namespace {
+
+/// What is only texts to the table of options.
+Result<void> check_texts(const Config& config) {
+  const auto named = [&](const char* section, const char* key, const Error& error) -> Result<void> {
+    return {Errc::invalid, config.origin(section, key) + ": " + key + ": " + error.message()};
+  };
+  for (const char* section : {"http", "resp"}) {
+    for (const std::string& address : config.list(section, "listen"))
+      if (const auto parsed = ListenAddress::parse(address); !parsed) return named(section, "listen", parsed.error());
+    if (const auto tenant = check_name(config.text(section, "anonymous_tenant"), "tenant"); !tenant)
+      return named(section, "anonymous_tenant", tenant.error());
+    if (const auto collection = check_name(config.text(section, "default_collection"), "collection"); !collection)
+      return named(section, "default_collection", collection.error());
+  }
+  return {};
+}
+
+}  // namespace
+
 std::variant<Config, Failure> load_config(const CommonOptions& options) {
   ConfigSources sources;
+  sources.directory = options.directory;
   if (!options.config_file.empty()) sources.file = options.config_file;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
@@ -41,6 +64,7 @@ std::variant<Config, Failure> load_config(const CommonOptions& options) {
   if (!config) return Failure{ExitCode::configuration, config.error().message()};
   if (const auto keys = configured_keys(*config); !keys)
     return Failure{ExitCode::configuration, keys.error().message()};
+  if (const auto texts = check_texts(*config); !texts) return Failure{ExitCode::configuration, texts.error().message()};
   return std::move(*config);
 }
 

@@ -16,6 +16,7 @@ namespace kvfs {
 
 /// Options that stand before and after subcommands.
 struct CommonOptions {
+  std::string directory;  // where it was typed; a daemon leaves it
   std::string config_file;
   std::vector<std::string> settings;  // arguments of -o
 };

@@ -21,7 +21,10 @@ int run_order(const Order& order, const CommonOptions& common) {
   const Result<std::string> answer =
       ask_running(std::get<StoreOptions>(chosen).engine.path, order.request, bar.function());
   bar.clear();
-  if (!answer) return report(failure_of(answer.error()));
+  if (!answer) {
+    const bool busy = answer.error().code == Errc::busy;
+    return report({busy ? ExitCode::store_locked : ExitCode::failure, answer.error().message()});
+  }
   fmt::print("{}", *answer);
   return static_cast<int>(ExitCode::ok);
 }

@@ -33,7 +33,7 @@ int run_load(const LoadCommand& command, const CommonOptions& common) {
   options.progress = bar.function();
   const Result<LoadReport> done = load(**store, input, options);
   bar.clear();
-  if (!done) return report(failure_of(done.error()));
+  if (!done) return report({ExitCode::failure, done.error().message()});
   if (const Result<void> synced = (*store)->sync(); !synced) return report(failure_of(synced.error()));
   fmt::print("{} entries loaded", done->entries);
   if (done->existing != 0) fmt::print(", {} directories existed", done->existing);

@@ -19,8 +19,6 @@ struct MountCommand {
 int run_mount(MountCommand command, CommonOptions common) {
   if (command.debug) common.settings.push_back("log.level=debug");
   if (command.single_thread) common.settings.push_back("mount.threads=1");
-  // The daemon leaves this directory, and reads the file again at SIGHUP.
-  if (!common.config_file.empty()) common.config_file = std::filesystem::absolute(common.config_file);
   const std::string mount_point = std::filesystem::absolute(command.mount_point).lexically_normal();
   auto loaded = load_config(common);
   if (const auto* failure = std::get_if<Failure>(&loaded)) return report(*failure);

@@ -18,11 +18,6 @@ constexpr std::string_view kDefaultFile = "/etc/kvfs/kvfs.ini";
 constexpr std::string_view kTenantPrefix = "tenant ";
 constexpr std::string_view kEnvironmentPrefix = "KVFS_";
 
-/// The section of the table that a section of a file belongs to.
-std::string_view table_section(std::string_view section) {
-  return section.substr(0, kTenantPrefix.size()) == kTenantPrefix ? std::string_view("tenant") : section;
-}
-
 /// What Kubernetes sets for a service named kvfs or kvfs-SOMETHING.
 bool made_by_kubernetes(std::string_view name) {
   return name.find("_SERVICE_") != std::string_view::npos || name.find("_PORT") != std::string_view::npos;
@@ -35,18 +30,37 @@ std::string with_port(const std::string& address, std::string_view port) {
   return address.substr(0, colon + 1) + std::string(port);
 }
 
+std::string_view table_section(std::string_view section) { return Config::table_section(section); }
+
+/// The tenant's name as the sections of tenants spell it.
+std::string_view tenant_of(std::string_view section) { return trimmed(section.substr(kTenantPrefix.size())); }
+
 Result<void> check_section(std::string_view section, std::string_view where) {
   if (section == "tenant" || find_config_section(table_section(section)) == nullptr) {
     return {Errc::invalid, fmt::format("{}: unknown section [{}]; accepted: {}", where, section, accepted_sections())};
   }
   if (table_section(section) != section) {
-    const auto name = check_name(trimmed(section.substr(kTenantPrefix.size())), "tenant");
+    const auto name = check_name(tenant_of(section), "tenant");
     if (!name) return {Errc::invalid, fmt::format("{}: [{}]: {}", where, section, name.error().message())};
   }
   return {};
 }
 
 }  // namespace
+
+std::string_view Config::table_section(std::string_view section) {
+  return section.starts_with(kTenantPrefix) ? std::string_view("tenant") : section;
+}
+
+void Config::add_tenant(std::string_view section) {
+  if (table_section(section) == section) return;
+  const std::string tenant(tenant_of(section));
+  if (std::find(tenants_.begin(), tenants_.end(), tenant) == tenants_.end()) tenants_.push_back(tenant);
+}
+
+std::string Config::absolute(const std::string& path) const {
+  return std::filesystem::absolute(std::filesystem::path(directory_) / path).lexically_normal().string();
+}
 
 const ConfigKey& Config::row(std::string_view section, std::string_view key) const {
   const ConfigKey* found = find_config_key(table_section(section), key);
@@ -74,29 +88,23 @@ Result<void> Config::assign(const Assignment& assignment) {
     return {};
   }
   std::string text(value);
-  if (row->type == ConfigType::path && !text.empty() && text != "-") {
-    text = std::filesystem::absolute(text).lexically_normal().string();
-  }
+  if (row->type == ConfigType::path && !text.empty() && text != "-") text = absolute(text);
   target = {.text = std::move(text), .origin = origin};
   return {};
 }
 
 Result<void> Config::load_file(const std::string& path) {
-  file_ = path;
-  auto ini = read_ini(path);
+  file_ = absolute(path);
+  auto ini = read_ini(file_, path);
   if (!ini) return ini.error();
   for (const auto& [section, line] : ini->sections) {
     if (auto known = check_section(section, fmt::format("{}:{}", path, line)); !known) return known;
-    if (table_section(section) == section) continue;
-    const std::string tenant(trimmed(std::string_view(section).substr(kTenantPrefix.size())));
-    if (std::find(tenants_.begin(), tenants_.end(), tenant) == tenants_.end()) tenants_.push_back(tenant);
+    add_tenant(section);
   }
   for (const auto& [raw_section, key, value, line] : ini->assignments) {
     const std::string where = fmt::format("{}:{}", path, line);
     std::string section = raw_section;
-    if (table_section(section) != section) {
-      section = tenant_section(trimmed(std::string_view(section).substr(kTenantPrefix.size())));
-    }
+    if (table_section(section) != section) section = tenant_section(tenant_of(section));
     const ConfigKey* row = find_config_key(table_section(section), key);
     const bool list = row != nullptr && row->type == ConfigType::list;
     if (row != nullptr && !list && values_.contains({section, key})) {
@@ -149,12 +157,15 @@ Result<void> Config::load_environment(const EnvironmentMap& environment) {
 
 Result<void> Config::load_flags(const std::vector<FlagSetting>& flags) {
   std::vector<std::pair<std::string, std::string>> given;
-  for (const auto& [section, key, value, origin] : flags) {
+  for (const auto& [raw_section, key, value, origin] : flags) {
+    const std::string section =
+        table_section(raw_section) == raw_section ? raw_section : tenant_section(tenant_of(raw_section));
     const ConfigKey* known = find_config_key(table_section(section), key);
     const std::pair name{section, key};
     const bool again = std::find(given.begin(), given.end(), name) != given.end();
     const bool append = again && known != nullptr && known->type == ConfigType::list;
     if (auto done = assign({section, key, value, origin, append}); !done) return done;
+    add_tenant(section);
     given.push_back(name);
   }
   return {};
@@ -162,6 +173,7 @@ Result<void> Config::load_flags(const std::vector<FlagSetting>& flags) {
 
 Result<Config> Config::load(const ConfigSources& sources) {
   Config config;
+  config.directory_ = sources.directory;
   std::optional<std::string> file = sources.file;
   if (!file) {
     const auto named = sources.environment.find("KVFS_CONFIG");

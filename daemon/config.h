@@ -30,6 +30,8 @@ struct ConfigSources {
   std::optional<std::string> file;
   EnvironmentMap environment;
   std::vector<FlagSetting> flags;
+  /// Where relative paths begin; empty: in the current directory, which a daemon leaves.
+  std::string directory = {};
 };
 
 /// Immutable after load(); copies are independent.
@@ -54,6 +56,8 @@ class Config {
   /// section tenant_section(NAME).
   const std::vector<std::string>& tenants() const { return tenants_; }
   static std::string tenant_section(std::string_view tenant) { return "tenant " + std::string(tenant); }
+  /// The section of the table that a section belongs to: "tenant" for those of tenants.
+  static std::string_view table_section(std::string_view section);
 
   /// The file that was read; empty: none.
   const std::string& file() const { return file_; }
@@ -80,12 +84,15 @@ class Config {
   Result<void> load_file(const std::string& path);
   Result<void> load_environment(const EnvironmentMap& environment);
   Result<void> load_replaced_names(const EnvironmentMap& environment);
+  void add_tenant(std::string_view section);
+  std::string absolute(const std::string& path) const;
   Result<void> load_flags(const std::vector<FlagSetting>& flags);
   const ConfigKey& row(std::string_view section, std::string_view key) const;
 
   std::map<std::pair<std::string, std::string>, Value> values_;  // what is not at its default
   std::vector<std::string> tenants_;
   std::string file_;
+  std::string directory_;
 };
 
 /// The table as a documented INI file with every option commented out at its default: the shipped kvfs.ini.

@@ -82,8 +82,9 @@ inline constexpr std::array kMountRows = {
         .help =
             "The kernel's requests come over io_uring, which makes most of what is done with files up to twice as fast "
             "(Linux 6.14). auto: where the parameter enable_uring of the kernel's module fuse is Y; a kvfs of root "
-            "sets it for the moment of mounting. yes: or the mount fails. no: never, nor with one thread. There is a "
-            "thread for each CPU.",
+            "sets it for the moment of mounting. yes: or the mount fails. no: never, nor with one thread, and auto "
+            "means it "
+            "with auto_unmount. There is a thread for each CPU.",
         .choices = "auto, yes, no"},
     ConfigKey{
         .section = "mount",

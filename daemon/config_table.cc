@@ -85,15 +85,22 @@ std::string describe_type(const ConfigKey& key) {
   return {};
 }
 
+namespace {
+constexpr int64_t kDurationMsMax = int64_t{100} * 365 * 24 * 3600 * 1000;  // may be added to any time
+}
+
 Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
   const auto outcome = [](const auto& result) -> Result<void> {
     if (!result) return result.error();
     return {};
   };
-  const auto at_least = [&](const Result<uint64_t>& parsed, std::string_view unit) -> Result<void> {
+  const auto within = [&](const Result<uint64_t>& parsed, std::string_view unit, int64_t most) -> Result<void> {
     if (!parsed) return parsed.error();
-    if (*parsed >= static_cast<uint64_t>(key.minimum)) return {};
-    return {Errc::invalid, fmt::format("is too small: at least {}{}", key.minimum, unit)};
+    const auto maximum = static_cast<uint64_t>(std::min(key.maximum, most));
+    if (*parsed < static_cast<uint64_t>(key.minimum))
+      return {Errc::invalid, fmt::format("is too small: at least {}{}", key.minimum, unit)};
+    if (*parsed > maximum) return {Errc::invalid, fmt::format("is too large: at most {}{}", maximum, unit)};
+    return {};
   };
   switch (key.type) {
     case ConfigType::text:
@@ -101,11 +108,11 @@ Result<void> check_config_value(const ConfigKey& key, std::string_view value) {
     case ConfigType::list:
       return {};
     case ConfigType::size:
-      return at_least(parse_size(value), " bytes");
+      return within(parse_size(value), " bytes", key.maximum);
     case ConfigType::duration:
-      return at_least(parse_duration_ms(value), "ms");
+      return within(parse_duration_ms(value), "ms", kDurationMsMax);
     case ConfigType::own_duration:
-      return value == "store" ? Result<void>() : outcome(parse_duration_ms(value));
+      return value == "store" ? Result<void>() : within(parse_duration_ms(value), "ms", kDurationMsMax);
     case ConfigType::boolean:
       return outcome(parse_boolean(value));
     case ConfigType::integer:

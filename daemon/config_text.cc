@@ -66,8 +66,9 @@ std::string Config::print() const {
     for (const ConfigKey& row : config_table()) {
       if (row.section != table_name) continue;
       const std::string value = text(name, row.key);
-      const std::string line =
-          without_trailing_space(fmt::format("{} = {}", row.key, row.secret && !value.empty() ? kMask : value));
+      const bool hidden = row.secret && !value.empty();  // a comment: what is printed may be read again
+      const std::string line = hidden ? fmt::format("#{} = {}", row.key, kMask)
+                                      : without_trailing_space(fmt::format("{} = {}", row.key, value));
       result += fmt::format("{:<{}} ; {}\n", line, kValueColumn, origin(name, row.key));
     }
   };

@@ -182,23 +182,27 @@ std::vector<ControlFile> Daemon::control_files() {
           {.name = "config", .in_tenants = false, .read = config}};
 }
 
-Result<void> Daemon::reload(const Config& config) {
-  const auto options = http_options(config);
-  if (!options) return options.error();
-  if (http_) {
-    if (auto done = http_->reload(*options); !done) return done;
-  }
-  const auto resp = resp_options(config);
-  if (!resp) return resp.error();
-  if (resp_) {
-    if (auto done = resp_->reload(*resp); !done) return done;
-  }
-  if (auto done = apply_tenants(config, *store_); !done) return done;
-  store_->set_eviction(store_options(config).eviction);
-  store_->set_trash(store_options(config).trash);
-  const std::lock_guard lock(config_mutex_);
-  config_text_ = config.print();
-  return {};
+Result<std::function<Result<void>()>> Daemon::prepare_reload(const Config& config) {
+  std::vector<std::function<void()>> doors;
+  const auto prepare = [&](auto& server, const auto& options) -> Result<void> {
+    if (!options) return options.error();
+    if (!server) return {};
+    auto prepared = server->prepare_reload(*options);
+    if (!prepared) return prepared.error();
+    doors.push_back(std::move(*prepared));
+    return {};
+  };
+  if (auto done = prepare(http_, http_options(config)); !done) return done.error();
+  if (auto done = prepare(resp_, resp_options(config)); !done) return done.error();
+  return std::function<Result<void>()>([this, config, doors = std::move(doors)]() -> Result<void> {
+    if (auto done = apply_tenants(config, *store_); !done) return done;
+    for (const auto& take_over : doors) take_over();
+    store_->set_eviction(store_options(config).eviction);
+    store_->set_trash(store_options(config).trash);
+    const std::lock_guard lock(config_mutex_);
+    config_text_ = config.print();
+    return {};
+  });
 }
 
 Result<void> Daemon::stop() {

@@ -30,7 +30,7 @@ class Daemon {
   /// What it takes from whoever runs it. Both outlive it.
   struct Surroundings {
     EventWaiter& events;
-    /// Reads the configuration again and calls reload(); the outcome, for people. Called from any thread.
+    /// Reads the configuration again and takes it over; the outcome, for people. Called from any thread.
     std::function<Result<std::string>()> reload;
   };
   /// Returns when everything answers, or with everything undone. `mount_point` nullopt: no mount.
@@ -42,8 +42,9 @@ class Daemon {
   /// The addresses that it serves, for people; without the mount.
   std::vector<std::string> urls() const;
 
-  /// Takes over the options that may change while it runs. Errors: invalid; then everything stays as it was.
-  Result<void> reload(const Config& config);
+  /// What takes over the options that may change while it runs; until it is called everything stays as it was. Errors:
+  /// invalid; when it is called, those of the store, which then lacks settings of tenants.
+  Result<std::function<Result<void>()>> prepare_reload(const Config& config);
 
   /// Drains the doors, publishes what the mount has staged, unmounts, makes everything durable. Errors: io.
   Result<void> stop();

@@ -1,16 +1,13 @@
 #include "daemon/ini_file.h"
 
-#include <errno.h>
 #include <fmt/format.h>
 #include <ini.h>
-#include <string.h>
 
 #include <algorithm>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 
 #include "daemon/config_value.h"
+#include "daemon/text_file.h"
 
 namespace kvfs {
 
@@ -20,6 +17,7 @@ namespace {
 struct Parse {
   std::string_view rest;
   int line = 0;
+  bool may_go_on = false;  // an indented line continues the value before
   std::string error;
   int error_line = 0;
   IniFile file;
@@ -32,6 +30,8 @@ struct Parse {
 };
 
 void note_section(Parse& parse, std::string_view line) {
+  const bool indented = line.starts_with(' ') || line.starts_with('\t');
+  if (indented && parse.may_go_on) return;  // may begin with an IPv6 address
   line = trimmed(line);
   if (line.empty() || line.front() != '[') return;
   const size_t end = line.find(']');
@@ -41,6 +41,7 @@ void note_section(Parse& parse, std::string_view line) {
     return parse.fail(fmt::format("a section's name is longer than {} bytes", kIniSectionBytesMax));
   }
   parse.file.sections.push_back({std::string(name), parse.line});
+  parse.may_go_on = false;
 }
 
 /// Where a ; after a space stands, or the end.
@@ -74,6 +75,7 @@ char* read_line(char* buffer, int capacity, void* context) {
 int take_assignment(void* context, const char* section, const char* key, const char* value) {
   auto& parse = *static_cast<Parse*>(context);
   parse.file.assignments.push_back({section, key, value, parse.line});
+  parse.may_go_on = true;
   return 1;
 }
 
@@ -102,17 +104,10 @@ Result<IniFile> parse_ini(std::string_view text, std::string_view name) {
   return std::move(parse.file);
 }
 
-Result<IniFile> read_ini(const std::string& path) {
-  errno = 0;
-  std::ifstream in(path);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || in.bad()) {
-    const int error = errno == 0 ? EIO : errno;
-    const Errc code = error == ENOENT ? Errc::not_found : error == EACCES ? Errc::access_denied : Errc::io;
-    return {code, fmt::format("configuration file {}: {}", path, ::strerror(error))};
-  }
-  return parse_ini(text.str(), path);
+Result<IniFile> read_ini(const std::string& path, std::string_view name) {
+  const auto text = read_text_file(path);
+  if (!text) return {text.error().code, "configuration file " + text.error().detail};
+  return parse_ini(*text, name);
 }
 
 }  // namespace kvfs

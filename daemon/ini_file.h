@@ -32,6 +32,6 @@ struct IniFile {
 /// `name` is what errors call the text. Errors: invalid, as "NAME:LINE: what is wrong".
 Result<IniFile> parse_ini(std::string_view text, std::string_view name);
 /// Errors: not_found, access_denied, io (naming the file), invalid.
-Result<IniFile> read_ini(const std::string& path);
+Result<IniFile> read_ini(const std::string& path, std::string_view name);
 
 }  // namespace kvfs

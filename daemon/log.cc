@@ -39,7 +39,7 @@ std::unique_ptr<spdlog::formatter> formatter(const std::string& format, bool wit
 
 }  // namespace
 
-Result<void> set_up_log(const Config& config, bool foreground) {
+Result<std::function<void()>> prepare_log(const Config& config, bool foreground) {
   const std::string path = config.text("log", "file");
   const bool to_syslog = path.empty() && !foreground;
   std::shared_ptr<spdlog::sinks::sink> sink;
@@ -51,14 +51,14 @@ Result<void> set_up_log(const Config& config, bool foreground) {
     else
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
   } catch (const spdlog::spdlog_ex& error) {
-    return {Errc::access_denied, fmt::format("{}: file = {}: {}", config.origin("log", "file"), path, error.what())};
+    return Error{Errc::access_denied,
+                 fmt::format("{}: file = {}: {}", config.origin("log", "file"), path, error.what())};
   }
   auto logger = std::make_shared<spdlog::logger>("kvfs", std::move(sink));
   logger->set_formatter(formatter(config.text("log", "format"), !to_syslog));
   logger->set_level(spdlog::level::from_str(config.text("log", "level")));
   logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
-  return {};
+  return std::function<void()>([logger = std::move(logger)] { spdlog::set_default_logger(logger); });
 }
 
 }  // namespace kvfs

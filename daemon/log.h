@@ -1,13 +1,15 @@
 // The log: spdlog's default logger as [log] asks for it.
 #pragma once
 
+#include <functional>
+
 #include "daemon/config.h"
 #include "store/result.h"
 
 namespace kvfs {
 
-/// Makes, or with SIGHUP makes anew, the logger that everything logs to. `foreground`: without a file to standard
-/// error, otherwise to syslog. Errors: access_denied (the file; then the logger before stays).
-Result<void> set_up_log(const Config& config, bool foreground);
+/// What makes, or with SIGHUP makes anew, the logger that everything logs to; until it is called the one before stays.
+/// `foreground`: without a file to standard error, otherwise to syslog. Errors: access_denied (the file).
+Result<std::function<void()>> prepare_log(const Config& config, bool foreground);
 
 }  // namespace kvfs

@@ -1,7 +1,11 @@
 // The executable: parses the command line and hands over to a subcommand.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <functional>
+#include <system_error>
 
 #include "daemon/cli.h"
 #include "daemon/version.h"
@@ -11,7 +15,8 @@ namespace {
 int check_or_print(const kvfs::CommonOptions& common, bool print) {
   auto loaded = kvfs::load_config(common);
   if (const auto* failure = std::get_if<kvfs::Failure>(&loaded)) return kvfs::report(*failure);
-  if (print) std::fputs(std::get<kvfs::Config>(loaded).print().c_str(), stdout);
+  if (print && (std::fputs(std::get<kvfs::Config>(loaded).print().c_str(), stdout) < 0 || std::fflush(stdout) != 0))
+    return kvfs::report({kvfs::ExitCode::failure, std::string("cannot print: ") + std::strerror(errno)});
   return static_cast<int>(kvfs::ExitCode::ok);
 }
 
@@ -21,6 +26,8 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is told as a full disk is
   CLI::App app("A key-value store that can be mounted. See kvfs(1).", "kvfs");
   kvfs::CommonOptions common;
+  std::error_code gone;
+  common.directory = std::filesystem::current_path(gone).string();
   bool print_config = false;
   bool check_config = false;
   std::function<int()> run;

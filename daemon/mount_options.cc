@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/config.h"
 #include "daemon/config_table.h"
 #include "daemon/config_value.h"
 
@@ -29,13 +30,25 @@ constexpr std::array kAliases = {
     Alias{"noacl", "acl", "no"},
 };
 
-/// What FUSE and the kernel understand.
-constexpr std::array<std::string_view, 20> kPassed = {
-    "atime",      "noatime",     "diratime", "nodiratime",   "relatime",
-    "norelatime", "strictatime", "lazytime", "nolazytime",   "suid",
-    "nosuid",     "dev",         "nodev",    "exec",         "noexec",
-    "sync",       "async",       "dirsync",  "auto_unmount", "default_permissions",
+/// What libfuse takes.
+constexpr std::array<std::string_view, 13> kPassed = {
+    "atime",
+    "noatime",
+    "suid",
+    "nosuid",
+    "dev",
+    "nodev",
+    "exec",
+    "noexec",
+    "sync",
+    "async",
+    "dirsync",
+    "auto_unmount",
+    "default_permissions",
 };
+
+/// What is so, as far as it makes a difference here, and what libfuse has no word for: lines of fstab have them.
+constexpr std::array<std::string_view, 5> kSoAnyway = {"relatime", "diratime", "nodiratime", "lazytime", "nolazytime"};
 
 /// For mount(8), fstab and systemd, of no meaning to a file system.
 constexpr std::array<std::string_view, 12> kIgnored = {
@@ -49,7 +62,7 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
 }
 
 bool ignored(std::string_view option) {
-  return option.empty() || contains(kIgnored, option) ||
+  return option.empty() || contains(kIgnored, option) || contains(kSoAnyway, option) ||
          std::any_of(kIgnoredPrefixes.begin(), kIgnoredPrefixes.end(),
                      [&](std::string_view prefix) { return option.substr(0, prefix.size()) == prefix; });
 }
@@ -69,6 +82,11 @@ std::vector<std::string> split_options(std::string_view list) {
   return options;
 }
 
+constexpr size_t npos = std::string::npos;
+
+/// Between section and key: the last, since a tenant's name may have some.
+size_t dot_of(const std::string& name) { return name.rfind('.'); }
+
 Result<FlagSetting> parse_option(const std::string& option, const std::string& origin) {
   for (const Alias& alias : kAliases) {
     if (option == alias.option) return FlagSetting{"mount", std::string(alias.key), std::string(alias.value), origin};
@@ -80,7 +98,7 @@ Result<FlagSetting> parse_option(const std::string& option, const std::string& o
     const std::string value = option.substr(equals + 1);
     if (name == "fsname" || name == "source") return FlagSetting{"mount", "source", value, origin};
     if (name == "max_read") return FlagSetting{"mount", "options", option, origin};
-    const size_t dot = name.find('.');
+    const size_t dot = dot_of(name);
     if (dot != std::string::npos) return FlagSetting{name.substr(0, dot), name.substr(dot + 1), value, origin};
     if (find_config_key("mount", name) != nullptr) return FlagSetting{"mount", name, value, origin};
   }
@@ -101,9 +119,8 @@ Result<std::vector<FlagSetting>> parse_mount_options(std::string_view list) {
     if (ignored(option)) continue;
     const size_t equals = option.find('=');
     const ConfigKey* known = nullptr;
-    if (const size_t dot = option.find('.'); dot < equals && equals != std::string::npos) {
-      known = find_config_key(option.substr(0, dot), option.substr(dot + 1, equals - dot - 1));
-    }
+    if (const size_t dot = dot_of(option.substr(0, equals)); equals != npos && dot != npos)
+      known = find_config_key(Config::table_section(option.substr(0, dot)), option.substr(dot + 1, equals - dot - 1));
     const bool secret = known != nullptr && known->secret;
     const std::string origin = "-o " + (secret ? option.substr(0, equals) : option);
     auto setting = parse_option(option, origin);

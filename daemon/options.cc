@@ -75,6 +75,10 @@ MountOptions mount_options(const Config& config, const std::string& mount_point)
   options.loop.threads_max = static_cast<unsigned>(config.integer("mount", "threads"));
   const std::string io_uring = config.text("mount", "io_uring");
   options.io_uring = io_uring == "yes" ? IoUring::yes : io_uring == "no" ? IoUring::no : IoUring::automatic;
+  // fusermount3 looks for one error of a mount whose daemon has died, which over io_uring is another one for a while.
+  const bool unmounts_itself =
+      std::find(options.fuse_options.begin(), options.fuse_options.end(), "auto_unmount") != options.fuse_options.end();
+  if (unmounts_itself && options.io_uring == IoUring::automatic) options.io_uring = IoUring::no;
   options.read_ahead_bytes = config.size("mount", "read_ahead");
   auto& files = options.filesystem;
   files.entry_timeout_s = seconds(config.duration_ms("mount", "entry_timeout"));

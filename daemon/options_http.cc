@@ -7,9 +7,7 @@ namespace kvfs {
 Result<http::HttpOptions> http_options(const Config& config) {
   const auto count = [&](std::string_view key) { return static_cast<size_t>(config.integer("http", key)); };
   const auto bytes = [&](std::string_view key) { return static_cast<size_t>(config.size("http", key)); };
-  const auto milliseconds = [&](std::string_view key) {
-    return static_cast<uint32_t>(config.duration_ms("http", key));
-  };
+  const auto milliseconds = [&](std::string_view key) { return config.duration_ms("http", key); };
   http::HttpOptions options;
   options.listen = config.list("http", "listen");
   options.threads = count("threads");

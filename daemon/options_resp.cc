@@ -7,9 +7,7 @@ namespace kvfs {
 Result<resp::RespOptions> resp_options(const Config& config) {
   const auto count = [&](std::string_view key) { return static_cast<size_t>(config.integer("resp", key)); };
   const auto bytes = [&](std::string_view key) { return static_cast<size_t>(config.size("resp", key)); };
-  const auto milliseconds = [&](std::string_view key) {
-    return static_cast<uint32_t>(config.duration_ms("resp", key));
-  };
+  const auto milliseconds = [&](std::string_view key) { return config.duration_ms("resp", key); };
   constexpr uint32_t kKeepaliveSeconds = 300;
   resp::RespOptions options;
   options.listen = config.list("resp", "listen");

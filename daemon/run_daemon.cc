@@ -50,9 +50,13 @@ class Reloader {
     auto loaded = load_config(common_);
     if (const auto* failure = std::get_if<Failure>(&loaded)) return {Errc::invalid, failure->message};
     const Config& config = std::get<Config>(loaded);
-    auto done = set_up_log(config, foreground_);
-    if (done) done = daemon_->reload(config);
-    if (!done) return done.error();
+    // All that can be refused, before anything is taken over.
+    const auto daemon = daemon_->prepare_reload(config);
+    if (!daemon) return daemon.error();
+    const auto log = prepare_log(config, foreground_);
+    if (!log) return log.error();
+    if (const auto done = (*daemon)(); !done) return done.error();
+    (*log)();
     std::string said = "configuration and log file taken over\n";
     for (const std::string& key : running_.changed_beyond_reload(config))
       said += fmt::format("{} takes effect at the next start\n", key);
@@ -111,9 +115,9 @@ int run_daemon(const CommonOptions& common, const Config& config, const std::opt
                bool foreground, Readiness readiness) {
   try {
     EventWaiter events;
-    if (const auto log = set_up_log(config, foreground); !log) {
-      return fail({ExitCode::configuration, log.error().message()}, readiness);
-    }
+    const auto log = prepare_log(config, foreground);
+    if (!log) return fail({ExitCode::configuration, log.error().message()}, readiness);
+    (*log)();
     const std::string limited = allow_connections(config);
     Reloader reloader(common, config, foreground);
     auto started = Daemon::start(config, mount_point, {events, [&reloader] { return reloader.reload(); }});

@@ -23,7 +23,7 @@ size_t EventSource::copy_text(std::span<char> out) {
 }
 
 void EventSource::rest_heartbeat() {
-  const uint32_t heartbeat_ms = context_.options.watch_heartbeat_ms;
+  const auto heartbeat_ms = static_cast<int64_t>(context_.options.watch_heartbeat_ms);
   due_ms_ = heartbeat_ms == 0 ? 0 : steady_now_ms() + heartbeat_ms;
 }
 

@@ -52,13 +52,13 @@ struct HttpOptions {
   int backlog = 1024;
 
   // Times; 0: none.
-  uint32_t header_timeout_ms = 15'000;  // from a request's first byte to its last header
-  uint32_t idle_timeout_ms = 75'000;    // between requests
-  uint32_t read_timeout_ms = 30'000;    // between two reads of a body
-  uint32_t write_timeout_ms = 30'000;   // a client that takes nothing of an answer
-  uint32_t request_timeout_ms = 0;      // until a request's turn: then 504, or 408 where its body is late
-  uint32_t drain_timeout_ms = 10'000;   // at stop(): for requests in flight
-  uint32_t ready_grace_ms = 0;          // at stop(): /ready fails this long before listeners close
+  uint64_t header_timeout_ms = 15'000;  // from a request's first byte to its last header
+  uint64_t idle_timeout_ms = 75'000;    // between requests
+  uint64_t read_timeout_ms = 30'000;    // between two reads of a body
+  uint64_t write_timeout_ms = 30'000;   // a client that takes nothing of an answer
+  uint64_t request_timeout_ms = 0;      // until a request's turn: then 504, or 408 where its body is late
+  uint64_t drain_timeout_ms = 10'000;   // at stop(): for requests in flight
+  uint64_t ready_grace_ms = 0;          // at stop(): /ready fails this long before listeners close
 
   // Rates. Beyond them: 429.
   RateLimit key_rate;
@@ -66,8 +66,8 @@ struct HttpOptions {
 
   // Watches.
   size_t watch_buffer_bytes_max = 1 * kMiB;  // held for one slow reader; then it is told that it missed changes
-  uint32_t watch_heartbeat_ms = 15'000;
-  uint32_t long_poll_ms_max = 60'000;
+  uint64_t watch_heartbeat_ms = 15'000;
+  uint64_t long_poll_ms_max = 60'000;
   size_t watches_max = 10'000;
 
   // Compression of answers.

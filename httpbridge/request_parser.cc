@@ -79,6 +79,7 @@ void RequestParser::refuse(int status, std::string_view detail, error_code& ec) 
 
 void RequestParser::on_request_impl(beast::http::verb method, string_view method_name, string_view target, int version,
                                     error_code& ec) {
+  authority_ = {};
   request_.method = method_of(method);
   request_.method_name = view(method_name);
   std::string_view path = view(target);
@@ -97,8 +98,11 @@ void RequestParser::on_request_impl(beast::http::verb method, string_view method
       return refuse(501, "this server is no proxy", ec);
     else if (scheme == std::string_view::npos)
       return refuse(400, "the request target must begin with '/'", ec);
-    else
+    else {
+      authority_ = path.substr(scheme + 3, rest == std::string_view::npos ? rest : rest - scheme - 3);
+      if (authority_.empty() || authority_.front() == ':') return refuse(400, "the request target names no host", ec);
       path = rest == std::string_view::npos ? std::string_view("/") : path.substr(rest);
+    }
   }
   const size_t question = path.find('?');
   request_.path = question == 0 ? std::string_view("/") : path.substr(0, question);
@@ -212,6 +216,7 @@ void RequestParser::on_header_impl(error_code& ec) {
   if (const auto length = content_length()) request_.content_length = *length;
   if (!request_.http_1_0 && request_.headers.host.data() == nullptr)
     return refuse(400, "HTTP/1.1 requests name a Host", ec);
+  if (!authority_.empty()) request_.headers.host = authority_;  // RFC 9112 3.2.2
 }
 
 void RequestParser::on_body_init_impl(const boost::optional<uint64_t>&, error_code&) {}

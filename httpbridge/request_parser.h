@@ -59,6 +59,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   size_t trailer_bytes_ = 0;
   bool has_length_ = false;
   bool in_trailer_ = false;
+  std::string_view authority_;  // of a target in absolute form
   int refused_status_ = 0;
   std::string_view refused_detail_;  // static
 };

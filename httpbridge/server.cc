@@ -72,7 +72,7 @@ class HttpServer::Impl {
 
   Result<void> open(size_t threads);
   void accept(Worker::Seat seat, Descriptor connection, const Listener& on);
-  Result<void> reload(const HttpOptions& options);
+  Result<std::function<void()>> prepare_reload(const HttpOptions& options);
   void stop();
 
   const std::unique_ptr<Service> service_;
@@ -111,7 +111,7 @@ Result<void> HttpServer::Impl::open(size_t threads) {
                                               [this](Worker::Seat seat, Descriptor connection, const Listener& on) {
                                                 accept(std::move(seat), std::move(connection), on);
                                               });
-    if (!listener && parsed->optional && listener.error().code == Errc::invalid) continue;
+    if (!listener && parsed->optional && listener.error().code == Errc::not_found) continue;
     if (!listener) return listener.error();
     if (!(*listener)->address().local && options.keys.empty() && !options.anonymous)
       return {
@@ -151,7 +151,7 @@ void HttpServer::Impl::accept(Worker::Seat seat, Descriptor connection, const Li
   session->start();
 }
 
-Result<void> HttpServer::Impl::reload(const HttpOptions& options) {
+Result<std::function<void()>> HttpServer::Impl::prepare_reload(const HttpOptions& options) {
   TlsContext tls;
   if (tls_) {
     auto made = make_tls_context(options.tls);
@@ -161,12 +161,15 @@ Result<void> HttpServer::Impl::reload(const HttpOptions& options) {
   }
   for (const auto& listener : listeners_)
     if (!listener->address().local && options.keys.empty() && !service_->options().anonymous)
-      return {Errc::invalid, "the last API key cannot be removed while listening on " + listener->address().text};
-  if (auto r = service_->reload(options); !r) return r;
-  if (log_) log_->reopen();
-  const std::lock_guard lock(tls_mutex_);
-  if (tls) tls_ = std::move(tls);
-  return {};
+      return Error{Errc::invalid, "the last API key cannot be removed while listening on " + listener->address().text};
+  auto policy = service_->prepare_reload(options);
+  if (!policy) return policy.error();
+  return std::function<void()>([this, tls = std::move(tls), policy = std::move(*policy)] {
+    policy();
+    if (log_) log_->reopen();
+    const std::lock_guard lock(tls_mutex_);
+    if (tls) tls_ = tls;
+  });
 }
 
 void HttpServer::Impl::stop() {
@@ -194,7 +197,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Store& store, HttpOptions 
   std::unique_ptr<AccessLog> log;
   if (!options.access_log.empty()) {
     auto opened = AccessLog::open(options.access_log);
-    if (!opened) return opened.error();
+    if (!opened) return Error{Errc::invalid, "http.access_log: " + opened.error().message()};
     log = std::move(*opened);
   }
   auto service = Service::make(store, std::move(options), threads);
@@ -226,7 +229,9 @@ std::vector<std::string> HttpServer::urls() const {
   return urls;
 }
 
-Result<void> HttpServer::reload(const HttpOptions& options) { return impl_->reload(options); }
+Result<std::function<void()>> HttpServer::prepare_reload(const HttpOptions& options) {
+  return impl_->prepare_reload(options);
+}
 std::string HttpServer::metrics_text() const { return prometheus_text(*impl_->service_); }
 
 void HttpServer::stop() { impl_->stop(); }

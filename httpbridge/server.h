@@ -32,9 +32,9 @@ class HttpServer {
   /// What GET /metrics answers, for other ways to it. Also after stop().
   std::string metrics_text() const;
 
-  /// Replaces keys, rates, CORS origins and certificates without touching connections (SIGHUP). Errors: invalid; then
-  /// everything stays as it was.
-  Result<void> reload(const HttpOptions& options);
+  /// What replaces keys, rates, CORS origins and certificates without touching connections (SIGHUP), and cannot fail;
+  /// until it is called everything stays as it was. Errors: invalid.
+  Result<std::function<void()>> prepare_reload(const HttpOptions& options);
 
   /// Drains: /ready fails, listeners close, requests in flight finish within drain_timeout_ms. Idempotent.
   void stop();

@@ -1,6 +1,8 @@
 #include "httpbridge/service.h"
 
+#include <limits.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -36,15 +38,27 @@ int64_t monotonic_ns() {
 
 bool changes_data(const Route& route) { return route.access == Access::write || route.access == Access::admin; }
 
+/// Whether a Host field names this machine by an address, or by a name that nobody else gives away.
+bool is_own_name(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.find(':'));
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  if (!host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
+  char own[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(own, HOST_NAME_MAX) == 0 && host == own;
+}
+
 /// A browser names the page that asks, and asks without permission what needs no preflight. Whoever needs no key here
 /// must not be written for by any page that his browser shows.
-bool is_foreign_page(const Headers& headers, const std::vector<std::string>& cors_origins) {
+/// By `loopback` a name must be one of this machine's: any name may lead to it (DNS rebinding).
+bool is_foreign_page(const Headers& headers, const std::vector<std::string>& cors_origins, bool loopback) {
   std::string_view origin = headers.origin;
   if (origin.data() == nullptr) return false;
   for (const std::string& allowed : cors_origins)
     if (allowed == "*" || allowed == origin) return false;
   const size_t scheme = origin.find("://");
-  return scheme == std::string_view::npos || origin.substr(scheme + 3) != headers.host;
+  if (scheme == std::string_view::npos || origin.substr(scheme + 3) != headers.host) return true;
+  return loopback && !is_own_name(headers.host);
 }
 
 }  // namespace
@@ -91,13 +105,14 @@ Result<std::shared_ptr<const Policy>> Service::make_policy(Store& store, const H
       std::make_shared<Policy>(Policy{std::move(*keys), options.cors_origins, options.key_rate, options.address_rate}));
 }
 
-Result<void> Service::reload(const HttpOptions& options) {
+Result<std::function<void()>> Service::prepare_reload(const HttpOptions& options) {
   auto policy = make_policy(store_, options);
   if (!policy) return policy.error();
-  const std::lock_guard lock(policy_mutex_);
-  policy_ = std::move(*policy);
-  policy_generation_.fetch_add(1);
-  return {};
+  return std::function<void()>([this, made = std::move(*policy)] {
+    const std::lock_guard lock(policy_mutex_);
+    policy_ = made;
+    policy_generation_.fetch_add(1);
+  });
 }
 
 std::shared_ptr<const Policy> Service::policy() const {
@@ -201,7 +216,7 @@ bool Service::authenticate(Connection& connection, Request& request, Response& r
   }
   request.caller = *caller;
   if (credential.data() == nullptr && changes_data(route) &&
-      is_foreign_page(request.headers, connection.policy->cors_origins)) {
+      is_foreign_page(request.headers, connection.policy->cors_origins, connection.loopback)) {
     fail(request, response, 403, "without an API key a page of another origin may change nothing; see cors_origins");
     return false;
   }
@@ -327,12 +342,13 @@ Service::Next Service::plan_body(Context& context, Request& request, Response& r
     fail(request, response, 415, "Content-Encoding is not taken; send the body as it is");
     return Next::answer;
   }
-  const bool streams = route.body == BodyUse::value && (request.chunked || request.content_length > kInlineBytesMax);
-  const uint64_t limit = streams ? options_.value_bytes_max : options_.body_bytes_max;
+  const bool by_value = route.body == BodyUse::value;
+  const bool streams = by_value && (request.chunked || request.content_length > kInlineBytesMax);
+  const uint64_t limit = by_value ? options_.value_bytes_max : options_.body_bytes_max;
   if (request.content_length > limit) {
     fail(request, response, 413,
-         streams ? "the value is larger than value_bytes_max, " + std::to_string(limit) + " bytes"
-                 : "the body is larger than body_bytes_max, " + std::to_string(limit) + " bytes");
+         by_value ? "the value is larger than value_bytes_max, " + std::to_string(limit) + " bytes"
+                  : "the body is larger than body_bytes_max, " + std::to_string(limit) + " bytes");
     return Next::answer;
   }
   if (route.before_body != nullptr && (streams || request.headers.expect.data() != nullptr)) {

@@ -89,7 +89,8 @@ class Service {
   /// Of what a handler threw.
   void fail_unexpectedly(Request& request, Response& response, const std::exception& e) const;
 
-  Result<void> reload(const HttpOptions& options);
+  /// Takes nothing over yet: what it returns does, and cannot fail.
+  Result<std::function<void()>> prepare_reload(const HttpOptions& options);
   std::shared_ptr<const Policy> policy() const;
 
   void set_draining() { draining_.store(true); }

@@ -82,7 +82,9 @@ void Session::guarded(Body&& body) {
   }
 }
 
-void Session::set_deadline(uint32_t after_ms) { deadline_ms_ = after_ms == 0 ? 0 : worker_.coarse_now_ms() + after_ms; }
+void Session::set_deadline(uint64_t after_ms) {
+  deadline_ms_ = after_ms == 0 ? 0 : worker_.coarse_now_ms() + static_cast<int64_t>(after_ms);
+}
 
 void Session::run() {
   size_t budget = worker_.options().pipelined_requests_max;
@@ -508,6 +510,7 @@ void Session::abort() {
   if (stage_ == Stage::source) account();  // cut short
   stage_ = Stage::closed;
   response_.source.reset();
+  worker_.loop().remove(transport_.fd());
   transport_.close();
   worker_.remove(*this);
 }

@@ -85,7 +85,7 @@ class Session final : public std::enable_shared_from_this<Session>, private Even
   void send_direct(std::span<const char> bytes);
   void await_source();
   void linger();
-  void set_deadline(uint32_t after_ms);
+  void set_deadline(uint64_t after_ms);
   void account();
   void log_request(uint64_t duration_us);
 

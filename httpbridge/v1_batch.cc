@@ -212,6 +212,8 @@ void tell_failure(Response& response, const Error& error, size_t index, const Ba
 }  // namespace
 
 Result<void> v1_batch(Context& context, Request& request, Response& response) {
+  if (has_precondition(request.headers))
+    return {Errc::invalid, "a batch has no version of its own: conditions go into its operations (if_match, ...)"};
   if (auto valid = validate_json(request.body); !valid) return valid.error();
   std::string_view list = trim_json(request.body);
   if (list.front() == '{') {

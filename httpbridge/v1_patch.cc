@@ -45,6 +45,8 @@ Result<uint64_t> parse_content_range(std::string_view field, size_t body_bytes) 
   const auto first = parse_offset(field.substr(0, dash));
   const auto last = parse_offset(field.substr(dash + 1, slash - dash - 1));
   if (!first || !last || *last < *first || *last - *first + 1 != body_bytes) return malformed;
+  if (const std::string_view whole = field.substr(slash + 1); whole != "*")
+    if (const auto length = parse_offset(whole); !length || *length <= *last) return malformed;
   return *first;
 }
 

@@ -1,4 +1,6 @@
 // GET, HEAD, PUT and DELETE of one key: raw bytes, their type, ETags, conditions, ranges, time to live.
+#include <algorithm>
+
 #include "httpbridge/byte_parts.h"
 #include "httpbridge/http_date.h"
 #include "httpbridge/precondition.h"
@@ -20,7 +22,11 @@ constexpr std::string_view kUnknownType = "application/octet-stream";
 
 /// A stored page must not run with the rights of this server's own console.
 bool runs_in_browsers(std::string_view type) {
-  return type.find("html") != std::string_view::npos || type.find("xml") != std::string_view::npos;
+  const auto names = [&](std::string_view what) {
+    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
+    return std::search(type.begin(), type.end(), what.begin(), what.end(), same) != type.end();
+  };
+  return names("html") || names("xml");
 }
 
 void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
@@ -36,16 +42,21 @@ void tell_entry(Response& response, const Entry& entry, uint64_t now_ms) {
   response.add("Last-Modified", formatted);
   if (entry.expires_ms != 0) response.add("Kvfs-Ttl", format_ttl(entry.expires_ms, now_ms));
   if (runs_in_browsers(entry.content_type)) response.add("Content-Security-Policy", "sandbox");
-  if (entry.type != ValueType::bytes) response.add("Kvfs-Type", to_string(entry.type));
+  if (entry.type == ValueType::bytes) return;
+  response.add("Kvfs-Type", to_string(entry.type));
+  response.add("Vary", "Accept");
 }
 
-/// Ranges are for GET. If-Range: a range counts only for the version (or the date) the client has a part of.
-bool range_counts(const Request& request, const Entry& entry) {
+/// Ranges are for GET. If-Range: a range counts only for the version the client has a part of. A date tells no two
+/// versions of one second apart (RFC 9110 8.8.2.2): it counts where the last change is a minute ago.
+bool range_counts(const Request& request, const Entry& entry, uint64_t now_ms) {
+  constexpr int64_t kMinuteMs = 60'000;
   const Headers& headers = request.headers;
   if (headers.range.data() == nullptr || request.method != Method::get) return false;
   if (headers.if_range.empty()) return true;
   if (headers.if_range.front() == '"') return headers.if_range == etag(entry.version);
-  return parse_http_date(headers.if_range) == entry.mtime_ns / 1'000'000'000;
+  return static_cast<int64_t>(now_ms) - entry.mtime_ns / 1'000'000 >= kMinuteMs &&
+         parse_http_date(headers.if_range) == entry.mtime_ns / 1'000'000'000;
 }
 
 Result<void> fill_body(const ReadTxn& txn, const Entry& entry, ByteRange range, bool head, Response& response) {
@@ -82,7 +93,7 @@ Result<void> answer_entry(const ReadTxn& txn, const Entry& entry, const Request&
   }
   ByteRange range{0, entry.size};
   response.add("Accept-Ranges", "bytes");
-  if (range_counts(request, entry)) {
+  if (range_counts(request, entry, txn.now_ms())) {
     const RangeOutcome outcome = evaluate_range(request.headers.range, entry.size);
     if (outcome.kind == RangeOutcome::Kind::unsatisfiable) {
       const std::string size = std::to_string(entry.size);

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/descriptor.h"
+#include "store/descriptor.h"
 #include "net/event_loop.h"
 
 namespace kvfs {
@@ -23,7 +23,10 @@ class Acceptor final : private EventLoop::Handler {
   /// Begins to accept. False: out of resources (errno). REQUIRES: once, before the loop runs.
   bool start();
   /// Takes no more connections.
-  void close() { listening_.close(); }
+  void close() {
+    loop_.remove(listening_.get());
+    listening_.close();
+  }
 
  private:
   void on_ready(EventLoop::Event) override { accept(); }

@@ -49,6 +49,8 @@ bool EventLoop::add(int fd, Handler& handler) {
   return ::epoll_ctl(set_, EPOLL_CTL_ADD, fd, &wanted) == 0;
 }
 
+void EventLoop::remove(int fd) { (void)::epoll_ctl(set_, EPOLL_CTL_DEL, fd, nullptr); }
+
 void EventLoop::wake() const {
   const uint64_t one = 1;
   // Fails where the counter is full, and then it is readable already.

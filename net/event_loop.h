@@ -64,9 +64,12 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// `handler` is called whenever something becomes possible on `fd` that was not before, until `fd` is closed.
-  /// It must outlive the turn in which `fd` is closed: until the next settle(). False: out of resources (errno).
+  /// `handler` is called whenever something becomes possible on `fd` that was not before, until remove(). It must
+  /// outlive the turn of that: until the next settle(). False: out of resources (errno).
   bool add(int fd, Handler& handler);
+  /// Before `fd` is closed: closing alone leaves it in the set for as long as a process that was forked meanwhile still
+  /// has it (epoll(7)). No-op where it was not added.
+  void remove(int fd);
   /// Any thread: `run` is called by the loop's thread, before events that come later. What comes after stop() is
   /// dropped with the loop.
   void post(std::function<void()> run);

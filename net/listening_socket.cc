@@ -33,7 +33,7 @@ Error listen_error(const ListenAddress& address, int why) {
               what + "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one"};
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-      return {Errc::invalid, what + "this machine has no such address"};
+      return {Errc::not_found, what + "this machine has no such address"};
     default:
       return {Errc::io, what + std::strerror(why)};
   }
@@ -126,7 +126,7 @@ Result<ResolvedAddress> resolve(const ListenAddress& address) {
   asio::io_context io;
   const auto found = tcp::resolver(io).resolve(out.host, std::to_string(out.port), tcp::resolver::passive, error);
   if (error || found.empty())
-    return {Errc::invalid, "cannot listen on " + out.text + ": " + (error ? error.message() : "no such host")};
+    return {Errc::not_found, "cannot listen on " + out.text + ": " + (error ? error.message() : "no such host")};
   for (const auto& entry : found) add(entry.endpoint());
   return out;
 }

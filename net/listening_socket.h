@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/descriptor.h"
+#include "store/descriptor.h"
 #include "net/listen_address.h"
 #include "net/socket_address.h"
 #include "store/result.h"
@@ -19,7 +19,7 @@ struct ResolvedAddress : ListenAddress {
   std::vector<SocketAddress> endpoints;  // several where a name has several addresses; with port 0 one alone
 };
 
-/// "localhost" needs no name service. Errors: invalid (a host name that has no address).
+/// "localhost" needs no name service. Errors: invalid (malformed), not_found (a host name that has no address).
 Result<ResolvedAddress> resolve(const ListenAddress& address);
 
 /// The path of a Unix socket that somebody listens on; removed at its end.
@@ -44,8 +44,8 @@ struct Listening {
 /// Each endpoint has `copies` sockets that share its port (SO_REUSEPORT), but a Unix socket one alone. The path that a
 /// server which is no more left behind is taken over; addresses of a name that this machine does not have are left out.
 /// `backlog`: connections that wait to be accepted; the kernel has a limit of its own (somaxconn).
-/// Errors: busy (in use), access_denied, exists (the path is no socket), invalid (no such address), io; each says what
-/// to do. REQUIRES: copies > 0.
+/// Errors: busy (in use), access_denied, exists (the path is no socket), not_found (no such address), io; each says
+/// what to do. REQUIRES: copies > 0.
 Result<Listening> listen_on(const ResolvedAddress& address, int backlog, size_t copies);
 
 }  // namespace kvfs

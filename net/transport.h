@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-#include "net/descriptor.h"
+#include "store/descriptor.h"
 
 namespace kvfs {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 
 namespace kvfs::resp {
@@ -45,7 +46,9 @@ std::optional<long double> parse_float(std::string_view text) {
 
 std::string format_float(long double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::string text = fmt::format("{:.17f}", value);
+  // Not fmt: its version 9 puts a 0 before some numbers from 1e100 on.
+  char digits[5 * 1024];  // the largest has 4,933 before the point
+  std::string text(digits, static_cast<size_t>(std::snprintf(digits, sizeof digits, "%.17Lf", value)));
   if (text.find('.') != text.npos) {
     text.erase(text.find_last_not_of('0') + 1);
     if (text.ends_with('.')) text.pop_back();

@@ -54,9 +54,9 @@ struct RespOptions {
   size_t connections_max = 10'000;
   int backlog = 511;
   uint32_t tcp_keepalive_s = 300;      // 0: off
-  uint32_t idle_timeout_ms = 0;        // a client that sends nothing, subscribers excepted; 0: none
-  uint32_t write_timeout_ms = 60'000;  // a client that takes nothing of its replies; 0: none
-  uint32_t auth_timeout_ms = 30'000;   // until TLS is agreed upon and, where it is needed, AUTH has been given; 0: none
+  uint64_t idle_timeout_ms = 0;        // a client that sends nothing, subscribers excepted; 0: none
+  uint64_t write_timeout_ms = 60'000;  // a client that takes nothing of its replies; 0: none
+  uint64_t auth_timeout_ms = 30'000;   // until TLS is agreed upon and, where it is needed, AUTH has been given; 0: none
 
   // Rates of commands. A client beyond them is read from again when there is room.
   RateLimit key_rate;

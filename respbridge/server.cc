@@ -22,7 +22,7 @@ class RespServer::Impl {
   Result<void> listen();
   void run();
   void stop();
-  Result<void> reload(const RespOptions& options);
+  Result<std::function<void()>> prepare_reload(const RespOptions& options);
 
   std::vector<uint16_t> ports() const { return ports_; }
   std::vector<std::string> urls() const { return urls_; }
@@ -36,23 +36,26 @@ class RespServer::Impl {
   size_t next_worker_ = 0;                            // the first worker's thread only
   std::vector<uint16_t> ports_;
   std::vector<std::string> urls_;
-  std::mutex life_mutex_;  // of stop() and reload()
+  std::mutex life_mutex_;  // of stop() and a reload
 };
 
-Result<void> RespServer::Impl::reload(const RespOptions& options) {
-  const std::lock_guard lock(life_mutex_);
-  if (workers_.empty()) return {};
+Result<std::function<void()>> RespServer::Impl::prepare_reload(const RespOptions& options) {
   TlsContext tls;
   if (has_tls_) {
     Result<TlsContext> made = make_tls_context(options.tls);
     if (!made) return made.error();
     tls = std::move(*made);
   }
-  if (Result<void> done = service_->reload(options); !done || !tls) return done;
-  workers_[0]->loop().post([this, tls] {
-    for (const auto& listener : listeners_) listener->replace_tls(tls);
+  auto keys = service_->prepare_reload(options);
+  if (!keys) return keys.error();
+  return std::function<void()>([this, tls = std::move(tls), keys = std::move(*keys)] {
+    keys();
+    const std::lock_guard lock(life_mutex_);
+    if (!tls || workers_.empty()) return;
+    workers_[0]->loop().post([this, tls] {
+      for (const auto& listener : listeners_) listener->replace_tls(tls);
+    });
   });
-  return {};
 }
 
 Result<void> RespServer::Impl::listen() {
@@ -82,7 +85,7 @@ Result<void> RespServer::Impl::listen() {
       tls = tls_of_all;
     }
     Result<std::unique_ptr<Listener>> listener = Listener::open(workers_[0]->loop(), *service_, *address, tls, next);
-    if (!listener && address->optional && listener.error().code == Errc::invalid) continue;
+    if (!listener && address->optional && listener.error().code == Errc::not_found) continue;
     if (!listener) return listener.error();
     if (!(*listener)->start()) return {Errc::io, text + ": " + std::strerror(errno)};
     const uint16_t port = (*listener)->port();
@@ -131,7 +134,9 @@ Result<std::unique_ptr<RespServer>> RespServer::start(Store& store, RespOptions 
 
 std::vector<uint16_t> RespServer::ports() const { return impl_->ports(); }
 std::vector<std::string> RespServer::urls() const { return impl_->urls(); }
-Result<void> RespServer::reload(const RespOptions& options) { return impl_->reload(options); }
+Result<std::function<void()>> RespServer::prepare_reload(const RespOptions& options) {
+  return impl_->prepare_reload(options);
+}
 void RespServer::stop() { impl_->stop(); }
 
 }  // namespace kvfs::resp

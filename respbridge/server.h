@@ -36,9 +36,9 @@ class RespServer {
   /// The addresses as a person would type them: "redis://127.0.0.1:6379".
   std::vector<std::string> urls() const;
 
-  /// Replaces keys and certificates without touching connections (SIGHUP): who has authenticated stays so. Errors:
-  /// invalid; then everything stays as it was.
-  Result<void> reload(const RespOptions& options);
+  /// What replaces keys, rates and certificates without touching connections (SIGHUP), and cannot fail: who has
+  /// authenticated stays so. Until it is called everything stays as it was. Errors: invalid.
+  Result<std::function<void()>> prepare_reload(const RespOptions& options);
 
   /// Closes listeners, sends the replies of what has been executed, closes connections. Idempotent.
   void stop();

@@ -55,7 +55,9 @@ Result<std::unique_ptr<Service>> Service::make(Store& store, RespOptions options
       return {Errc::invalid, fmt::format("two databases of [resp] are the collection '{}'", name)};
     service->collection_names_.push_back(std::move(name));
   }
-  if (Result<void> ok = service->reload(service->options_); !ok) return ok.error();
+  const auto take_over = service->prepare_reload(service->options_);
+  if (!take_over) return take_over.error();
+  (*take_over)();
   return service;
 }
 
@@ -70,18 +72,20 @@ std::shared_ptr<const KeyTable> Service::keys() const {
   return keys_;
 }
 
-Result<void> Service::reload(const RespOptions& options) {
+Result<std::function<void()>> Service::prepare_reload(const RespOptions& options) {
   Result<std::shared_ptr<const KeyTable>> table =
       KeyTable::build(options.keys, {options.anonymous_tenant, options.anonymous});
   if (!table) return table.error();
   for (const std::string& tenant : (*table)->tenants())
     if (Result<DirId> made = store_.ensure_tenant(tenant); !made) return made.error();
-  const std::lock_guard lock(keys_mutex_);
-  keys_ = std::move(*table);
-  key_rate_ = options.key_rate;
-  address_rate_ = options.address_rate;
-  has_rates_.store(key_rate_.per_second > 0 || address_rate_.per_second > 0, std::memory_order_relaxed);
-  return {};
+  return std::function<void()>(
+      [this, made = std::move(*table), key_rate = options.key_rate, address_rate = options.address_rate] {
+        const std::lock_guard lock(keys_mutex_);
+        keys_ = made;
+        key_rate_ = key_rate;
+        address_rate_ = address_rate;
+        has_rates_.store(key_rate.per_second > 0 || address_rate.per_second > 0, std::memory_order_relaxed);
+      });
 }
 
 int64_t Service::charge(const Client& client, std::string_view address, size_t commands) {

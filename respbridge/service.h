@@ -71,7 +71,8 @@ class Service {
 
   std::shared_ptr<const KeyTable> keys() const;
   /// Errors: invalid; then everything stays.
-  Result<void> reload(const RespOptions& options);
+  /// Takes nothing over yet: what it returns does, and cannot fail.
+  Result<std::function<void()>> prepare_reload(const RespOptions& options);
   /// Counts commands against the rates of the client's key and of `address`: for how many nanoseconds nothing more is
   /// to be read from the client.
   int64_t charge(const Client& client, std::string_view address, size_t commands);

@@ -105,6 +105,7 @@ void Session::close() {
   end_hold();
   if (paused_) service_.statistics().throttled_clients.fetch_sub(1, std::memory_order_relaxed);
   client_.outbox.reset();
+  owner_.loop().remove(transport_.fd());
   transport_.close();
   owner_.closed(self);
 }

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "net/descriptor.h"
+#include "store/descriptor.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
 #include "net/tls.h"

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "store/descriptor.h"
 #include "store/fault_guard.h"
 
 namespace kvfs::lmdb {
@@ -121,9 +122,28 @@ std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(
 
 }  // namespace
 
+// LMDB maps its table of readers, and makes its file without blocks: on a full disk the first access would be a fault.
+Result<void> Env::make_room_for_readers(const EnvOptions& options) {
+  constexpr off_t kReaderBytes = 64;  // a line of the processor's cache
+  const std::string path = options.path + "/lock.mdb";
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return to_error(("open " + path).c_str(), errno);
+  struct stat now {};
+  const bool is_new = ::fstat(file.get(), &now) == 0 && now.st_size == 0;
+  const int failed = ::posix_fallocate(file.get(), 0, (off_t{options.readers_max} + 2) * kReaderBytes);
+  if (failed == ENOSPC && is_new) {
+    (void)::unlink(path.c_str());
+    return to_error(("make " + path).c_str(), failed);
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Env>> Env::open(const EnvOptions& options) {
-  if (!options.read_only && mkdir(options.path.c_str(), 0700) != 0 && errno != EEXIST)
-    return to_error(("mkdir " + options.path).c_str(), errno);
+  if (!options.read_only) {
+    if (mkdir(options.path.c_str(), 0700) != 0 && errno != EEXIST)
+      return to_error(("mkdir " + options.path).c_str(), errno);
+    if (auto made = make_room_for_readers(options); !made) return made.error();
+  }
   struct stat data {};
   uint64_t map_bytes = options.map_bytes != 0 ? options.map_bytes : kMapBytesDefault;
   if (stat((options.path + "/data.mdb").c_str(), &data) == 0)

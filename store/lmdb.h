@@ -58,6 +58,7 @@ class Env {
   Result<void> copy(const std::string& path, bool compact) const;
 
  private:
+  static Result<void> make_room_for_readers(const EnvOptions& options);
   Result<void> check_length(const std::string& file) const;
   uint64_t free_pages_from(uint64_t first) const;
 

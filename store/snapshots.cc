@@ -8,7 +8,9 @@ namespace kvfs {
 
 namespace {
 constexpr uint64_t kLeasePollMs = 1000;
-}
+
+Error no_such(std::string_view name) { return {Errc::not_found, fmt::format("there is no snapshot {}", name)}; }
+}  // namespace
 
 NamedSnapshot::NamedSnapshot(std::string name, DirId tenant, Store& store)
     : name_(std::move(name)),
@@ -69,7 +71,7 @@ Result<Snapshots::Ptr> Snapshots::take(std::string_view name, DirId tenant, uint
 Result<Snapshots::Ptr> Snapshots::find(std::string_view name, DirId tenant) const {
   const std::lock_guard lock(mutex_);
   const auto found = snapshots_.find({tenant, std::string(name)});
-  if (found == snapshots_.end() || found->second->ends_ms() <= store_.now_ms()) return Errc::not_found;
+  if (found == snapshots_.end() || found->second->ends_ms() <= store_.now_ms()) return no_such(name);
   return Ptr(found->second);
 }
 
@@ -85,7 +87,7 @@ std::vector<Snapshots::Ptr> Snapshots::list(DirId tenant) const {
 Result<void> Snapshots::extend(std::string_view name, DirId tenant, uint64_t lease_ms) {
   const std::lock_guard lock(mutex_);
   const auto found = snapshots_.find({tenant, std::string(name)});
-  if (found == snapshots_.end() || found->second->ends_ms() <= store_.now_ms()) return Errc::not_found;
+  if (found == snapshots_.end() || found->second->ends_ms() <= store_.now_ms()) return no_such(name);
   found->second->ends_ms_ = end_of_lease(lease_ms);
   return {};
 }
@@ -95,7 +97,7 @@ Result<void> Snapshots::drop(std::string_view name, DirId tenant) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = snapshots_.find({tenant, std::string(name)});
-    if (found == snapshots_.end()) return Errc::not_found;
+    if (found == snapshots_.end()) return no_such(name);
     dropped = found->second;
     snapshots_.erase(found);
   }

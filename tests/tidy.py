@@ -15,7 +15,7 @@ LAYERS = {
     "fusefs": ["store"],
     "httpbridge": ["store", "net"],
     "respbridge": ["store", "net"],
-    "daemon": ["store", "fusefs", "httpbridge", "respbridge"],
+    "daemon": ["store", "net", "fusefs", "httpbridge", "respbridge"],
     "tests": ["store", "net", "fusefs", "httpbridge", "respbridge", "daemon"],
 }
 # Inside the store: the engine knows rows as bytes only, so it may include nothing above it but these.

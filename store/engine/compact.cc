@@ -75,6 +75,10 @@ Result<CompactReport> compact(const EngineOptions& options) {
   if (rename((copy + "/data.mdb").c_str(), file.c_str()) != 0) return io_error("rename", copy + "/data.mdb", errno);
   if (Result<void> ok = sync_path(base); !ok) return ok.error();
   fs::remove_all(copy, error);
+  // With the lock file of the new one, for which there may be no room later.
+  lmdb::EnvOptions compacted;
+  compacted.path = base;
+  if (auto opened = lmdb::Env::open(compacted); !opened) return opened.error();
   report.bytes_after = file_bytes(file);
   return report;
 }

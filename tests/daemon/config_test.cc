@@ -108,6 +108,33 @@ TEST_F(ConfigTest, AMissingFileIsRefusedByName) {
   EXPECT_TRUE(contains(config.error().message(), "/nonexistent/kvfs.ini"));
 }
 
+// A container whose mounted file is missing finds one; it must not count as an empty configuration.
+TEST_F(ConfigTest, ADirectoryIsNoConfigurationAndNoListOfKeys) {
+  const std::string directory = ::testing::TempDir();
+  const auto config = Config::load({.file = directory, .environment = {}, .flags = {}});
+  ASSERT_FALSE(config);
+  EXPECT_TRUE(contains(config.error().message(), "Is a directory")) << config.error().message();
+  for (const char* section : {"[auth]", "[tenant acme]"}) {
+    const auto keys = configured_keys(load(std::string(section) + "\nkeys_file = " + directory + "\n").value());
+    ASSERT_FALSE(keys) << section;
+    EXPECT_TRUE(contains(keys.error().message(), "Is a directory")) << keys.error().message();
+  }
+}
+
+TEST_F(ConfigTest, SizesAndDurationsHaveAnEnd) {
+  EXPECT_TRUE(contains(refusal("[resp]\npush_bytes_max = 9000000T\n"), "too large"));
+  EXPECT_TRUE(contains(refusal("[http]\nidle_timeout = 40000d\n"), "too large"));
+  EXPECT_TRUE(contains(refusal("[resp]\npipeline_bytes_max = 0\n"), "too small"));
+  EXPECT_EQ(load("[http]\nidle_timeout = 4294968296ms\n")->duration_ms("http", "idle_timeout"), 4294968296U);
+}
+
+TEST_F(ConfigTest, AFlagMayBeOfATenant) {
+  const auto config = load("", {}, "tenant a.b.quota_keys=5,tenant a.b.keys=SECRET").value();
+  EXPECT_EQ(config.tenants(), std::vector<std::string>{"a.b"});
+  EXPECT_EQ(config.integer("tenant a.b", "quota_keys"), 5);
+  EXPECT_FALSE(contains(config.print(), "SECRET")) << config.print();
+}
+
 TEST_F(ConfigTest, TheEnvironmentOfReplacedStoresCountsUnlessOursIsGiven) {
   const auto config = load("", {{"PORT", "8099"}, {"DB_PATH", "/data/db"}}).value();
   EXPECT_EQ(config.text("http", "listen"), "127.0.0.1:8099");
@@ -135,6 +162,13 @@ TEST_F(ConfigTest, ListsGoOnInIndentedLines) {
   EXPECT_EQ(config.list("http", "listen"), (std::vector<std::string>{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}));
 }
 
+TEST_F(ConfigTest, AListGoesOnWithAnAddressInBrackets) {
+  const auto config = load("[http]\nlisten = 127.0.0.1:3300,\n   [::1]:3300\n[resp]\nlisten =\n").value();
+  EXPECT_EQ(config.list("http", "listen"), (std::vector<std::string>{"127.0.0.1:3300", "[::1]:3300"}));
+  EXPECT_TRUE(config.list("resp", "listen").empty());
+  EXPECT_TRUE(contains(refusal("[http]\n  [nowhere]\n"), "unknown section [nowhere]"));
+}
+
 TEST_F(ConfigTest, MountOptionsForOthersAreIgnoredAndCommasCanBeEscaped) {
   EXPECT_TRUE(
       load("", {}, "defaults,_netdev,nofail,noauto,user,x-systemd.automount,x-gvfs-hide,comment=a").has_value());
@@ -153,6 +187,16 @@ TEST_F(ConfigTest, RelativePathsAreThoseOfTheCurrentDirectory) {
   EXPECT_TRUE(path.ends_with("/some/store"));
 }
 
+TEST_F(ConfigTest, RelativePathsBeginWhereTheyWereTyped) {
+  const auto config = Config::load({.file = file("[store]\npath = here\n[log]\nfile = /there\n"),
+                                    .environment = {},
+                                    .flags = {},
+                                    .directory = "/somewhere/else"});
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->text("store", "path"), "/somewhere/else/here");
+  EXPECT_EQ(config->text("log", "file"), "/there");
+}
+
 TEST_F(ConfigTest, PrintingIsAnIniFileOfTheSameValuesWithoutSecrets) {
   const auto config = load("[store]\nfsync = strict\n[tenant acme]\nkeys = hidden-key\nquota_bytes = 10G\n", {},
                            "http.listen=[::1]:1,auth.keys=other-secret=acme")
@@ -162,6 +206,7 @@ TEST_F(ConfigTest, PrintingIsAnIniFileOfTheSameValuesWithoutSecrets) {
   EXPECT_FALSE(contains(printed, "other-secret"));
   const auto again = load(printed);
   ASSERT_TRUE(again.has_value()) << again.error().message();
+  EXPECT_TRUE(configured_keys(*again)) << "masks are no keys";
   for (const ConfigKey& row : config_table()) {
     if (row.section == "tenant" || row.secret) continue;
     EXPECT_EQ(again->text(row.section, row.key), config.text(row.section, row.key)) << row.section << "." << row.key;

@@ -74,11 +74,15 @@ TEST(Auth, AReloadTakesKeysAwayFromOpenConnections) {
   EXPECT_EQ(door.put("/v1/c/k", "v", one).status, 201);
   HttpOptions rotated = two_tenants();
   rotated.keys[0].key = "key-1-new";
-  ASSERT_TRUE(door.service().reload(rotated));
+  {
+    const auto take_over = door.service().prepare_reload(rotated);
+    ASSERT_TRUE(take_over) << take_over.error().message();
+    (*take_over)();
+  }
   EXPECT_EQ(door.get("/v1/c/k", one).status, 401);
   EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-1-new"}}).body, "v");
   rotated.keys[1].tenant = "a/b";
-  EXPECT_FALSE(door.service().reload(rotated));
+  EXPECT_FALSE(door.service().prepare_reload(rotated));
   EXPECT_EQ(door.get("/v1/c/k", {{"X-API-Key", "key-1-new"}}).body, "v");
 }
 
@@ -174,6 +178,24 @@ TEST(RateLimiter, ForgetsFullBuckets) {
   const RateLimit rate{10, 5};
   for (int i = 0; i < 200'000; ++i) limiter.take(rate, "address" + std::to_string(i), int64_t{i} * 1'000'000);
   EXPECT_LT(limiter.size(), 40'000u);
+}
+
+// Any name can be made to lead to 127.0.0.1, and a page that came by it would be its own.
+TEST(Cors, PagesOfNamesThatAreNotThisMachinesChangeNothing) {
+  Door door;
+  const auto put_from = [&](const std::string& host, const std::string& target = "/v1/c/k") {
+    size_t used = 0;
+    return door
+        .feed("PUT " + target + " HTTP/1.1\r\nHost: " + host + "\r\nOrigin: http://" + host +
+                  "\r\nContent-Length: 1\r\n\r\nx",
+              used)
+        .status;
+  };
+  EXPECT_EQ(put_from("rebound.example:3300"), 403);
+  EXPECT_EQ(put_from("localhost", "http://rebound.example/v1/c/k"), 403) << "the target's host counts";
+  for (const char* host : {"localhost:3300", "127.0.0.1:3300", "[::1]:3300", "kvfs.localhost"})
+    EXPECT_LT(put_from(host), 300) << host;
+  EXPECT_EQ(put_from("localhost", "http:///v1/c/k"), 400);
 }
 
 }  // namespace

@@ -104,11 +104,15 @@ TEST_F(TlsTest, AReloadBringsANewCertificate) {
   WireServer server(options());
   EXPECT_EQ(curl(url(server, "/health")), R"({"status":"healthy"})");
   make_certificate("second");
-  ASSERT_TRUE(server.server().reload(options()));
+  {
+    const auto take_over = server.server().prepare_reload(options());
+    ASSERT_TRUE(take_over) << take_over.error().message();
+    (*take_over)();
+  }
   EXPECT_EQ(curl(url(server, "/health")), R"({"status":"healthy"})");
   HttpOptions broken = options();
   broken.tls.key_file = directory_ + "/nowhere.pem";
-  EXPECT_FALSE(server.server().reload(broken));
+  EXPECT_FALSE(server.server().prepare_reload(broken));
   EXPECT_EQ(curl(url(server, "/health")), R"({"status":"healthy"})");
 }
 

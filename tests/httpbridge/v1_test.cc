@@ -185,6 +185,10 @@ TEST(V1, Ranges) {
   }
   EXPECT_EQ(door.ask("HEAD", "/v1/c/k", {}, {{"Range", "bytes=0-1"}}).status, 200);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", tag}}).status, 206);
+  const std::string date = door.get("/v1/c/k").field("Last-Modified");
+  EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", date}}).status, 200) << "may be another of then";
+  door.pass_ms(60'000);
+  EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", date}}).status, 206);
   EXPECT_EQ(door.get("/v1/c/k", {{"Range", "bytes=0-1"}, {"If-Range", "\"1\""}}).status, 200);
 }
 
@@ -320,6 +324,41 @@ TEST(HttpDate, IsABijectionOnSeconds) {
   EXPECT_EQ(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT", in_2026), 784111777);
   EXPECT_EQ(parse_http_date("Thursday, 01-Jan-76 00:00:00 GMT", in_2026), 3'345'062'400) << "50 years ahead";
   EXPECT_EQ(parse_http_date("Saturday, 01-Jan-77 00:00:00 GMT", in_2026), 220'924'800) << "no more than 50";
+}
+
+TEST(V1, APageIsKeptInItsSandboxHoweverItsTypeIsWritten) {
+  Door door;
+  for (const char* type : {"text/html", "TEXT/HTML", "image/SVG+XML", "application/xHtml+xml; charset=utf-8"}) {
+    door.put("/v1/c/page", "<p>", {{"Content-Type", type}});
+    EXPECT_EQ(door.get("/v1/c/page").field("Content-Security-Policy"), "sandbox") << type;
+  }
+}
+
+TEST(V1, APatchsContentRangeLiesInTheLengthItNames) {
+  Door door;
+  door.put("/v1/c/k", "0123456789");
+  for (const char* range : {"bytes 2-3/2", "bytes 2-3/3", "bytes 2-3/x", "bytes 2-3/"})
+    EXPECT_EQ(door.patch("/v1/c/k", "ab", {{"Content-Range", range}}).status, 400) << range;
+  EXPECT_EQ(door.get("/v1/c/k").body, "0123456789");
+  for (const char* range : {"bytes 2-3/4", "bytes 2-3/*"})
+    EXPECT_EQ(door.patch("/v1/c/k", "ab", {{"Content-Range", range}}).status, 204) << range;
+}
+
+TEST(V1, ABatchTakesNoConditionsOfItsOwn) {
+  Door door;
+  const std::string batch = R"({"operations":[{"op":"put","key":"a","value":1}]})";
+  EXPECT_EQ(door.post("/v1/c", batch, {{"If-Match", "\"1\""}}).status, 400);
+  EXPECT_EQ(door.get("/v1/c/a").status, 404);
+  EXPECT_EQ(door.post("/v1/c", batch).status, 200);
+}
+
+TEST(V1, ValueBytesMaxHoldsForShortValuesToo) {
+  HttpOptions options;
+  options.value_bytes_max = 10;
+  options.body_bytes_max = 5;
+  Door door(options);
+  EXPECT_EQ(door.put("/v1/c/k", "0123456789").status, 201);
+  EXPECT_EQ(door.put("/v1/c/k", "0123456789a").status, 413);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "net/descriptor.h"
+#include "store/descriptor.h"
 
 namespace kvfs {
 namespace {
@@ -69,6 +69,25 @@ TEST(EventLoop, WhatIsPostedByWhatWasPostedRunsToo) {
   loop.post(again);
   loop.run();
   EXPECT_EQ(depth, 5);
+}
+
+// As does a child between fork(2) and exec(2).
+TEST(EventLoop, AHandlerThatWasRemovedIsLeftAloneThoughAnotherStillHasItsSocket) {
+  EventLoop loop("test", hooks([] {}));
+  std::string order;
+  Recorder removed(order, 'r');
+  Recorder stays(order, 's');
+  Pipe first, second;
+  ASSERT_TRUE(loop.add(first.read_end.get(), removed));
+  ASSERT_TRUE(loop.add(second.read_end.get(), stays));
+  const Descriptor of_another(::dup(first.read_end.get()));
+  loop.remove(first.read_end.get());
+  first.read_end.close();
+  first.fill();
+  second.fill();
+  loop.post([&] { loop.post([&] { loop.stop(); }); });
+  loop.run();
+  EXPECT_EQ(order, "s");
 }
 
 TEST(EventLoop, WhatThrowsDoesNotTakeTheTurnOfOthers) {

@@ -113,7 +113,7 @@ TEST(ListenOn, ANameNeedsOneAddressThatThisMachineHas) {
   address->endpoints = {missing, missing};
   const auto nowhere = listen_on(*address, 16, 1);
   ASSERT_FALSE(nowhere);
-  EXPECT_EQ(nowhere.error().code, Errc::invalid);
+  EXPECT_EQ(nowhere.error().code, Errc::not_found);
 }
 
 TEST(ListenOn, LocalhostWithAPortIsBothFamilies) {

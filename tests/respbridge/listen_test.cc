@@ -37,7 +37,7 @@ TEST_F(ListenTest, AnAddressThatMayBeMissingIsLeftOut) {
 TEST_F(ListenTest, AnAddressThatIsMissingIsRefused) {
   const auto server = start({"127.0.0.1:0", "[2001:db8::5]:0"});
   ASSERT_FALSE(server);
-  EXPECT_EQ(server.error().code, Errc::invalid);
+  EXPECT_EQ(server.error().code, Errc::not_found);
   EXPECT_NE(server.error().detail.find("[2001:db8::5]:0"), std::string::npos) << server.error().detail;
 }
 

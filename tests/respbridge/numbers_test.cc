@@ -27,6 +27,12 @@ TEST(NumbersTest, FloatsAreWrittenWithoutExponentAndTrailingZeros) {
   EXPECT_EQ(format_float(5000), "5000");
   EXPECT_EQ(format_float(0.1L), "0.1");
   EXPECT_EQ(format_float(-0.0L), "0");
+  for (const long double large : {1e100L, 1e307L, 1e4000L}) {
+    const std::string digits = format_float(large);
+    EXPECT_EQ(digits.find_first_not_of("0123456789"), std::string::npos) << digits;
+    EXPECT_NE(digits.front(), '0') << digits;
+    EXPECT_EQ(parse_float(digits), large) << digits;
+  }
 }
 
 }  // namespace

@@ -83,7 +83,11 @@ TEST_F(RatesTest, ARateOfAddressesHoldsForAllTheirConnectionsAndAReloadEndsIt) {
   EXPECT_EQ(one.receive(7), "+PONG\r\n");
   EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(400));
   options.address_rate = {};
-  ASSERT_TRUE(server_->reload(options));
+  {
+    const auto take_over = server_->prepare_reload(options);
+    ASSERT_TRUE(take_over) << take_over.error().message();
+    (*take_over)();
+  }
   std::string many;
   for (int i = 0; i < 10'000; ++i) many += "PING\r\n";
   Peer other(port());

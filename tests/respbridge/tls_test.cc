@@ -75,7 +75,11 @@ TEST_F(RespTlsTest, AReloadBringsANewCertificateAndKeepsConnections) {
   TlsPeer before(port);
   EXPECT_EQ(before.subject(), "first");
   make_certificate("second");
-  ASSERT_TRUE(server_->reload(options_));
+  {
+    const auto take_over = server_->prepare_reload(options_);
+    ASSERT_TRUE(take_over) << take_over.error().message();
+    (*take_over)();
+  }
   TlsPeer after(port);
   EXPECT_EQ(after.subject(), "second");
   EXPECT_EQ(before.ping(), "+PONG\r\n");
@@ -85,7 +89,7 @@ TEST_F(RespTlsTest, AReloadBringsANewCertificateAndKeepsConnections) {
 TEST_F(RespTlsTest, ABrokenCertificateIsRefusedAndTheOldOneStays) {
   RespOptions broken = options_;
   broken.tls.key_file = directory_.path() + "/nowhere.pem";
-  const auto refused = server_->reload(broken);
+  const auto refused = server_->prepare_reload(broken);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("nowhere.pem"), std::string::npos);
   EXPECT_EQ(TlsPeer(server_->ports().front()).subject(), "first");
