@@ -127,8 +127,6 @@ Result<void> Store::load() {
     return {};
   });
   if (!made) return made.error();
-  // From now on a journal without files is one that has lost them. Where it fails, a later one does it.
-  (void)engine_->checkpoint();
   return {};
 }
 

@@ -5,7 +5,6 @@
 
 #include "store/engine/base_lmdb.h"
 #include "store/engine/batch.h"
-#include "store/engine/chunk_clean_map.h"
 #include "store/engine/journal_scan.h"
 #include "store/engine/journal_segment.h"
 #include "store/engine/store_lock.h"
@@ -60,11 +59,6 @@ Result<void> check_batches(Directory& directory, const ScannedSegment& segment, 
   return {};
 }
 
-bool was_closed(const std::string& path) {
-  auto chunks = open_directory(path + "/chunks");
-  return chunks && read_clean_map(**chunks);
-}
-
 }  // namespace
 
 Result<FilesCheck> check_files(const std::string& path) {
@@ -94,9 +88,6 @@ Result<FilesCheck> check_files(const std::string& path) {
   if (rows->missing != 0)
     check.damages.push_back(
         {path + "/base/data.mdb", std::to_string(rows->missing) + " rows cannot be found any more"});
-  if (scan->begun == 0 && reached != 0 && !was_closed(path))
-    check.damages.push_back({path + "/journal", "there is no segment: all commits from " + std::to_string(reached + 1) +
-                                                    " on are missing, if there were any"});
   for (const auto& gap : scan->opening.left_out)
     check.damages.push_back({at_offset(gap.file, gap.offset), describe(gap)});
   for (const ScannedSegment& segment : scan->segments)

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cassert>
 #include <deque>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -16,7 +15,6 @@ namespace kvfs {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
-constexpr Sequence kBehindAll = std::numeric_limits<Sequence>::max() / 2;
 // Zeros that are written at once. They may become one folio of the page cache, and ext4 walks all blocks of a folio for
 // each record that is written into it later: 1 MiB makes records three times as dear.
 constexpr size_t kZeroBytes = 16 * 1024;
@@ -65,7 +63,6 @@ class LocalJournal final : public Journal {
   Result<void> adopt(const JournalScan& scan);
   Result<void> rewrite(Segment& segment);
   Result<void> seal(Segment& segment, bool ends_marked);
-  Result<void> begin_first();
   Result<void> discard(const JournalScan& scan);
   Result<void> begin_segment_locked(uint64_t record_bytes, Sequence first);
   static Result<void> zero_ahead(Segment& segment, uint64_t until);
@@ -126,25 +123,16 @@ std::optional<Error> LocalJournal::refusal_locked() const {
 }
 
 Result<void> LocalJournal::open(Sequence base, JournalOpening* opening) {
-  auto scan = scan_journal(*directory_, options_.anew ? kBehindAll : base, options_.salvage);
+  auto scan = scan_journal(*directory_, base, options_.salvage);
   if (!scan) return scan.error();
-  if (options_.needs_segment && scan->begun == 0)
-    return Error{Errc::corrupt, directory_->path() + " has no segment, and so lacks all commits after " +
-                                    std::to_string(base) + ", if there were any; salvage does without"};
-  last_ = durable_ = options_.anew ? base : scan->last;
-  if (options_.anew) scan->durable = base;
+  last_ = durable_ = scan->last;
   next_number_ = scan->number_max + 1;
   if (auto adopted = adopt(*scan); !adopted) return adopted;
-  if (!options_.salvage) {
-    auto begun = begin_first();
-    if (!begun && !passes(begun.error())) return begun;
-    if (auto discarded = discard(*scan); !discarded) return discarded;
-    if (!begun) begun = begin_first();  // in the room of what has gone
-    if (!begun && !passes(begun.error())) return begun;
-  }
-  if (opening != nullptr) *opening = std::move(scan->opening);
+  if (auto discarded = discard(*scan); !discarded) return discarded;
   // Also the names of segments found may not be durable yet: their maker may have been killed before its first sync.
-  return directory_->sync();
+  if (auto synced = directory_->sync(); !synced) return synced;
+  if (opening != nullptr) *opening = std::move(scan->opening);
+  return {};
 }
 
 // Opens the segments that count and makes them durable; the end of the last one is sealed.
@@ -188,23 +176,16 @@ Result<void> LocalJournal::seal(Segment& segment, bool ends_marked) {
   return segment.file->sync();
 }
 
-// There is always a segment, durable before those are given up that it follows: its header tells how far the history
-// went, even if nothing was written since, should the base turn out to be older. Only a disk without room for it goes
-// without.
-Result<void> LocalJournal::begin_first() {
-  const std::lock_guard lock(mutex_);
-  if (auto begun = begin_segment_locked(0, last_ + 1); !begun) return begun;
-  if (auto synced = segments_.back().file->sync(); !synced) return synced;
-  return directory_->sync();
-}
-
-// Removes what is not needed. Spare files go, too: one may hold a segment of before a power loss, whose new name was
-// lost, and which would come to life if it got that name again.
+// Removes what is not needed; a salvaging opening keeps segments. Spare files go, too: one may hold a segment of before
+// a power loss, whose new name was lost, and which would come to life if it got that name again.
 Result<void> LocalJournal::discard(const JournalScan& scan) {
-  for (const auto* names : {&scan.useless, &scan.spares}) {
-    for (const std::string& name : *names) {
+  if (!options_.salvage) {
+    for (const std::string& name : scan.useless) {
       if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
     }
+  }
+  for (const std::string& name : scan.spares) {
+    if (auto unlinked = directory_->unlink(name); !unlinked) return unlinked;
   }
   return {};
 }
@@ -381,12 +362,12 @@ Result<void> LocalJournal::sync_files(Sequence target) {
 
 void LocalJournal::rotate() {
   const std::lock_guard lock(mutex_);
-  rotate_ = in_use_ && segments_.back().last != 0;
+  rotate_ = true;
 }
 
 Result<void> LocalJournal::replay(Sequence from, const Visit& visit) {
   const std::lock_guard lock(mutex_);
-  assert(!in_use_ || segments_.back().last == 0);
+  assert(!in_use_);
   for (const Segment& segment : segments_) {
     if (segment.last < from) continue;
     auto bytes = read_whole(*segment.file);
@@ -414,24 +395,16 @@ Result<void> LocalJournal::release(Sequence up_to) {
   const std::lock_guard one_at_a_time(release_mutex_);
   for (;;) {
     Segment segment;
-    std::shared_ptr<File> begun_file;
     {
       const std::lock_guard lock(mutex_);
       if (failure_) return *refusal_locked();
       if (segments_.empty() || segments_.front().last > up_to) return {};
       if (segments_.size() == 1 && in_use_) {
         if (!rotate_ || partial_ || segments_.front().last == 0) return {};
-        // See begin_first(). Where there is no room for it, the old one goes on.
-        if (auto begun = begin_segment_locked(0, last_ + 1); !begun)
-          return passes(begun.error()) ? Result<void>() : begun;
-        begun_file = segments_.back().file;
+        in_use_ = false;
       }
       segment = std::move(segments_.front());
       segments_.pop_front();
-    }
-    if (begun_file) {
-      if (auto synced = begun_file->sync(); !synced) return fail(synced.error());
-      if (auto synced = directory_->sync(); !synced) return fail(synced.error());
     }
     if (auto given = give_up(segment); !given) return given;
   }

@@ -25,8 +25,6 @@ struct JournalOptions {
   /// Opens a damaged journal: keeps every readable record and lists the rest in JournalOpening::left_out. The damage
   /// stays on disk until it is released, so checkpoint and release before anything else.
   bool salvage = false;
-  bool needs_segment = false;  // a journal without any segment is damage: it had one
-  bool anew = false;           // gives up all records that are there: the base has what is kept of them
 };
 
 /// What open_journal() found.
@@ -49,8 +47,7 @@ struct JournalOpening {
 /// Durability: a record is in the page cache when append() returns (survives the process), and on the disk when a
 /// sync() that began later has succeeded. After power loss the journal opens to a prefix of the appended records that
 /// holds at least all synced ones. Each record tells how far the journal was synced when it was written, so that a
-/// torn tail (unsynced, cut) and damage (was synced, an error) are told apart. There is always a segment that tells so,
-/// with or without records, unless the disk has no room for one.
+/// torn tail (unsynced, cut) and damage (was synced, an error) are told apart.
 ///
 /// Thread safety: append(), rotate() and close() by one thread at a time; all else from any thread, also beside them.
 /// A failed sync, or a write that failed for another reason than space, makes the journal read-only for good: all
@@ -76,8 +73,8 @@ class Journal {
   using Visit = std::function<Result<void>(Sequence first, uint32_t count, std::string_view payload)>;
   virtual Result<void> replay(Sequence from, const Visit& visit) = 0;
 
-  /// Gives up all segments whose records are all <= `up_to`, but for the one in use; after rotate() that one, too, once
-  /// the next one is begun. They are recycled or unlinked. REQUIRES: `up_to` is durable elsewhere.
+  /// Gives up all segments whose records are all <= `up_to`, but for the one in use. REQUIRES: `up_to` is durable
+  /// elsewhere. They are recycled or unlinked.
   virtual Result<void> release(Sequence up_to) = 0;
 
   /// Fills the next segment with zeros and syncs it, if there is none to recycle: call it off the write path, so that
@@ -99,8 +96,8 @@ class Journal {
 
 /// Opens or makes the journal in `directory`, of which it owns all files named *.journal and *.spare, after a
 /// checkpoint that holds all up to `base`: older records are not needed, and a damaged one among them is no error.
-/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset, or tells that there
-/// is no segment), unsupported (written by a later version), io, no_space.
+/// What this finds is durable when it returns. Errors: corrupt (the detail names file and offset), unsupported (written
+/// by a later version), io, no_space.
 Result<std::unique_ptr<Journal>> open_journal(std::unique_ptr<Directory> directory, Sequence base,
                                               const JournalOptions& options = {}, JournalOpening* opening = nullptr);
 

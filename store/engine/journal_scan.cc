@@ -71,7 +71,6 @@ class Scanner {
       result_.useless.push_back(name);
       return {};
     }
-    ++result_.begun;
     segment_.salt = header->salt;
     learn_durable(header->durable, 0);
     scan_records(*bytes);

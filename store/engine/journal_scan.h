@@ -31,7 +31,6 @@ struct JournalScan {
   std::vector<ScannedSegment> segments;  // that hold something after the base, in order
   std::vector<std::string> useless;      // segment files that hold nothing of the history after the base
   std::vector<std::string> spares;
-  size_t begun = 0;  // segment files that were ever used
   uint64_t number_max = 0;
   Sequence last = 0;  // of the history; at least the base, and beyond all that is known to be lost
   Sequence durable = 0;  // the files say that all up to here was synced

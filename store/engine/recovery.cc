@@ -119,8 +119,6 @@ class Recovery {
     JournalOptions journal_options;
     journal_options.segment_bytes = options_.segment_bytes;
     journal_options.salvage = options_.salvage;
-    const bool was_closed = chunks_.closed_cleanly() || chunks_.closed_at() != 0;
-    journal_options.needs_segment = base_.sequence() != 0 && !was_closed && !options_.salvage;
     JournalOpening opening;
     auto journal = open_journal(std::move(*directory), base_.sequence(), journal_options, &opening);
     if (!journal) return journal.error();
@@ -193,9 +191,14 @@ class Recovery {
     recovered_.journal.reset();
     auto directory = options_.open_directory();
     if (!directory) return directory.error();
+    auto names = (*directory)->list();
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      if (auto unlinked = (*directory)->unlink(name); !unlinked) return unlinked;
+    }
+    if (auto synced = (*directory)->sync(); !synced) return synced;
     JournalOptions journal_options;
     journal_options.segment_bytes = options_.segment_bytes;
-    journal_options.anew = true;
     auto journal = open_journal(std::move(*directory), recovered_.last, journal_options);
     if (!journal) return journal.error();
     recovered_.journal = std::move(*journal);

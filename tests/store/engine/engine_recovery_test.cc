@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "store/engine/engine.h"
@@ -190,70 +189,6 @@ TEST_F(EngineRecoveryTest, DamagedJournalRefusesToOpenAndSalvageKeepsWhatIsReada
   EXPECT_NE(notices_.find("salvage"), std::string::npos);
   options_.salvage = false;
   EXPECT_EQ(get(*open_engine(options_).value(), "key99"), std::string(200, 'v'));
-}
-
-// LMDB takes the newer one of its two first pages; where damage makes that look old, it shows what was before the last
-// checkpoint, with all its checksums right.
-TEST_F(EngineRecoveryTest, ABaseThatFellBackByOneCheckpointIsNotServed) {
-  constexpr uint64_t kPage = 4096;
-  constexpr uint64_t kTransactionId = 144;  // in LMDB's first two pages
-  for (const bool reopened : {false, true}) {
-    std::filesystem::remove_all(options_.path);
-    in_killed_process([](Engine& engine) {
-      for (const char* value : {"1", "2"}) {
-        put(engine, "key", value);
-        EXPECT_TRUE(engine.checkpoint());
-      }
-    });
-    if (reopened) in_killed_process([](Engine&) {});
-    const std::string data = options_.path + "/base/data.mdb";
-    uint64_t ids[2] = {};
-    for (int page = 0; page < 2; ++page) {
-      std::ifstream in(data, std::ios::binary);
-      in.seekg(static_cast<std::streamoff>(page * kPage + kTransactionId));
-      ASSERT_TRUE(in.read(reinterpret_cast<char*>(&ids[page]), sizeof ids[page]));
-    }
-    ASSERT_EQ(ids[0] > ids[1] ? ids[0] - ids[1] : ids[1] - ids[0], 1u);
-    overwrite(data, (ids[0] > ids[1] ? 0 : kPage) + kTransactionId, std::string(sizeof ids[0], '\0'));
-
-    const auto refused = open_engine(options_);
-    ASSERT_FALSE(refused) << "serves " << get(**refused, "key").value_or("nothing");
-    EXPECT_EQ(refused.error().code, Errc::corrupt) << refused.error().message();
-    const auto checked = check_files(options_.path);
-    ASSERT_TRUE(checked);
-    EXPECT_FALSE(checked->damages.empty());
-  }
-  options_.salvage = true;
-  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
-  EXPECT_NE(notices_.find("salvage"), std::string::npos);
-  options_.salvage = false;
-  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
-}
-
-// Of a process that was killed: one that was closed has told how far it came.
-TEST_F(EngineRecoveryTest, AJournalWhoseFilesAreGoneIsMissed) {
-  in_killed_process([](Engine& engine) {
-    put(engine, "key", "1");
-    EXPECT_TRUE(engine.checkpoint());
-    put(engine, "key", "2", {Durability::Mode::strict, 0});
-  });
-  for (const auto& item : std::filesystem::directory_iterator(options_.path + "/journal"))
-    std::filesystem::remove(item.path());
-  for (int round = 0; round < 2; ++round) {
-    const auto refused = open_engine(options_);
-    ASSERT_FALSE(refused) << "serves " << get(**refused, "key").value_or("nothing");
-    EXPECT_EQ(refused.error().code, Errc::corrupt);
-    EXPECT_NE(refused.error().detail.find("/journal has no segment"), std::string::npos) << refused.error().detail;
-    const auto checked = check_files(options_.path);
-    ASSERT_TRUE(checked);
-    ASSERT_EQ(checked->damages.size(), 1u);
-    EXPECT_NE(checked->damages[0].what.find("from 2 on"), std::string::npos) << checked->damages[0].what;
-  }
-  options_.salvage = true;
-  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
-  options_.salvage = false;
-  EXPECT_EQ(get(*open_engine(options_).value(), "key"), "1");
-  EXPECT_TRUE(check_files(options_.path)->damages.empty());
 }
 
 TEST_F(EngineRecoveryTest, CheckpointEmptiesTheJournalAndSurvivesAKill) {
