@@ -38,6 +38,9 @@ install_packages() {
 # Of debugging symbols the lines (-g1): what profiles and backtraces need, for three quarters of the time of -g.
 optimised_options=(-Dbuildtype=release -Dcpp_args=-g1 -Dwerror=true)
 
+# A build that is only to compile, with all warnings.
+clang_options=(-Dbuildtype=plain -Doptimization=0 -Dwerror=true)
+
 # configure_tree DIR [MESON OPTION...]: sets up a build tree, or changes the options of one where they are not the last ones.
 configure_tree() {
   local dir=$1

@@ -30,16 +30,21 @@ std::string with_port(const std::string& address, std::string_view port) {
   return address.substr(0, colon + 1) + std::string(port);
 }
 
-std::string_view table_section(std::string_view section) { return Config::table_section(section); }
-
 /// The tenant's name as the sections of tenants spell it.
 std::string_view tenant_of(std::string_view section) { return trimmed(section.substr(kTenantPrefix.size())); }
 
+bool is_tenants(std::string_view section) { return Config::table_section(section) != section; }
+
+/// As Config::tenant_section() spells it, where it is a tenant's; otherwise as it is.
+std::string normal_section(const std::string& section) {
+  return is_tenants(section) ? Config::tenant_section(tenant_of(section)) : section;
+}
+
 Result<void> check_section(std::string_view section, std::string_view where) {
-  if (section == "tenant" || find_config_section(table_section(section)) == nullptr) {
+  if (section == "tenant" || find_config_section(Config::table_section(section)) == nullptr) {
     return {Errc::invalid, fmt::format("{}: unknown section [{}]; accepted: {}", where, section, accepted_sections())};
   }
-  if (table_section(section) != section) {
+  if (is_tenants(section)) {
     const auto name = check_name(tenant_of(section), "tenant");
     if (!name) return {Errc::invalid, fmt::format("{}: [{}]: {}", where, section, name.error().message())};
   }
@@ -53,7 +58,7 @@ std::string_view Config::table_section(std::string_view section) {
 }
 
 void Config::add_tenant(std::string_view section) {
-  if (table_section(section) == section) return;
+  if (!is_tenants(section)) return;
   const std::string tenant(tenant_of(section));
   if (std::find(tenants_.begin(), tenants_.end(), tenant) == tenants_.end()) tenants_.push_back(tenant);
 }
@@ -103,8 +108,7 @@ Result<void> Config::load_file(const std::string& path) {
   }
   for (const auto& [raw_section, key, value, line] : ini->assignments) {
     const std::string where = fmt::format("{}:{}", path, line);
-    std::string section = raw_section;
-    if (table_section(section) != section) section = tenant_section(tenant_of(section));
+    const std::string section = normal_section(raw_section);
     const ConfigKey* row = find_config_key(table_section(section), key);
     const bool list = row != nullptr && row->type == ConfigType::list;
     if (row != nullptr && !list && values_.contains({section, key})) {
@@ -158,8 +162,7 @@ Result<void> Config::load_environment(const EnvironmentMap& environment) {
 Result<void> Config::load_flags(const std::vector<FlagSetting>& flags) {
   std::vector<std::pair<std::string, std::string>> given;
   for (const auto& [raw_section, key, value, origin] : flags) {
-    const std::string section =
-        table_section(raw_section) == raw_section ? raw_section : tenant_section(tenant_of(raw_section));
+    const std::string section = normal_section(raw_section);
     const ConfigKey* known = find_config_key(table_section(section), key);
     const std::pair name{section, key};
     const bool again = std::find(given.begin(), given.end(), name) != given.end();

@@ -13,6 +13,8 @@ namespace kvfs {
 
 namespace {
 
+constexpr int64_t kDurationMsMax = int64_t{100} * 365 * 24 * 3600 * 1000;  // may be added to any time
+
 template <class Range, class Name>
 std::string joined(const Range& range, Name name) {
   std::string result;
@@ -83,10 +85,6 @@ std::string describe_type(const ConfigKey& key) {
       return "one of default, strict, every=N, interval=MS";
   }
   return {};
-}
-
-namespace {
-constexpr int64_t kDurationMsMax = int64_t{100} * 365 * 24 * 3600 * 1000;  // may be added to any time
 }
 
 Result<void> check_config_value(const ConfigKey& key, std::string_view value) {

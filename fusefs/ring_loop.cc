@@ -73,7 +73,6 @@ struct RingLoop::Server {
   std::atomic<bool> waiting{false};
   bool waits_for_others = false;  // guarded by mutex_
   unsigned long_reads = 0;        // one after the other
-  bool roams = false;             // from CPU to CPU
   io_uring ring{};
   RingHeader header{};
   char* memory = nullptr;  // kHeadRoom bytes, then the payload
@@ -267,11 +266,10 @@ void RingLoop::choose_cpu(Server& server, uint32_t opcode) {
   fuse_read_in read;
   std::memcpy(&read, server.header.op_in, sizeof read);
   const bool is_long = opcode == FUSE_READ && read.size >= kLongRead;
+  const bool roamed = server.long_reads >= kLongReadsToRoam;
   server.long_reads = is_long ? server.long_reads + 1 : 0;
   const bool roams = server.long_reads >= kLongReadsToRoam;
-  if (roams == server.roams) return;
-  server.roams = roams;
-  stay_on_cpus(roams ? cpus_ : std::vector{static_cast<int>(server.cpu)});
+  if (roams != roamed) stay_on_cpus(roams ? cpus_ : std::vector{static_cast<int>(server.cpu)});
 }
 
 bool RingLoop::reply(const iovec* parts, int count) {

@@ -76,6 +76,7 @@ class RingLoop {
   void run(Server& server);
   void serve(Server& server);
   void process(Server& server);
+  /// Before a request of that kind: where the thread of `server` may run from now on.
   void choose_cpu(Server& server, uint32_t opcode);
   /// `server` takes no further request.
   void lost(Server& server, int error);

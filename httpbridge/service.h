@@ -89,7 +89,7 @@ class Service {
   /// Of what a handler threw.
   void fail_unexpectedly(Request& request, Response& response, const std::exception& e) const;
 
-  /// Takes nothing over yet: what it returns does, and cannot fail.
+  /// Takes nothing over yet: what it returns does, and cannot fail. Errors: invalid.
   Result<std::function<void()>> prepare_reload(const HttpOptions& options);
   std::shared_ptr<const Policy> policy() const;
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "store/descriptor.h"
 #include "net/event_loop.h"
+#include "store/descriptor.h"
 
 namespace kvfs {
 

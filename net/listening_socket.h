@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "store/descriptor.h"
 #include "net/listen_address.h"
 #include "net/socket_address.h"
+#include "store/descriptor.h"
 #include "store/result.h"
 
 namespace kvfs {

@@ -70,8 +70,7 @@ class Service {
   std::optional<uint32_t> database_of(std::string_view collection) const;
 
   std::shared_ptr<const KeyTable> keys() const;
-  /// Errors: invalid; then everything stays.
-  /// Takes nothing over yet: what it returns does, and cannot fail.
+  /// Takes nothing over yet: what it returns does, and cannot fail. Errors: invalid.
   Result<std::function<void()>> prepare_reload(const RespOptions& options);
   /// Counts commands against the rates of the client's key and of `address`: for how many nanoseconds nothing more is
   /// to be read from the client.

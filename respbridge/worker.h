@@ -7,13 +7,13 @@
 #include <thread>
 #include <vector>
 
-#include "store/descriptor.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
 #include "net/tls.h"
 #include "net/unsynced.h"
 #include "respbridge/service.h"
 #include "respbridge/session.h"
+#include "store/descriptor.h"
 
 namespace kvfs::resp {
 
